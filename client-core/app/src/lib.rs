@@ -1,0 +1,1 @@
+//! The reference till and head-office programs: local API and pages.

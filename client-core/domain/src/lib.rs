@@ -1,0 +1,29 @@
+//! What a shop's things are, and which payment settled which sale.
+//!
+//! Everything that happened is a fact, written once under its natural name; everything shown is
+//! computed from facts by the functions of this crate. Nothing here reads a clock, opens a file or
+//! knows a wire format: time, randomness and bytes belong to the rooms outside.
+//!
+//! Start with [`fact`] (what tills write), [`payment`] (what Safaricom says), then [`verdict`] (who
+//! owns a payment), [`standing`] (what a sale still owes) and [`matching`] (what fits what).
+
+pub mod fact;
+pub mod ids;
+pub mod journal;
+pub mod matching;
+pub mod money;
+pub mod msisdn;
+pub mod payment;
+pub mod shop;
+pub mod standing;
+pub mod time;
+pub mod verdict;
+
+pub use fact::{Claim, Fact, FactBody, How, Line, Person, Quantity, Sale, Tender};
+pub use ids::{Actor, CheckoutId, FactId, IdError, ProductId, ReceiptCode, ShopId, ShortCode, TillId};
+pub use journal::{Document, Entry, Signature};
+pub use money::{Money, MoneyError};
+pub use msisdn::{Msisdn, PhoneError};
+pub use payment::{Evidence, FeedItem, Payer, Payment, PushResult, Source};
+pub use shop::{Account, Member, Product, Role, Shop};
+pub use time::{BusinessDay, TimeError, Timestamp};

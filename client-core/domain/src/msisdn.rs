@@ -1,0 +1,128 @@
+//! Phone numbers: what a cashier types, and what Safaricom lets us see.
+
+use std::fmt;
+
+/// A customer's phone number as an opaque label. Version 1 of the C2B API sends a hash, version 2 a
+/// masked form, older ones the number (Daraja fact sheet §3.4); never use it as a key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Msisdn {
+    /// The whole number, `2547XXXXXXXX` or `2541XXXXXXXX`.
+    Plain(String),
+    /// 64 hex digits: SHA-256 of the number.
+    Hashed(String),
+    /// Anything else Safaricom sent, such as `2547 ***** 126`.
+    Masked(String),
+}
+
+/// A typed number that is no Kenyan mobile number. It does not repeat what was typed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Invalid phone number")]
+pub struct PhoneError;
+
+impl Msisdn {
+    /// Longest label kept from a callback; real ones have at most 64 characters.
+    const LABEL_CHARS: usize = 64;
+
+    /// Reads a number typed at the till: `07…`, `01…`, `2547…`, `2541…`, `+254 7…`, with blanks,
+    /// dashes, dots and brackets anywhere (seed B; contract §4).
+    ///
+    /// # Errors
+    /// Anything that is not a Kenyan mobile number.
+    pub fn parse_phone(typed: &str) -> Result<Self, PhoneError> {
+        let digits: String =
+            typed.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '[' | ']' | '.')).collect();
+        let digits = digits.strip_prefix('+').unwrap_or(&digits);
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(PhoneError);
+        }
+        let national = match digits.len() {
+            12 => digits.strip_prefix("254"),
+            10 => digits.strip_prefix('0'),
+            9 => Some(digits),
+            _ => None,
+        };
+        let national = national.filter(|n| n.starts_with('7') || n.starts_with('1')).ok_or(PhoneError)?;
+        Ok(Self::Plain(format!("254{national}")))
+    }
+
+    /// Takes whatever Safaricom sent; there is always a kind that fits.
+    pub fn from_safaricom(text: &str) -> Self {
+        let text: String = text.trim().chars().take(Self::LABEL_CHARS).collect();
+        if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Self::Hashed(text.to_ascii_lowercase());
+        }
+        Self::parse_phone(&text).unwrap_or(Self::Masked(text))
+    }
+
+    /// The whole number, where it is known.
+    pub fn plain(&self) -> Option<&str> {
+        match self {
+            Self::Plain(number) => Some(number),
+            Self::Hashed(_) | Self::Masked(_) => None,
+        }
+    }
+
+    /// The text as stored.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Hashed(text) | Self::Masked(text) => text,
+        }
+    }
+
+    /// What may be shown and logged: at most the last three digits.
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Hashed(_) => "hidden".to_owned(),
+            Self::Plain(text) | Self::Masked(text) => {
+                let digits: Vec<char> = text.chars().filter(char::is_ascii_digit).collect();
+                let start = digits.len().saturating_sub(3);
+                let last: String = digits.iter().skip(start).collect();
+                format!("***{last}")
+            }
+        }
+    }
+}
+
+/// Masked, so that no log line and no panic message carries a number.
+impl fmt::Debug for Msisdn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_a_cashier_writes_a_number_is_the_same_number() {
+        for typed in
+            ["0712345678", "0712 345 678", "(0712) 345-678", "254712345678", "+254 712 345678", "712345678"]
+        {
+            assert_eq!(Msisdn::parse_phone(typed), Ok(Msisdn::Plain("254712345678".into())), "{typed}");
+        }
+        assert!(Msisdn::parse_phone("0112345678").is_ok());
+    }
+
+    #[test]
+    fn what_is_no_kenyan_mobile_number_is_refused_without_repeating_it() {
+        for typed in ["", "0812345678", "07123", "+255712345678", "07123456ab", "2540712345678"] {
+            assert_eq!(Msisdn::parse_phone(typed), Err(PhoneError), "{typed}");
+        }
+    }
+
+    #[test]
+    fn safaricoms_three_forms_are_told_apart() {
+        assert_eq!(Msisdn::from_safaricom("254708374149").plain(), Some("254708374149"));
+        assert!(matches!(Msisdn::from_safaricom("2547 ***** 126"), Msisdn::Masked(_)));
+        assert!(matches!(Msisdn::from_safaricom(&"aB".repeat(32)), Msisdn::Hashed(_)));
+    }
+
+    #[test]
+    fn no_number_is_ever_printed_whole() {
+        let number = Msisdn::from_safaricom("254708374149");
+        assert_eq!(format!("{number:?}"), "***149");
+        assert_eq!(Msisdn::from_safaricom("2547 ***** 126").masked(), "***126");
+        assert_eq!(Msisdn::from_safaricom(&"a1".repeat(32)).masked(), "hidden");
+    }
+}

@@ -1,0 +1,139 @@
+//! What a sale still owes: a fold over its tender, its cash and the claims made for it.
+
+use crate::{Money, Tender};
+
+/// What one claim means to the sale it was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimWeight {
+    /// It has the payment, and this is how much arrived.
+    Leads(Money),
+    /// It has the code, but no evidence of the payment has come yet.
+    Unverified,
+    /// Another sale has the payment.
+    Lost,
+}
+
+/// Where a sale stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What has been paid: cash, and payments that arrived and are claimed.
+    pub paid: Money,
+    /// What is still to be paid; nothing when voided.
+    pub due: Money,
+    /// What was paid beyond the total, to be given back; all of it when voided.
+    pub over: Money,
+    /// The one word for it.
+    pub state: SaleState,
+    /// A claim of this sale lost its payment to another sale: a person has to look.
+    pub conflict: bool,
+}
+
+/// The one word for where a sale stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SaleState {
+    /// Nothing has been paid.
+    Open,
+    /// A code was given for it, and its payment has not been seen yet.
+    Claimed,
+    /// Some of it has been paid.
+    PartPaid,
+    /// All of it has been paid.
+    Paid,
+    /// It was cancelled.
+    Voided,
+}
+
+impl SaleState {
+    const ALL: [Self; 5] = [Self::Open, Self::Claimed, Self::PartPaid, Self::Paid, Self::Voided];
+
+    /// The stable name, in ledgers and in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Claimed => "claimed",
+            Self::PartPaid => "part_paid",
+            Self::Paid => "paid",
+            Self::Voided => "voided",
+        }
+    }
+
+    /// The state of a stable name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// Folds what is known about one sale.
+pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight], voided: bool) -> Standing {
+    let cash = if tender == Tender::Cash { cash + total } else { cash };
+    let arrived: Money = claims
+        .iter()
+        .map(|weight| if let ClaimWeight::Leads(amount) = weight { *amount } else { Money::ZERO })
+        .sum();
+    let paid = cash + arrived;
+    let conflict = claims.contains(&ClaimWeight::Lost);
+    if voided {
+        return Standing { paid, due: Money::ZERO, over: paid, state: SaleState::Voided, conflict: false };
+    }
+    let state = if paid >= total {
+        SaleState::Paid
+    } else if claims.contains(&ClaimWeight::Unverified) {
+        SaleState::Claimed
+    } else if paid > Money::ZERO {
+        SaleState::PartPaid
+    } else {
+        SaleState::Open
+    };
+    Standing { paid, due: (total - paid).or_zero(), over: (paid - total).or_zero(), state, conflict }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kes(shillings: i64) -> Money {
+        Money::from_cents(shillings * 100)
+    }
+
+    #[test]
+    fn a_cash_sale_is_paid_as_it_is_made() {
+        let it = standing(kes(500), Tender::Cash, Money::ZERO, &[], false);
+        assert_eq!((it.state, it.due, it.over), (SaleState::Paid, kes(0), kes(0)));
+    }
+
+    #[test]
+    fn a_sale_that_lost_its_payment_is_open_again_and_in_conflict() {
+        let it = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Lost], false);
+        assert_eq!((it.state, it.due, it.conflict), (SaleState::Open, kes(500), true));
+    }
+
+    #[test]
+    fn too_little_leaves_a_balance_and_too_much_is_owed_back() {
+        let short = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Leads(kes(450))], false);
+        assert_eq!((short.state, short.due), (SaleState::PartPaid, kes(50)));
+        let over = standing(kes(500), Tender::Mpesa, kes(50), &[ClaimWeight::Leads(kes(500))], false);
+        assert_eq!((over.state, over.over), (SaleState::Paid, kes(50)));
+    }
+
+    #[test]
+    fn a_code_without_its_payment_is_a_claim_and_not_a_payment() {
+        let it = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Unverified], false);
+        assert_eq!((it.state, it.paid), (SaleState::Claimed, kes(0)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_shilling_appears_or_vanishes(
+            total in 1i64..1000, cash in 0i64..1000, arrived in prop::collection::vec(0i64..1000, 0..4),
+            voided: bool,
+        ) {
+            let claims: Vec<_> = arrived.iter().map(|a| ClaimWeight::Leads(kes(*a))).collect();
+            let it = standing(kes(total), Tender::Mpesa, kes(cash), &claims, voided);
+            let came_in = kes(cash + arrived.iter().sum::<i64>());
+            prop_assert_eq!(it.paid, came_in);
+            let owed = if voided { kes(0) } else { kes(total) };
+            prop_assert_eq!(it.paid + it.due, owed + it.over, "what came in is what was owed, less what is due, plus what goes back");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! One SQLite file: journal, evidence and everything computed from them.

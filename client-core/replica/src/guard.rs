@@ -1,0 +1,257 @@
+//! The guard: which foreign changes may touch a document.
+//!
+//! Automerge panics or grows unsound on well-formed but hostile changes, ignores the checksum of a change
+//! and inflates bombs (lab §4). So a foreign change is decoded within bounds, found to be exactly one of
+//! our shapes under a key its writer may use, **built again from what was understood, and compared byte
+//! for byte**: what is not what we would have written does not pass.
+
+use crate::codec::{self, CodecError};
+use crate::{day_book, journal};
+use automerge::legacy::{Key, ObjectId, OpType};
+use automerge::{Change, ExpandedChange, ScalarValue};
+use domain::{BusinessDay, Document, Entry, Fact, Product};
+
+/// How far one actor's changes to one document go: how many, and the hash of the last.
+pub type Strand = Option<(u64, [u8; 32])>;
+
+/// What the guard has to know about the journal's writer before this entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Known {
+    /// The writer's strand in the entry's document.
+    pub strand: Strand,
+}
+
+/// A change that may be merged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// The strand after it.
+    pub strand: (u64, [u8; 32]),
+    /// What it says.
+    pub content: Content,
+}
+
+/// What an admitted change says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A fact.
+    Fact(Fact),
+    /// A product was set; the registers say which setting leads.
+    Product(Product),
+    /// The shape is ours, but this release can not read the value: kept, merged and shown as such.
+    Unreadable(CodecError),
+}
+
+/// Why a change may not be merged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It builds on changes that have not come yet; hold it until they do.
+    #[error("it builds on changes that have not arrived")]
+    Waiting,
+    /// It is not a change that Leja writes.
+    #[error("not a change that Leja writes: {0}")]
+    Shape(&'static str),
+    /// It is one of ours, in the wrong place of its writer's strand.
+    #[error("out of its writer's sequence")]
+    Sequence,
+    /// Decoding it made Automerge panic.
+    #[error("decoding it failed")]
+    Undecodable,
+}
+
+/// Checks an entry of a day book.
+///
+/// # Errors
+/// [`Refusal`]; nothing of the entry may then reach a document.
+pub fn admit(entry: &Entry, day: BusinessDay, known: Known) -> Result<Admitted, Refusal> {
+    let (change, hash) = decode(&entry.change)?;
+    let seq = known.strand.map_or(0, |(seq, _)| seq).saturating_add(1);
+    let (key, value) = single_put(&change)?;
+    if change.actor_id.to_bytes() != entry.actor.to_bytes() {
+        return Err(Refusal::Shape("its actor is not the journal's"));
+    }
+    let built = day_book::build(entry.actor, key, value.to_vec(), known.strand);
+    if change.seq != seq || change.deps.iter().map(|d| d.0).ne(known.strand.map(|(_, hash)| hash)) {
+        return Err(Refusal::Sequence);
+    }
+    if built.raw_bytes() != entry.change {
+        return Err(Refusal::Shape("its bytes are not what we would write"));
+    }
+    let (id, at) = day_book::read_key(day, key).ok_or(Refusal::Shape("its key is no fact's"))?;
+    if (id.actor, id.number) != (entry.actor, entry.number) {
+        return Err(Refusal::Shape("its key names another entry"));
+    }
+    let content = match codec::decode_fact(value) {
+        Ok((by, body)) => Content::Fact(Fact { id, at, by, body }),
+        Err(error) => Content::Unreadable(error),
+    };
+    Ok(Admitted { strand: (seq, hash), content })
+}
+
+/// The documents an entry may belong to, as the caller finds the right check.
+pub fn day_of(entry: &Entry) -> Option<BusinessDay> {
+    match entry.document {
+        Document::DayBook(day) => Some(day),
+        Document::Catalogue => None,
+    }
+}
+
+/// A change from foreign bytes, within bounds, its checksum verified, and panics caught.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(ExpandedChange, [u8; 32]), Refusal> {
+    const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+    const UNCOMPRESSED: u8 = 1;
+    if bytes.len() > journal::MAX_CHANGE_BYTES {
+        return Err(Refusal::Shape("too large"));
+    }
+    // Chunk type 2 is a deflated change: 292 kB of it inflated to 300 MB in the lab.
+    let framed = bytes.starts_with(&MAGIC) && bytes.get(8) == Some(&UNCOMPRESSED);
+    if !framed {
+        return Err(Refusal::Shape("no uncompressed change"));
+    }
+    let parse = || -> Result<(ExpandedChange, [u8; 32]), Refusal> {
+        let change = Change::from_bytes(bytes.to_vec()).map_err(|_| Refusal::Undecodable)?;
+        let hash = change.hash().0;
+        if bytes.get(4..8) != hash.get(..4) {
+            return Err(Refusal::Shape("its checksum does not fit"));
+        }
+        Ok((change.decode(), hash))
+    };
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(parse)).unwrap_or(Err(Refusal::Undecodable))
+}
+
+/// The key and value of a change that puts bytes under one key of the root and does nothing else.
+pub(crate) fn single_put(change: &ExpandedChange) -> Result<(&str, &[u8]), Refusal> {
+    let [op] = change.operations.as_slice() else {
+        return Err(Refusal::Shape("not one operation"));
+    };
+    match (&op.obj, &op.key, &op.action, op.insert) {
+        (ObjectId::Root, Key::Map(key), OpType::Put(ScalarValue::Bytes(value)), false) => Ok((key, value)),
+        _ => Err(Refusal::Shape("not bytes under a key of the root")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automerge::legacy::{ElementId, OpId, SortedVec};
+    use domain::{Actor, FactBody, FactId, Person, TillId, Timestamp};
+    use proptest::prelude::*;
+    use std::num::NonZeroU64;
+
+    fn actor() -> Actor {
+        Actor::first(TillId(7))
+    }
+
+    fn fact(number: u64) -> Fact {
+        let id = FactId { actor: actor(), number };
+        let at = Timestamp::parse_daraja("20261121080000").unwrap();
+        Fact { id, at, by: Person::named("Asha"), body: FactBody::Void { sale: id, reason: "test".into() } }
+    }
+
+    fn entry(number: u64, change: Vec<u8>) -> Entry {
+        let document = Document::DayBook(fact(1).at.business_day());
+        Entry { actor: actor(), number, document, change, chain: [0; 32], signature: None }
+    }
+
+    fn check(number: u64, change: Vec<u8>, strand: Strand) -> Result<Admitted, Refusal> {
+        admit(&entry(number, change), fact(1).at.business_day(), Known { strand })
+    }
+
+    /// The hostile cases of the lab: edit an honest change and make its checksum good again.
+    fn forged(edit: impl Fn(&mut ExpandedChange)) -> Result<Admitted, Refusal> {
+        let (mut change, _) = decode(&day_book::change_for(&fact(1), None)).unwrap();
+        edit(&mut change);
+        check(1, Change::from(change).raw_bytes().to_vec(), None)
+    }
+
+    #[test]
+    fn an_honest_strand_passes() {
+        let first = check(1, day_book::change_for(&fact(1), None), None).unwrap();
+        assert_eq!(first.content, Content::Fact(fact(1)));
+        let strand = Some(first.strand);
+        let second = check(2, day_book::change_for(&fact(2), strand), strand).unwrap();
+        assert_eq!(second.strand.0, 2);
+    }
+
+    #[test]
+    fn a_change_out_of_its_strand_is_refused() {
+        let first = check(1, day_book::change_for(&fact(1), None), None).unwrap();
+        let second = day_book::change_for(&fact(2), Some(first.strand));
+        assert_eq!(check(2, second.clone(), None), Err(Refusal::Sequence), "a gap");
+        let fork = Some((1, [9; 32]));
+        assert_eq!(check(2, second, fork), Err(Refusal::Sequence), "another history");
+        assert!(forged(|c| c.seq = 0).is_err());
+        assert!(forged(|c| c.seq = 9).is_err());
+    }
+
+    #[test]
+    fn a_forged_operation_counter_is_refused() {
+        for start_op in [2, 99, u64::from(u32::MAX)] {
+            assert!(forged(|c| c.start_op = NonZeroU64::new(start_op).unwrap()).is_err(), "{start_op}");
+        }
+    }
+
+    #[test]
+    fn list_keys_inserts_unknown_objects_and_predecessors_are_refused() {
+        let other = || OpId::new(1, &[9_u8; 6].as_slice().into());
+        assert!(forged(|c| c.operations[0].key = Key::Seq(ElementId::Head)).is_err());
+        assert!(forged(|c| c.operations[0].insert = true).is_err());
+        assert!(forged(|c| c.operations[0].obj = ObjectId::Id(other())).is_err());
+        assert!(forged(|c| c.operations[0].pred = SortedVec::from(vec![other()])).is_err());
+        assert!(forged(|c| c.operations[0].action = OpType::Delete).is_err());
+        assert!(forged(|c| c.operations[0].action = OpType::Increment(1)).is_err());
+    }
+
+    #[test]
+    fn two_operations_no_operations_messages_and_extra_bytes_are_refused() {
+        assert!(forged(|c| c.operations.push(c.operations[0].clone())).is_err());
+        assert!(forged(|c| c.operations.clear()).is_err());
+        assert!(forged(|c| c.message = Some("hello".into())).is_err());
+        assert!(forged(|c| c.extra_bytes = vec![1, 2, 3]).is_err());
+        assert!(forged(|c| c.time = 1).is_err());
+    }
+
+    #[test]
+    fn a_till_may_not_write_under_anothers_name() {
+        assert!(forged(|c| c.actor_id = Actor::first(TillId(8)).to_bytes().as_slice().into()).is_err());
+        let stolen = day_book::change_for(&fact(2), None);
+        assert_eq!(check(1, stolen, None), Err(Refusal::Shape("its key names another entry")));
+    }
+
+    #[test]
+    fn a_deflate_bomb_is_refused_unopened() {
+        let mut bomb = day_book::change_for(&fact(1), None);
+        bomb[8] = 2;
+        assert_eq!(check(1, bomb, None), Err(Refusal::Shape("no uncompressed change")));
+        assert!(check(1, vec![0; journal::MAX_CHANGE_BYTES + 1], None).is_err());
+    }
+
+    #[test]
+    fn a_fact_of_a_newer_release_is_kept_and_the_strand_goes_on() {
+        let key = day_book::key(&fact(1));
+        let newer = day_book::build(actor(), &key, vec![2, 1, 2, 3], None);
+        let admitted = check(1, newer.raw_bytes().to_vec(), None).unwrap();
+        assert_eq!(admitted.content, Content::Unreadable(CodecError::Newer(2)));
+        let strand = Some(admitted.strand);
+        assert!(check(2, day_book::change_for(&fact(2), strand), strand).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_passes_and_none_panics(at in 0usize..200, with: u8, fix_checksum: bool) {
+            let honest = day_book::change_for(&fact(1), None);
+            let mut bytes = honest.clone();
+            let at = at % bytes.len();
+            bytes[at] = with;
+            if fix_checksum {
+                use sha2::{Digest, Sha256};
+                let sum = Sha256::digest(&bytes[8..]);
+                bytes[4..8].copy_from_slice(&sum[..4]);
+            }
+            if let Ok(admitted) = check(1, bytes.clone(), None) {
+                // What passes is exactly what we would have written, so it merges.
+                prop_assert!(day_book::merged([bytes.as_slice()]).is_ok());
+                prop_assert_eq!(admitted.strand.0, 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Automerge documents, the journal, and what two replicas say to each other.
+//!
+//! A replica writes facts as Automerge changes ([`day_book`], [`catalogue`]), numbers and chains them in
+//! one journal per shop and actor ([`journal`]), and sends what the other side lacks ([`wire`]). Nothing
+//! foreign reaches a document or a projection before the [`guard`] has passed it. Everything here is
+//! pure: no clock, no randomness, no file, no socket.
+
+mod codec;
+
+pub mod catalogue;
+pub mod day_book;
+pub mod guard;
+pub mod journal;
+pub mod keys;
+pub mod wire;
+
+pub use catalogue::Catalogue;
+pub use guard::{Admitted, Known, Refusal, Strand, admit};
+pub use journal::{Batch, ChainError, Head};
+pub use keys::{Keypair, PublicKey};

@@ -1,0 +1,293 @@
+//! The binary forms of the messages, frozen by golden bytes. Domain types know no format; here each gets
+//! one, and every rule is checked again on the way in.
+
+use super::{SyncAnswer, SyncRequest};
+use crate::codec::{CodecError, NameForm};
+use crate::{Batch, Head};
+use domain::{
+    Actor, BusinessDay, CheckoutId, Document, Evidence, FactId, FeedItem, IdError, Member, Money, Msisdn,
+    Payer, PushResult, ReceiptCode, Role, ShortCode, Signature, Source, TimeError, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+impl From<IdError> for CodecError {
+    fn from(_: IdError) -> Self {
+        Self::Unreadable
+    }
+}
+
+impl From<TimeError> for CodecError {
+    fn from(_: TimeError) -> Self {
+        Self::Unreadable
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SyncRequestForm {
+    have: Vec<NameForm>,
+    cursor: Vec<u8>,
+    behind: bool,
+    batch: Option<BatchForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SyncAnswerForm {
+    now: i64,
+    taken: Option<(u64, [u8; 32])>,
+    refused: Option<String>,
+    batches: Vec<BatchForm>,
+    members: Vec<MemberForm>,
+    feed: Vec<FeedItemForm>,
+    cursor: Vec<u8>,
+    more: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct BatchForm {
+    first: NameForm,
+    changes: Vec<(DocumentForm, Vec<u8>)>,
+    signature: ([u8; 32], [u8; 32]),
+}
+
+#[derive(Serialize, Deserialize)]
+enum DocumentForm {
+    DayBook(i32),
+    Catalogue,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemberForm {
+    name: NameForm,
+    role: String,
+    letter: String,
+    title: String,
+    public_key: [u8; 32],
+    revoked: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum FeedItemForm {
+    Confirmation(EvidenceForm),
+    PushResult(PushResultForm),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct EvidenceForm {
+    source: SourceForm,
+    receipt: String,
+    amount: i64,
+    shortcode: String,
+    paid_at: Option<i64>,
+    name: Option<String>,
+    msisdn: Option<String>,
+    account_reference: String,
+    received_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SourceForm {
+    C2bConfirmation,
+    StkResult,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct PushResultForm {
+    checkout: String,
+    sale: NameForm,
+    code: String,
+    description: String,
+    received_at: i64,
+    evidence: Option<EvidenceForm>,
+}
+
+impl From<&SyncRequest> for SyncRequestForm {
+    fn from(request: &SyncRequest) -> Self {
+        let name = |(actor, number): (&Actor, &u64)| FactId { actor: *actor, number: *number }.into();
+        Self {
+            have: request.have.iter().map(name).collect(),
+            cursor: request.cursor.clone(),
+            behind: request.behind,
+            batch: request.batch.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl TryFrom<SyncRequestForm> for SyncRequest {
+    type Error = CodecError;
+    fn try_from(form: SyncRequestForm) -> Result<Self, CodecError> {
+        let pair = |name: NameForm| {
+            let id = FactId::from(name);
+            (id.actor, id.number)
+        };
+        Ok(Self {
+            have: form.have.into_iter().map(pair).collect(),
+            cursor: form.cursor,
+            behind: form.behind,
+            batch: form.batch.map(TryInto::try_into).transpose()?,
+        })
+    }
+}
+
+impl From<&SyncAnswer> for SyncAnswerForm {
+    fn from(answer: &SyncAnswer) -> Self {
+        Self {
+            now: answer.now.millis(),
+            taken: answer.taken.map(|head| (head.number, head.chain)),
+            refused: answer.refused.clone(),
+            batches: answer.batches.iter().map(Into::into).collect(),
+            members: answer.members.iter().map(Into::into).collect(),
+            feed: answer.feed.iter().map(Into::into).collect(),
+            cursor: answer.cursor.clone(),
+            more: answer.more,
+        }
+    }
+}
+
+impl TryFrom<SyncAnswerForm> for SyncAnswer {
+    type Error = CodecError;
+    fn try_from(form: SyncAnswerForm) -> Result<Self, CodecError> {
+        Ok(Self {
+            now: Timestamp::from_millis(form.now)?,
+            taken: form.taken.map(|(number, chain)| Head { number, chain }),
+            refused: form.refused,
+            batches: form.batches.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            members: form.members.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            feed: form.feed.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            cursor: form.cursor,
+            more: form.more,
+        })
+    }
+}
+
+impl From<&Batch> for BatchForm {
+    fn from(batch: &Batch) -> Self {
+        let document = |document: &Document| match document {
+            Document::DayBook(day) => DocumentForm::DayBook(day.number()),
+            Document::Catalogue => DocumentForm::Catalogue,
+        };
+        let (mut left, mut right) = ([0; 32], [0; 32]);
+        left.copy_from_slice(batch.signature.first_chunk::<32>().unwrap_or(&[0; 32]));
+        right.copy_from_slice(batch.signature.last_chunk::<32>().unwrap_or(&[0; 32]));
+        Self {
+            first: FactId { actor: batch.actor, number: batch.first }.into(),
+            changes: batch.changes.iter().map(|(d, change)| (document(d), change.clone())).collect(),
+            signature: (left, right),
+        }
+    }
+}
+
+impl TryFrom<BatchForm> for Batch {
+    type Error = CodecError;
+    fn try_from(form: BatchForm) -> Result<Self, CodecError> {
+        let document = |(document, change)| {
+            let document = match document {
+                DocumentForm::DayBook(number) => Document::DayBook(BusinessDay::from_number(number)?),
+                DocumentForm::Catalogue => Document::Catalogue,
+            };
+            Ok((document, change))
+        };
+        let first = FactId::from(form.first);
+        let signature: Signature =
+            [form.signature.0, form.signature.1].concat().try_into().map_err(|_| CodecError::Unreadable)?;
+        let changes = form.changes.into_iter().map(document).collect::<Result<_, CodecError>>()?;
+        Ok(Self { actor: first.actor, first: first.number, changes, signature })
+    }
+}
+
+impl From<&Member> for MemberForm {
+    fn from(member: &Member) -> Self {
+        Self {
+            name: FactId { actor: member.actor, number: 0 }.into(),
+            role: member.role.name().to_owned(),
+            letter: member.letter.clone(),
+            title: member.name.clone(),
+            public_key: member.public_key,
+            revoked: member.revoked,
+        }
+    }
+}
+
+impl TryFrom<MemberForm> for Member {
+    type Error = CodecError;
+    fn try_from(form: MemberForm) -> Result<Self, CodecError> {
+        Ok(Self {
+            actor: FactId::from(form.name).actor,
+            role: Role::named(&form.role).ok_or(CodecError::Unreadable)?,
+            letter: form.letter,
+            name: form.title,
+            public_key: form.public_key,
+            revoked: form.revoked,
+        })
+    }
+}
+
+impl From<&FeedItem> for FeedItemForm {
+    fn from(item: &FeedItem) -> Self {
+        match item {
+            FeedItem::Confirmation(evidence) => Self::Confirmation(evidence.into()),
+            FeedItem::PushResult(result) => Self::PushResult(PushResultForm {
+                checkout: result.checkout.as_str().to_owned(),
+                sale: result.sale.into(),
+                code: result.code.clone(),
+                description: result.description.clone(),
+                received_at: result.received_at.millis(),
+                evidence: result.evidence.as_ref().map(Into::into),
+            }),
+        }
+    }
+}
+
+impl TryFrom<FeedItemForm> for FeedItem {
+    type Error = CodecError;
+    fn try_from(form: FeedItemForm) -> Result<Self, CodecError> {
+        Ok(match form {
+            FeedItemForm::Confirmation(form) => Self::Confirmation(form.try_into()?),
+            FeedItemForm::PushResult(form) => Self::PushResult(PushResult {
+                checkout: CheckoutId::parse(&form.checkout)?,
+                sale: form.sale.into(),
+                code: form.code,
+                description: form.description,
+                received_at: Timestamp::from_millis(form.received_at)?,
+                evidence: form.evidence.map(TryInto::try_into).transpose()?,
+            }),
+        })
+    }
+}
+
+impl From<&Evidence> for EvidenceForm {
+    fn from(evidence: &Evidence) -> Self {
+        Self {
+            source: match evidence.source {
+                Source::C2bConfirmation => SourceForm::C2bConfirmation,
+                Source::StkResult => SourceForm::StkResult,
+            },
+            receipt: evidence.receipt.as_str().to_owned(),
+            amount: evidence.amount.cents(),
+            shortcode: evidence.shortcode.as_str().to_owned(),
+            paid_at: evidence.paid_at.map(Timestamp::millis),
+            name: evidence.payer.name.clone(),
+            msisdn: evidence.payer.msisdn.as_ref().map(|msisdn| msisdn.as_str().to_owned()),
+            account_reference: evidence.account_reference.clone(),
+            received_at: evidence.received_at.millis(),
+        }
+    }
+}
+
+impl TryFrom<EvidenceForm> for Evidence {
+    type Error = CodecError;
+    fn try_from(form: EvidenceForm) -> Result<Self, CodecError> {
+        Ok(Self {
+            source: match form.source {
+                SourceForm::C2bConfirmation => Source::C2bConfirmation,
+                SourceForm::StkResult => Source::StkResult,
+            },
+            receipt: ReceiptCode::parse(&form.receipt)?,
+            amount: Money::from_cents(form.amount),
+            shortcode: ShortCode::parse(&form.shortcode)?,
+            paid_at: form.paid_at.map(Timestamp::from_millis).transpose()?,
+            payer: Payer { name: form.name, msisdn: form.msisdn.as_deref().map(Msisdn::from_safaricom) },
+            account_reference: form.account_reference,
+            received_at: Timestamp::from_millis(form.received_at)?,
+        })
+    }
+}

@@ -1,0 +1,235 @@
+//! What two replicas say to each other.
+//!
+//! A sync is one request and one answer: what I have and what you lack, both ways, in bounded pages. The
+//! cursor between two replicas is the vector of journal numbers for entries and one opaque cursor for the
+//! payment feed; repeating a request is harmless. The bodies are a version byte and postcard.
+
+mod forms;
+pub mod json;
+
+use crate::codec::{CodecError, unversioned, versioned};
+use crate::{Batch, Head};
+use domain::{Actor, FeedItem, Member, Timestamp};
+use std::collections::BTreeMap;
+
+/// The largest body either side accepts: API Gateway and Lambda stop at 6 MB, and pages stay under 1 MB.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// What a replica says to the cloud about one shop.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SyncRequest {
+    /// How far each journal goes here.
+    pub have: BTreeMap<Actor, u64>,
+    /// Where the payment feed was left; empty at first.
+    pub cursor: Vec<u8>,
+    /// The feed alone does not tell what is missing: compare every journal. Said at start-up and while
+    /// there is more to fetch, so that a sync that finds nothing costs the cloud one read.
+    pub behind: bool,
+    /// The next entries of the sender's own journal.
+    pub batch: Option<Batch>,
+}
+
+/// What the cloud answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncAnswer {
+    /// The cloud's clock.
+    pub now: Timestamp,
+    /// Where the sender's own journal ends in the cloud, when it sent a batch or asked for everything.
+    pub taken: Option<Head>,
+    /// Why the sender's batch was not taken, in words.
+    pub refused: Option<String>,
+    /// Batches of other journals that the sender lacks, each journal in order.
+    pub batches: Vec<Batch>,
+    /// Who writes the journals the sender did not know of.
+    pub members: Vec<Member>,
+    /// New items of the payment feed.
+    pub feed: Vec<FeedItem>,
+    /// Where the feed goes on.
+    pub cursor: Vec<u8>,
+    /// There is more than fits one page: ask again at once.
+    pub more: bool,
+}
+
+impl SyncRequest {
+    /// The bytes of the body.
+    pub fn encode(&self) -> Vec<u8> {
+        versioned(&forms::SyncRequestForm::from(self))
+    }
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// It is damaged, too large, or of a newer release.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        bounded(bytes).and_then(unversioned::<forms::SyncRequestForm>)?.try_into()
+    }
+}
+
+impl SyncAnswer {
+    /// The bytes of the body.
+    pub fn encode(&self) -> Vec<u8> {
+        versioned(&forms::SyncAnswerForm::from(self))
+    }
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// It is damaged, too large, or of a newer release.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        bounded(bytes).and_then(unversioned::<forms::SyncAnswerForm>)?.try_into()
+    }
+}
+
+/// A batch as a store keeps it.
+pub fn encode_batch(batch: &Batch) -> Vec<u8> {
+    versioned(&forms::BatchForm::from(batch))
+}
+
+/// Reads what [`encode_batch`] wrote.
+///
+/// # Errors
+/// The bytes are damaged or of a newer release.
+pub fn decode_batch(bytes: &[u8]) -> Result<Batch, CodecError> {
+    unversioned::<forms::BatchForm>(bytes)?.try_into()
+}
+
+/// A feed item as a store keeps it.
+pub fn encode_feed_item(item: &FeedItem) -> Vec<u8> {
+    versioned(&forms::FeedItemForm::from(item))
+}
+
+/// Reads what [`encode_feed_item`] wrote.
+///
+/// # Errors
+/// The bytes are damaged or of a newer release.
+pub fn decode_feed_item(bytes: &[u8]) -> Result<FeedItem, CodecError> {
+    unversioned::<forms::FeedItemForm>(bytes)?.try_into()
+}
+
+fn bounded(bytes: &[u8]) -> Result<&[u8], CodecError> {
+    if bytes.len() > MAX_BODY_BYTES { Err(CodecError::Unreadable) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{
+        CheckoutId, Document, Evidence, Money, Msisdn, Payer, PushResult, ReceiptCode, Role, ShortCode,
+        Source, TillId,
+    };
+    use proptest::prelude::*;
+
+    fn evidence(source: Source) -> Evidence {
+        let at = Timestamp::parse_daraja("20261121101500").unwrap();
+        Evidence {
+            source,
+            receipt: ReceiptCode::parse("UKL4AB12CD").unwrap(),
+            amount: Money::from_cents(35_000),
+            shortcode: ShortCode::parse("123456").unwrap(),
+            paid_at: Some(at),
+            payer: Payer {
+                name: Some("ASHA".into()),
+                msisdn: Some(Msisdn::from_safaricom("2547 ***** 126")),
+            },
+            account_reference: "A42".into(),
+            received_at: at.plus_millis(1500),
+        }
+    }
+
+    fn push() -> PushResult {
+        let evidence = evidence(Source::StkResult);
+        PushResult {
+            checkout: CheckoutId::parse("ws_CO_x").unwrap(),
+            sale: "7-42".parse().unwrap(),
+            code: "0".into(),
+            description: "ok".into(),
+            received_at: evidence.received_at,
+            evidence: Some(evidence),
+        }
+    }
+
+    fn batch() -> Batch {
+        let actor = Actor { till: TillId(7), incarnation: 1 };
+        let changes = vec![(Document::Catalogue, vec![1, 2, 3])];
+        Batch { actor, first: 9, changes, signature: [5; 64] }
+    }
+
+    fn request() -> SyncRequest {
+        let have = BTreeMap::from([(Actor::first(TillId(7)), 300), (Actor::first(TillId(8)), 2)]);
+        SyncRequest { have, cursor: vec![1, 2], behind: true, batch: Some(batch()) }
+    }
+
+    fn answer() -> SyncAnswer {
+        let member = Member {
+            actor: batch().actor,
+            role: Role::Till,
+            letter: "A".into(),
+            name: "Front".into(),
+            public_key: [3; 32],
+            revoked: false,
+        };
+        SyncAnswer {
+            now: Timestamp::parse_daraja("20261121101500").unwrap(),
+            taken: Some(Head { number: 9, chain: [4; 32] }),
+            refused: Some("no".into()),
+            batches: vec![batch()],
+            members: vec![member],
+            feed: vec![
+                FeedItem::Confirmation(evidence(Source::C2bConfirmation)),
+                FeedItem::PushResult(push()),
+            ],
+            cursor: vec![9],
+            more: true,
+        }
+    }
+
+    #[test]
+    fn messages_read_back_as_they_were_written() {
+        assert_eq!(SyncRequest::decode(&request().encode()), Ok(request()));
+        assert_eq!(SyncAnswer::decode(&answer().encode()), Ok(answer()));
+        for item in answer().feed {
+            assert_eq!(decode_feed_item(&encode_feed_item(&item)), Ok(item));
+        }
+        assert_eq!(decode_batch(&encode_batch(&batch())), Ok(batch()));
+    }
+
+    /// Frozen: tills of an older release talk to a newer cloud and the other way round.
+    #[test]
+    fn messages_keep_their_bytes() {
+        assert_eq!(
+            hex::encode(request().encode()),
+            "01020700ac02080002020102010107010901010301020305050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505"
+        );
+        assert_eq!(
+            hex::encode(answer().encode()),
+            "01c0e4aacfbf680109040404040404040404040404040404040404040404040404040404040404040401026e6f0107010901010301020305050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505010701000474696c6c01410546726f6e740303030303030303030303030303030303030303030303030303030303030303000200000a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68010777735f434f5f7807002a0130026f6bf8fbaacfbf6801010a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68010901"
+        );
+    }
+
+    #[test]
+    fn a_request_that_has_nothing_to_say_is_tiny() {
+        let idle = SyncRequest { behind: false, batch: None, ..request() };
+        assert!(idle.encode().len() < 40, "{}", idle.encode().len());
+    }
+
+    #[test]
+    fn a_body_beyond_the_limit_is_refused_unread() {
+        assert_eq!(SyncRequest::decode(&vec![1; MAX_BODY_BYTES + 1]), Err(CodecError::Unreadable));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = (SyncRequest::decode(&bytes), SyncAnswer::decode(&bytes));
+            let _ = (decode_batch(&bytes), decode_feed_item(&bytes));
+        }
+
+        #[test]
+        fn damage_never_makes_a_reader_panic(at in 0usize..400, with: u8) {
+            let mut bytes = answer().encode();
+            let at = at % bytes.len();
+            bytes[at] = with;
+            let _ = SyncAnswer::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The library a shop program embeds: sell, receive, sync, reconcile.

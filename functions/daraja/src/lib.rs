@@ -1,0 +1,1 @@
+//! M-Pesa's messages as values, in both directions. Pure.

@@ -1,0 +1,1 @@
+//! The functions as axum routers, and the ports they need: Store and Safaricom.

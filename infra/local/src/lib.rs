@@ -1,0 +1,1 @@
+//! `leja`: the program that wires every room into one process.

@@ -1,0 +1,1 @@
+//! System tests: whole worlds, the contract of every store, the shape of the house.
