@@ -1,1 +1,14 @@
-//! M-Pesa's messages as values, in both directions. Pure.
+//! M-Pesa's messages as values, in both directions, as Daraja really sends and takes them.
+//!
+//! [`inbound`] reads what Safaricom posts to us; [`outbound`] writes what we post and reads the answers;
+//! [`ack`] holds our acknowledgements. Bodies are unsigned, loosely typed text from outside: every field
+//! may be a number or a string, absent, null or empty (fact sheet §3, §14).
+
+pub mod ack;
+pub mod inbound;
+pub mod outbound;
+
+mod loose;
+
+pub use inbound::{C2bPayment, Inbound, StkOutcome, StkPayment, Unreadable, parse};
+pub use outbound::{StkAccepted, StkPush};

@@ -1,1 +1,32 @@
-//! The functions as axum routers, and the ports they need: Store and Safaricom.
+//! The functions as axum routers, and the ports they need.
+//!
+//! One router per caller, because rights differ: [`callbacks`] (public: may only append evidence),
+//! [`sync`] (tills), [`payments`] (tills; holds the Daraja credentials) and [`office`] (whoever opens
+//! shops and reads the inbox). Each is taken alike by Lambda, by a hub and by a test. What they keep goes
+//! through [`Store`]; what they ask of Safaricom goes through [`Safaricom`].
+
+pub mod auth;
+pub mod callbacks;
+pub mod office;
+pub mod payments;
+pub mod problem;
+pub mod safaricom;
+pub mod store;
+pub mod sync;
+pub mod token;
+
+pub use problem::Problem;
+pub use safaricom::{HttpSafaricom, Safaricom, SafaricomError};
+pub use store::{Store, StoreError};
+pub use token::{CallbackSecret, CallbackToken};
+
+use domain::Timestamp;
+use std::sync::Arc;
+
+/// What tells a function the time. An argument like any other: a test or a simulation gives its own.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The clock of this machine.
+pub fn system_clock() -> Clock {
+    Arc::new(|| Timestamp::from_system(std::time::SystemTime::now()))
+}

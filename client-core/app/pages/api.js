@@ -1,0 +1,409 @@
+// What both pages share: the local API, money and time as text, small DOM helpers, live updates, and the
+// views of one sale and one payment. Data reaches the page as text nodes only, never as HTML.
+
+/** Who acts, and what to repaint after an action. Each page fills this in. */
+export const page = { by: () => "", refresh: async () => {} };
+
+// ---- The local API ----------------------------------------------------------------------------
+
+/** Sends one request and gives the answer's JSON; a problem becomes an Error with its title. */
+export async function api(method, path, body, headers = {}) {
+  const init = { method, headers };
+  if (body) {
+    init.headers = { "content-type": "application/json", ...headers };
+    init.body = JSON.stringify(body);
+  }
+  const answer = await fetch(path, init).catch(() => {
+    throw new Error("The Leja program on this machine does not answer. Is it running?");
+  });
+  if (answer.ok) return answer.json();
+  const problem = await answer.json().catch(() => ({}));
+  throw new Error(problem.title ?? `The request failed (${answer.status}).`);
+}
+
+export const get = (path) => api("GET", path);
+export const post = (path, body = {}) => api("POST", path, { ...body, by: page.by() });
+export const salePath = (id) => `/v1/sales/${encodeURIComponent(id)}`;
+
+/** A version 4 UUID; crypto.randomUUID is missing where the page comes over plain HTTP from another machine. */
+export function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}
+
+/** Runs `refresh` now, on every change event and every 15 s in case events do not come; never twice at once. */
+export function live(refresh) {
+  let running = null;
+  let again = false;
+  async function run() {
+    do {
+      again = false;
+      await refresh().catch((error) => notify(error.message));
+    } while (again);
+    running = null;
+  }
+  page.refresh = () => {
+    again = true;
+    return (running ??= run());
+  };
+  const events = new EventSource("/v1/events");
+  events.addEventListener("change", page.refresh);
+  events.addEventListener("open", page.refresh); // what changed while the line was down
+  setInterval(page.refresh, 15_000);
+  page.refresh();
+}
+
+// ---- Money, time, words -----------------------------------------------------------------------
+
+/** "1,234.5" as typed, in cents, for exact sums; null when it is no amount. */
+export function cents(text) {
+  const plain = text.replace(/[\s,]/g, "");
+  if (!/^\d{1,9}(\.\d{1,2})?$/.test(plain)) return null;
+  const [whole, part = ""] = plain.split(".");
+  return Number(whole) * 100 + Number(part.padEnd(2, "0"));
+}
+
+export const decimal = (amount) => `${Math.floor(amount / 100)}.${String(amount % 100).padStart(2, "0")}`;
+export const total = (amounts) => decimal(amounts.reduce((sum, amount) => sum + cents(amount), 0));
+export const kes = (amount) => `KES ${amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",")}`;
+
+/** The wall clock of the shop, as the API gives it: all times carry Nairobi's offset. */
+export const clock = (at) => at.slice(11, 16);
+
+/** A time of today as 14:02, an older one with its date. */
+export function when(at) {
+  const today = new Intl.DateTimeFormat("sv-SE", { timeZone: "Africa/Nairobi" }).format();
+  return at.startsWith(today) ? clock(at) : `${at.slice(0, 10)} ${clock(at)}`;
+}
+
+/** What the sale's state means for the goods on the counter; it never claims more than is known. */
+export function stateText(sale) {
+  const unverified = sale.claims.find((claim) => claim.leads && !claim.verified);
+  switch (sale.state) {
+    case "paid": return "PAID";
+    case "claimed": return `M-Pesa code ${unverified?.receipt ?? ""}, to be verified`;
+    case "part_paid": return `PART PAID, ${kes(sale.due)} still due`;
+    case "voided": return "CANCELLED";
+    default: return "NOT PAID YET";
+  }
+}
+
+const HOW = {
+  stk_request: "asked on the phone",
+  account_reference: "named by the account number",
+  typed: "code typed",
+  picked: "picked from the list",
+  automatic: "matched automatically",
+};
+const SOURCE = { c2b_confirmation: "Safaricom's confirmation", stk_result: "answer from the phone" };
+
+// ---- DOM helpers ------------------------------------------------------------------------------
+
+export const byId = (id) => document.getElementById(id);
+
+/** Builds an element: `on…` props listen, `testid` is short for data-testid, empty children are left out. */
+export function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value == null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name === "testid" ? "data-testid" : name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child != null && child !== false));
+  return node;
+}
+
+/** Does one thing for a control, then repaints; a second tap meanwhile is ignored, an error is told. */
+export async function act(control, run) {
+  if (control.ariaBusy === "true") return;
+  control.ariaBusy = "true";
+  try {
+    await run();
+    await page.refresh();
+  } catch (error) {
+    notify(error.message);
+  } finally {
+    control.ariaBusy = null;
+  }
+}
+
+export function button(text, run, props = {}) {
+  return el("button", { type: "button", ...props, onclick: (event) => act(event.currentTarget, run) }, text);
+}
+
+export function onSubmit(form, run) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    act(form, run);
+  });
+}
+
+const painted = new WeakMap();
+
+/** Repaints a region when its data changed, and leaves the focus where it was. */
+export function show(region, data, build) {
+  const key = JSON.stringify(data);
+  if (painted.get(region) === key) return;
+  painted.set(region, key);
+  const focused = region.contains(document.activeElement) && document.activeElement.dataset.testid;
+  region.replaceChildren(...[build(data)].flat().filter(Boolean));
+  if (focused) region.querySelector(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
+}
+
+/** A line of news for ten seconds, with an undo where there is one. */
+export function notify(text, undo) {
+  const bar = byId("notice");
+  const close = () => (bar.hidden = true);
+  bar.replaceChildren(el("span", {}, text));
+  if (undo) bar.append(button("Undo", () => (close(), undo()), { testid: "undo" }));
+  bar.hidden = false;
+  clearTimeout(notify.timer);
+  notify.timer = setTimeout(close, 10_000);
+}
+
+/** Asks for a reason; resolves to the text, or to null when the person thinks again. */
+function askReason(title, suggestions) {
+  return new Promise((resolve) => {
+    const input = el("input", { testid: "reason-input", required: true, maxlength: 200, "aria-label": "Reason" });
+    const suggest = (text) => el("button", { type: "button", class: "chip", onclick: () => (input.value = text) }, text);
+    const form = el("form", { method: "dialog", class: "stack" },
+      el("h2", {}, title), el("p", { class: "chips" }, suggestions.map(suggest)), input,
+      el("div", { class: "row" },
+        el("button", { type: "button", onclick: () => dialog.close() }, "Keep it"),
+        el("button", { class: "danger", testid: "reason-confirm", value: "ok" }, "Confirm")));
+    const dialog = el("dialog", {}, form);
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "ok" ? input.value.trim() : null);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** The quiet, permanent word on the connection. `status` is null when the program itself is silent. */
+export function paintPill(status) {
+  const pill = byId("status-pill");
+  const line = !status ? "Leja is not answering" : status.online ? "Online"
+    : status.last_contact ? `Offline since ${when(status.last_contact)}` : "Offline";
+  const counts = [status?.waiting && `${status.waiting} waiting`, status?.refused && `${status.refused} refused`];
+  pill.textContent = [line, ...counts.filter(Boolean)].join(" · ");
+  pill.dataset.state = status?.online ? "online" : "offline";
+}
+
+/** What the header of both pages does: the name on every action, and a pill that syncs when tapped. */
+export function wireHeader(nobody) {
+  const name = byId("cashier");
+  name.value = localStorage.getItem("cashier") ?? "";
+  name.addEventListener("input", () => localStorage.setItem("cashier", name.value.trim()));
+  page.by = () => name.value.trim() || nobody();
+  const pill = byId("status-pill");
+  pill.addEventListener("click", () => act(pill, () => api("POST", "/v1/sync", {})));
+}
+
+// ---- One sale, one payment --------------------------------------------------------------------
+
+export const saleLink = (id) => `#sale/${encodeURIComponent(id)}`;
+export const paymentLink = (shop, receipt) => `#payment/${encodeURIComponent(shop)}/${encodeURIComponent(receipt)}`;
+
+/**
+ * Shows in `host` the sale or payment that the address names after its #, so that "back" closes it and a
+ * reload keeps it. `asking`, if given, builds the till's part of an unpaid sale: `{node, update(sale)}`.
+ */
+export function detailPanel(host, asking) {
+  const views = { sale: (id) => saleView(id, asking?.(id)), payment: paymentView };
+  let refresh = async () => {};
+  function open() {
+    const [kind, ...names] = location.hash.slice(1).split("/").map(decodeURIComponent);
+    const view = views[kind]?.(...names);
+    refresh = view?.refresh ?? (async () => {});
+    host.replaceChildren(...(view ? [view.node] : []));
+    host.hidden = !view;
+    document.body.classList.toggle("detailed", Boolean(view));
+    if (view) host.focus();
+    page.refresh();
+  }
+  addEventListener("hashchange", open);
+  open();
+  return { refresh: () => refresh() };
+}
+
+/** One sale: what it is, its claims, the ways to settle it, its history. Built once, then updated in place. */
+function saleView(id, asking) {
+  let sale;
+  const parts = { head: el("div"), claims: el("div"), found: el("div", { hidden: true }), rest: el("div") };
+  const code = el("input", { testid: "code-input", autocomplete: "off", autocapitalize: "characters", required: true,
+    placeholder: "UKL1AB2C3D, or paste the message", "aria-label": "M-Pesa code" });
+  const codeForm = el("form", { class: "row", hidden: true }, code, el("button", { class: "primary", testid: "code-submit" }, "Use code"));
+  onSubmit(codeForm, async () => {
+    await claim(sale, receiptIn(code.value), "typed");
+    codeForm.hidden = true;
+    code.value = "";
+  });
+  const cash = button("Took cash instead", () => post(`${salePath(id)}/cash`), { testid: "take-cash" });
+  const choose = toggle("Choose a payment", parts.found, "choose-payment");
+  const ways = el("div", { class: "ways" }, choose, toggle("Type a code", codeForm, "type-code"), cash,
+    button("Cancel sale", () => cancel(sale), { class: "quiet danger", testid: "void-sale" }));
+  const node = el("article", { class: "stack" }, parts.head, parts.claims, asking?.node, ways, codeForm, parts.found, parts.rest);
+
+  async function refresh() {
+    sale = await get(salePath(id));
+    const owing = ["open", "claimed", "part_paid"].includes(sale.state);
+    const fits = owing ? await get(`${salePath(id)}/candidates`) : { candidates: [], as_of: null };
+    show(parts.head, sale, saleHead);
+    show(parts.claims, sale, saleClaims);
+    show(parts.rest, sale, saleRest);
+    show(parts.found, [fits, owing], () => owing && candidateList(sale, fits));
+    choose.textContent = fits.candidates.length ? `Choose a payment (${fits.candidates.length})` : "Choose a payment";
+    choose.hidden = cash.hidden = choose.nextSibling.hidden = !owing;
+    if (!owing) codeForm.hidden = true;
+    ways.hidden = sale.state === "voided";
+    asking?.update(sale);
+  }
+  return { node, refresh };
+}
+
+function toggle(text, target, testid) {
+  const flip = (event) => {
+    target.hidden = !target.hidden;
+    event.currentTarget.setAttribute("aria-expanded", !target.hidden);
+    if (!target.hidden) target.querySelector("input, button")?.focus();
+  };
+  return el("button", { type: "button", testid, "aria-expanded": "false", onclick: flip }, text);
+}
+
+function saleHead(sale) {
+  const { shop: _, ...amounts } = sale;
+  return el("header", { class: "stack" },
+    el("a", { class: "back", href: "#" }, "← Back"),
+    el("div", { class: "between" },
+      el("h2", {}, "Sale ", el("span", { testid: "sale-reference" }, sale.reference)),
+      el("p", { class: "figure" }, kes(amounts.total))),
+    el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.state }, stateText(sale)),
+    cents(sale.over) > 0 && el("p", { class: "hint" }, `${kes(sale.over)} more than the sale was paid.`));
+}
+
+function saleClaims(sale) {
+  const lost = sale.claims.filter((claim) => !claim.leads);
+  const contested = sale.conflict && lost.length === 0
+    && el("p", { class: "card bad", testid: "conflict-card" }, "Another sale claims the same payment. This sale has it until somebody decides.");
+  return [...lost.map(conflictCard), contested, ...sale.claims.filter((claim) => claim.leads).map(claimRow)];
+}
+
+function conflictCard(claim) {
+  const other = claim.leading_sale;
+  const holder = other ? `sale ${other.reference} at ${other.till_name}` : "another sale";
+  return el("section", { class: "card bad stack", testid: "conflict-card" },
+    el("h3", {}, `Code ${claim.receipt} is already used for ${holder}`),
+    el("p", {}, `Here: ${HOW[claim.how]}, ${when(claim.at)}, ${claim.by}. Compare the name on the customer's message; release the claim of the sale that was not paid.`),
+    el("div", { class: "row" },
+      button("Release this claim", () => askRelease(claim), { class: "danger", testid: `release-${claim.id}` }),
+      other && el("a", { class: "button", href: saleLink(other.id) }, `Show sale ${other.reference}`)));
+}
+
+function claimRow(claim) {
+  const payer = [claim.payer_name, claim.payer_phone].filter(Boolean).join(", ");
+  return el("div", { class: "card between" },
+    el("div", {},
+      el("strong", {}, claim.receipt), " ", claim.amount ? kes(claim.amount) : "amount not known yet",
+      el("p", { class: "hint" }, [payer, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
+    button("Release", () => askRelease(claim), { class: "quiet", testid: `release-${claim.id}` }));
+}
+
+function saleRest(sale) {
+  const line = (item) => el("tr", {}, el("td", {}, item.name), el("td", { class: "number" }, `${item.quantity} × ${item.unit_price}`),
+    el("td", { class: "number" }, item.amount));
+  return [
+    el("table", { class: "lines" }, el("tbody", {}, sale.lines.map(line))),
+    el("p", { class: "hint" }, `Sold ${when(sale.at)} by ${sale.by} at ${sale.till_name}${sale.order ? `, order ${sale.order}` : ""}`),
+    timeline(sale.history)];
+}
+
+function timeline(history) {
+  const entry = (item) => el("li", {}, el("time", { datetime: item.at }, when(item.at)), el("p", {}, item.text), el("small", {}, item.by));
+  return el("section", {}, el("h3", {}, "History"), el("ol", { class: "timeline", testid: "history" }, history.map(entry)));
+}
+
+function candidateList(sale, { candidates, as_of }) {
+  const fresh = as_of ? `Payments known as of ${when(as_of)}.` : "No payments have come from Safaricom yet.";
+  if (candidates.length === 0) {
+    return el("section", { class: "card stack" }, el("h3", {}, "No M-Pesa Payment Found"),
+      el("p", {}, `No unclaimed payment of ${kes(sale.due)}. ${fresh}`),
+      el("ul", {},
+        el("li", {}, "Compare the amount on the customer's message; it must be the same to the shilling."),
+        el("li", {}, "Type the code of the message: it is verified when the payment arrives."),
+        el("li", {}, "Or wait: the sale stays open and settles by itself.")));
+  }
+  return el("section", { class: "stack" }, el("p", { class: "hint" }, fresh), candidates.map((fit) => candidateRow(sale, fit)));
+}
+
+function candidateRow(sale, fit) {
+  return button(
+    el("span", { class: "between" },
+      el("span", {}, el("strong", {}, fit.payer_name || "Name not known"), el("br"), phoneText(fit.payer_phone)),
+      el("span", { class: "end" }, el("strong", {}, kes(fit.amount)), el("br"), `${when(fit.paid_at)} · ${fit.receipt}`),
+      el("span", { class: "chips" }, fit.reasons.map((reason) => el("span", { class: "chip" }, reason)))),
+    () => claim(sale, fit.receipt, "picked"),
+    { class: fit.in_window ? "choice" : "choice faint", testid: `candidate-${fit.receipt}` });
+}
+
+/** The last three digits are what customer and cashier compare. */
+const phoneText = (phone) => phone ? el("span", {}, phone.slice(0, -3), el("b", { class: "digits" }, phone.slice(-3))) : "";
+
+/** The receipt code in what was typed or pasted: of a whole M-Pesa message, its first ten-character code. */
+export function receiptIn(typed) {
+  const text = typed.trim().toUpperCase();
+  return text.match(/\b(?=[A-Z]*\d)[A-Z][A-Z0-9]{9}\b/)?.[0] ?? text;
+}
+
+async function claim(sale, receipt, how) {
+  const after = await post(`${salePath(sale.id)}/claims`, { receipt, how });
+  const made = after.claims.find((each) => each.receipt === receipt);
+  location.hash = saleLink(sale.id);
+  notify(`${receipt} is used for sale ${sale.reference}.`, made && (() => release(made, "undone at once")));
+}
+
+const release = (made, reason) => post(`/v1/claims/${encodeURIComponent(made.id)}/release`, { reason });
+
+async function askRelease(made) {
+  const reason = await askReason(`Release ${made.receipt} from this sale?`, ["Wrong payment picked", "Code typed wrongly", "Other customer's payment"]);
+  if (reason) await release(made, reason);
+}
+
+async function cancel(sale) {
+  const reason = await askReason(`Cancel sale ${sale.reference}?`, ["Customer left", "Entered wrongly", "Goods returned"]);
+  if (reason) await post(`${salePath(sale.id)}/void`, { reason });
+}
+
+/** One payment: what came from Safaricom, the sale it settles, or the open sales it could settle. */
+function paymentView(shop, receipt) {
+  const node = el("article", { class: "stack" });
+  async function refresh() {
+    const query = `shop=${encodeURIComponent(shop)}`;
+    const payment = await get(`/v1/payments/${encodeURIComponent(receipt)}?${query}`);
+    const open = payment.sale ? [] : (await get(`/v1/sales?state=open&limit=50&${query}`)).sales;
+    show(node, [payment, open], () => paymentBody(payment, open));
+  }
+  return { node, refresh };
+}
+
+function paymentBody(payment, open) {
+  const use = (sale) => button(`Use for sale ${sale.reference}, ${kes(sale.due)} due`, () => claim(sale, payment.receipt, "picked"));
+  const facts = [phoneText(payment.payer_phone), `Paid ${when(payment.paid_at)}`,
+    payment.account_reference && `Account ${payment.account_reference}`,
+    payment.sources.map((source) => SOURCE[source] ?? source).join(", ")];
+  return [
+    el("a", { class: "back", href: "#" }, "← Back"),
+    el("div", { class: "between" }, el("h2", {}, payment.receipt), el("p", { class: "figure" }, kes(payment.amount))),
+    el("p", {}, el("strong", {}, payment.payer_name || "Name not known")),
+    el("ul", { class: "facts" }, facts.filter(Boolean).map((fact) => el("li", {}, fact))),
+    payment.conflict && el("p", { class: "card bad" }, "More than one sale claims this payment."),
+    payment.disagreement && el("p", { class: "card bad" }, "Safaricom's messages about this payment disagree. Check the statement."),
+    payment.sale
+      ? el("a", { class: "button", href: saleLink(payment.sale.id) }, `Settles sale ${payment.sale.reference} at ${payment.sale.till_name}`)
+      : el("section", { class: "stack" }, el("p", { class: "banner" }, "Not claimed by a sale"), open.map(use)),
+    timeline(payment.history)];
+}

@@ -1,0 +1,201 @@
+// The cashier's page. Selling never waits for a network: a sale is recorded first, then it gets paid.
+
+import { act, api, button, byId, cents, decimal, detailPanel, el, get, kes, live, notify, onSubmit, page, paintPill, paymentLink, post,
+  saleLink, salePath, show, stateText, uuid, when, wireHeader } from "./api.js";
+
+/** An STK prompt that was not answered by then is "not known yet". */
+const PROMPT_SECONDS = 75;
+/** From so many products on, finding beats scrolling. */
+const MANY_PRODUCTS = 12;
+
+let shop = null;
+let me = null;
+let products = [];
+let openSales = [];
+
+// ---- Shelf and cart ---------------------------------------------------------------------------
+
+/** Lines of the sale being made: `{name, price (cents), quantity}`. */
+let cart = [];
+/** The sale last sent without an answer, and the key under which a retry is the same sale. */
+let attempt = null;
+
+function addToCart(name, price) {
+  location.hash = ""; // a sale that waits for its payment stays in the list of open sales
+  const line = cart.find((each) => each.name === name && each.price === price);
+  if (line) line.quantity += 1;
+  else cart.push({ name, price, quantity: 1 });
+  paintCart();
+}
+
+function changeQuantity(line, by) {
+  line.quantity += by;
+  cart = cart.filter((each) => each.quantity > 0);
+  paintCart();
+}
+
+const cartTotal = () => cart.reduce((sum, line) => sum + line.price * line.quantity, 0);
+
+function paintCart() {
+  show(byId("cart"), cart, () => cart.length ? cart.map(cartLine) : el("li", { class: "hint" }, "Tap a product, or enter an amount."));
+  byId("cart-total").textContent = kes(decimal(cartTotal()));
+  byId("pay-cash").disabled = byId("pay-mpesa").disabled = cartTotal() === 0;
+  paintTwin(byId("twin"), decimal(cartTotal()));
+}
+
+function cartLine(line, index) {
+  const step = (text, by, label) => el("button", { type: "button", class: "step", testid: `${label}-${index}`,
+    "aria-label": `${label} ${line.name}`, onclick: () => changeQuantity(line, by) }, text);
+  return el("li", { class: "line" },
+    el("span", {}, line.name, el("small", {}, `at ${decimal(line.price)}`)),
+    step("−", -1, "less"), el("output", {}, line.quantity), step("+", 1, "more"),
+    el("strong", { class: "number" }, decimal(line.price * line.quantity)));
+}
+
+function paintProducts() {
+  const wanted = byId("filter").value.trim().toLowerCase();
+  byId("filter").hidden = products.length <= MANY_PRODUCTS;
+  show(byId("products"), products.filter((product) => product.name.toLowerCase().includes(wanted)), (list) => list.map(tile));
+}
+
+/** Where a price was set differently elsewhere, the tile says so; head office chooses. */
+function tile(product) {
+  const other = product.others.map((each) => each.price).join(", ");
+  return el("button", { type: "button", class: "tile", testid: `product-${product.id}`, onclick: () => addToCart(product.name, cents(product.price)) },
+    el("span", {}, product.name), el("strong", {}, product.price), other && el("small", { class: "warn" }, `or ${other}?`));
+}
+
+/** Two open sales of one amount look alike at Safaricom: say it before the customer pays. */
+function paintTwin(hint, due, exceptId) {
+  const twin = cents(due) > 0 && openSales.find((sale) => sale.due === due && sale.id !== exceptId && sale.state !== "claimed");
+  hint.hidden = !twin;
+  if (twin) hint.textContent = `Sale ${twin.reference} also waits for ${kes(due)}. Ask this customer's name before you settle by M-Pesa.`;
+}
+
+async function sell(tender) {
+  const lines = cart.map((line) => ({ name: line.name, quantity: String(line.quantity), unit_price: decimal(line.price) }));
+  const sale = { lines, total: decimal(cartTotal()), tender, order: null, by: page.by() };
+  const text = JSON.stringify(sale);
+  if (attempt?.text !== text) attempt = { text, key: uuid() };
+  const made = await api("POST", "/v1/sales", sale, { "Idempotency-Key": attempt.key });
+  attempt = null;
+  cart = [];
+  paintCart();
+  location.hash = saleLink(made.id);
+}
+
+// ---- Asking an unpaid sale's customer ---------------------------------------------------------
+
+/** The till's part of an unpaid sale: how to pay in words, and the STK push with its clock. */
+function askingFor(id) {
+  const seen = Date.now();
+  let sale = null;
+  let sent = null;
+  const steps = el("div");
+  const twin = el("p", { class: "hint warn", testid: "same-amount", hidden: true });
+  const phone = el("input", { testid: "push-phone", type: "tel", autocomplete: "off", required: true, placeholder: "0712 345 678", "aria-label": "Customer's phone" });
+  const send = el("button", { class: "primary", testid: "push-send" }, "Ask the phone");
+  const form = el("form", { class: "row" }, phone, send);
+  const message = el("p", { class: "hint", role: "status", testid: "push-message" });
+  const node = el("section", { class: "card stack", hidden: true }, steps, twin, form, message);
+  onSubmit(form, async () => {
+    await post(`${salePath(id)}/push`, { phone: phone.value });
+    sent = Date.now();
+  });
+
+  function tick() {
+    if (!node.isConnected && sale) return clearInterval(timer);
+    const push = sale?.push;
+    if (push) message.textContent = pushText(push, Math.floor((Date.now() - (sent ?? seen)) / 1000));
+    if (push) message.dataset.state = push.status;
+    send.disabled = push?.status === "pending";
+  }
+  const timer = setInterval(tick, 1000);
+
+  function update(fresh) {
+    sale = fresh;
+    node.hidden = !["open", "part_paid"].includes(sale.state);
+    show(steps, [sale.due, sale.reference, shop], () => paySteps(sale));
+    paintTwin(twin, sale.due, id);
+    tick();
+  }
+  return { node, update };
+}
+
+function paySteps(sale) {
+  const paybill = shop.account === "paybill";
+  const steps = ["Lipa na M-PESA", paybill ? "Pay Bill" : "Buy Goods",
+    [paybill ? "business " : "till ", el("b", {}, shop.shortcode)], paybill && ["account ", el("b", {}, sale.reference)],
+    el("b", {}, kes(sale.due).replace(".00", ""))];
+  return [el("h3", {}, "The customer pays"), el("ol", { class: "steps" }, steps.filter(Boolean).map((step) => el("li", {}, step)))];
+}
+
+/** A prompt without an answer has not failed: the customer may still pay. */
+function pushText(push, seconds) {
+  if (push.status !== "pending") return push.message;
+  if (seconds < PROMPT_SECONDS) return `${push.message} (${seconds} s)`;
+  return "Not known yet: the phone has not answered. The customer may still pay. Keep waiting, type the code, or take cash.";
+}
+
+// ---- The day beside it ------------------------------------------------------------------------
+
+function figures({ today, unclaimed }) {
+  const rows = [[`Today, ${today.sales} sales`, kes(today.total), "today-total"], ["Cash", kes(today.cash)], ["M-Pesa", kes(today.mpesa)],
+    [`Unclaimed, ${unclaimed.count}`, kes(unclaimed.total)]];
+  return rows.map(([name, value, testid]) => el("div", {}, el("dt", {}, name), el("dd", { testid }, value)));
+}
+
+function saleItem(sale, testid) {
+  return el("li", {}, el("a", { class: "item", href: saleLink(sale.id), testid: `${testid}-${sale.id}`, "data-state": sale.conflict ? "conflict" : sale.state },
+    el("strong", {}, sale.reference), el("span", { class: "grow" }, sale.conflict ? "Conflict: code used twice" : stateText(sale)),
+    el("span", { class: "end" }, kes(sale.total), el("small", {}, when(sale.at)))));
+}
+
+function paymentItem(payment) {
+  return el("li", {}, el("a", { class: "item", href: paymentLink(payment.shop, payment.receipt), testid: `unclaimed-${payment.receipt}` },
+    el("span", { class: "grow" }, payment.payer_name || payment.payer_phone, el("small", {}, payment.receipt)),
+    el("span", { class: "end" }, kes(payment.amount), el("small", {}, when(payment.paid_at)))));
+}
+
+function paintList(id, items, build, nothing) {
+  show(byId(id), items, () => items.length ? items.map(build) : el("li", { class: "hint" }, nothing));
+}
+
+async function refresh() {
+  const status = await get("/v1/status").catch((error) => {
+    paintPill(null);
+    throw error;
+  });
+  [shop] = status.shops;
+  me = status.me;
+  paintPill(status);
+  byId("shop").textContent = shop.name;
+  byId("till").textContent = `${me.name} · till ${me.letter}`;
+  const of = `shop=${encodeURIComponent(shop.id)}`;
+  const [catalogue, open, conflicts, latest, unclaimed] = await Promise.all([`/v1/products?${of}`, `/v1/sales?state=open&limit=50&${of}`,
+    `/v1/sales?state=conflict&limit=50&${of}`, `/v1/sales?state=all&limit=15&${of}`, `/v1/payments?state=unclaimed&limit=50&${of}`].map(get));
+  products = catalogue.products;
+  openSales = open.sales;
+  paintProducts();
+  paintCart();
+  show(byId("today"), shop, figures);
+  const exceptions = [...conflicts.sales, ...openSales.filter((sale) => !sale.conflict)];
+  paintList("open", exceptions, (sale) => saleItem(sale, "open-sale"), "Every sale is paid.");
+  paintList("unclaimed", unclaimed.payments, paymentItem, "Every payment has its sale.");
+  paintList("latest", latest.sales, (sale) => saleItem(sale, "latest-sale"), "No sale yet.");
+  await panel.refresh();
+}
+
+wireHeader(() => me?.name ?? "till");
+onSubmit(byId("other"), async () => {
+  const field = byId("other-amount");
+  const amount = cents(field.value);
+  if (!amount) return notify("Enter an amount such as 250 or 99.50.");
+  addToCart("Other", amount);
+  field.value = "";
+});
+byId("filter").addEventListener("input", paintProducts);
+byId("pay-cash").addEventListener("click", (event) => act(event.currentTarget, () => sell("cash")));
+byId("pay-mpesa").addEventListener("click", (event) => act(event.currentTarget, () => sell("mpesa")));
+const panel = detailPanel(byId("detail"), askingFor);
+live(refresh);

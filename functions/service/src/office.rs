@@ -1,0 +1,246 @@
+//! What whoever runs the cloud calls: open shops, hand out enrolment codes, read the inbox.
+
+use crate::auth::{Caller, Signed, authenticate};
+use crate::store::Enrolment;
+use crate::{CallbackSecret, Clock, Problem, Store};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use domain::{Actor, Member, Role, Shop, ShopId, Timestamp};
+use replica::wire::json::ShopForm;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// How long an enrolment code is good.
+const CODE_LIFE_MILLIS: i64 = 24 * 3600 * 1000;
+/// The most inbox items one answer lists.
+const INBOX_PAGE: usize = 200;
+
+/// What the office function works with.
+pub struct Office<S> {
+    /// Where shops and members are kept.
+    pub store: Arc<S>,
+    /// From which callback tokens are derived.
+    pub secret: CallbackSecret,
+    /// Where Safaricom reaches our callbacks.
+    pub callback_base: String,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// `POST /v1/admin/enrolments`: whom a new code is for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnrolmentForm {
+    /// `till`, `office` or `platform`.
+    pub role: String,
+    /// The shop of a till.
+    #[serde(default)]
+    pub shop: Option<String>,
+}
+
+/// The answer: the code, shown once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnrolmentCode {
+    /// The code to hand over.
+    pub code: String,
+    /// Until when it is good, RFC 3339.
+    pub expires_at: String,
+}
+
+/// The answer to `POST /v1/admin/shops`: the shop, and the URLs to register with Safaricom.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OpenedShop {
+    /// The shop.
+    pub shop: ShopForm,
+    /// The confirmation URL. Secret: it carries the shop's token.
+    pub confirmation_url: String,
+    /// The validation URL. Secret as well.
+    pub validation_url: String,
+}
+
+/// A member, as lists show it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MemberForm {
+    /// Its actor, like `7`.
+    pub actor: String,
+    /// Its role.
+    pub role: String,
+    /// Its letter.
+    pub letter: String,
+    /// Its name.
+    pub name: String,
+    /// Its shop, unless it belongs to all.
+    pub shop: Option<String>,
+    /// It was revoked.
+    pub revoked: bool,
+}
+
+/// `POST /v1/admin/members/revoke`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RevokeForm {
+    /// Whom.
+    pub actor: String,
+}
+
+/// A callback in the inbox, as lists show it: no body, because bodies carry names and numbers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InboxForm {
+    /// SHA-256 of the body.
+    pub hash: String,
+    /// When it arrived, RFC 3339.
+    pub received_at: String,
+    /// Why it is here.
+    pub reason: String,
+    /// The size of the body.
+    pub bytes: usize,
+}
+
+/// The routes of whoever runs the cloud.
+pub fn router<S: Store>(office: Office<S>) -> Router {
+    Router::new()
+        .route("/v1/admin/shops", post(open_shop::<S>))
+        .route("/v1/admin/enrolments", post(make_code::<S>))
+        .route("/v1/admin/members", get(members::<S>))
+        .route("/v1/admin/members/revoke", post(revoke::<S>))
+        .route("/v1/admin/inbox", get(inbox::<S>))
+        .layer(DefaultBodyLimit::max(16 * 1024))
+        .with_state(Arc::new(office))
+}
+
+impl<S: Store> Office<S> {
+    async fn platform(
+        &self,
+        (method, uri, headers): (&Method, &Uri, &HeaderMap),
+        body: &[u8],
+    ) -> Result<Caller, Problem> {
+        let signed = Signed { method: method.as_str(), path: uri.path(), headers, body };
+        let caller = authenticate(&*self.store, &signed, (self.clock)()).await?;
+        caller.is_one_of(&[Role::Platform])?;
+        Ok(caller)
+    }
+}
+
+async fn open_shop<S: Store>(
+    State(office): State<Arc<Office<S>>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+    body: Bytes,
+) -> Result<Json<OpenedShop>, Problem> {
+    office.platform((&method, &uri, &headers), &body).await?;
+    let form: ShopForm = read(&body)?;
+    let shop = Shop::try_from(form).map_err(|e| Problem::bad_request(e.to_string()))?;
+    for number in shop.numbers() {
+        let holder = office.store.shop_of_number(number).await?;
+        if holder.is_some_and(|holder| holder != shop.id) {
+            return Err(Problem::bad_request(format!("Another shop has the number {number}.")));
+        }
+    }
+    let token = office.secret.token(&shop.id);
+    office.store.put_shop(&shop, &[token.hash()]).await?;
+    let url = |end: &str| format!("{}/in/{}/c/{end}", office.callback_base, token.as_str());
+    Ok(Json(OpenedShop {
+        shop: ShopForm::from(&shop),
+        confirmation_url: url("confirmation"),
+        validation_url: url("validation"),
+    }))
+}
+
+async fn make_code<S: Store>(
+    State(office): State<Arc<Office<S>>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+    body: Bytes,
+) -> Result<Json<EnrolmentCode>, Problem> {
+    office.platform((&method, &uri, &headers), &body).await?;
+    let form: EnrolmentForm = read(&body)?;
+    let role = Role::named(&form.role).ok_or_else(|| Problem::bad_request("There is no such role."))?;
+    let shop = form.shop.as_deref().map(ShopId::parse).transpose();
+    let shop = shop.map_err(|e| Problem::bad_request(e.to_string()))?;
+    if (role == Role::Till) != shop.is_some() {
+        return Err(Problem::bad_request("A till belongs to a shop; head office and platform to none."));
+    }
+    if let Some(shop) = &shop
+        && office.store.shop(shop).await?.is_none()
+    {
+        return Err(Problem::not_found("There is no such shop: open it first."));
+    }
+    let (code, expires_at) = new_code(&*office.store, role, shop, (office.clock)()).await?;
+    Ok(Json(EnrolmentCode { code, expires_at: expires_at.to_string() }))
+}
+
+/// Makes a one-time code: 80 random bits in hex.
+///
+/// # Errors
+/// The store kept nothing, or the machine has no randomness.
+pub async fn new_code<S: Store>(
+    store: &S,
+    role: Role,
+    shop: Option<ShopId>,
+    now: Timestamp,
+) -> Result<(String, Timestamp), Problem> {
+    let mut random = [0_u8; 10];
+    getrandom::fill(&mut random).map_err(|e| {
+        tracing::error!(error = %e, "no randomness");
+        Problem::from(crate::StoreError::Unreachable("no randomness".to_owned()))
+    })?;
+    let code = hex::encode(random);
+    let expires_at = now.plus_millis(CODE_LIFE_MILLIS);
+    let code_hash = Sha256::digest(code.as_bytes()).into();
+    store.put_enrolment(&Enrolment { code_hash, shop, role, expires_at }).await?;
+    Ok((code, expires_at))
+}
+
+async fn members<S: Store>(
+    State(office): State<Arc<Office<S>>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+) -> Result<Json<Vec<MemberForm>>, Problem> {
+    office.platform((&method, &uri, &headers), &[]).await?;
+    let form = |(member, shop): (Member, Option<ShopId>)| MemberForm {
+        actor: member.actor.to_string(),
+        role: member.role.name().to_owned(),
+        letter: member.letter,
+        name: member.name,
+        shop: shop.map(|shop| shop.to_string()),
+        revoked: member.revoked,
+    };
+    Ok(Json(office.store.members().await?.into_iter().map(form).collect()))
+}
+
+async fn revoke<S: Store>(
+    State(office): State<Arc<Office<S>>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+    body: Bytes,
+) -> Result<Json<()>, Problem> {
+    let caller = office.platform((&method, &uri, &headers), &body).await?;
+    let form: RevokeForm = read(&body)?;
+    let actor: Actor =
+        form.actor.parse().map_err(|e: domain::IdError| Problem::bad_request(e.to_string()))?;
+    if caller.member.actor == actor {
+        return Err(Problem::bad_request("Nobody can revoke themselves: nobody could undo it."));
+    }
+    let unknown = || Problem::not_found("There is no such member.");
+    let (member, shop) = office.store.member(actor).await?.ok_or_else(unknown)?;
+    office.store.put_member(&Member { revoked: true, ..member }, shop.as_ref()).await?;
+    tracing::info!(%actor, "a member was revoked");
+    Ok(Json(()))
+}
+
+async fn inbox<S: Store>(
+    State(office): State<Arc<Office<S>>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+) -> Result<Json<Vec<InboxForm>>, Problem> {
+    office.platform((&method, &uri, &headers), &[]).await?;
+    let items = office.store.inbox(INBOX_PAGE).await?;
+    let form = |item: crate::store::InboxItem| InboxForm {
+        hash: hex::encode(item.hash),
+        received_at: item.received_at.to_string(),
+        reason: item.reason,
+        bytes: item.body.len(),
+    };
+    Ok(Json(items.into_iter().map(form).collect()))
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|e| Problem::bad_request(e.to_string()))
+}

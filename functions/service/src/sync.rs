@@ -1,0 +1,251 @@
+//! What tills and head office call to exchange journals and payments, and to enrol.
+
+use crate::auth::{Signed, authenticate};
+use crate::store::StoreError;
+use crate::{Clock, Problem, Store};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use domain::{Actor, Member, Role, ShopId, TillId};
+use replica::wire::json::{Enrol, Enrolled, ShopForm};
+use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
+use replica::{Batch, Head, PublicKey};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many bytes of batches one answer carries; with the feed it stays under [`MAX_BODY_BYTES`].
+const PAGE_BYTES: usize = 512 * 1024;
+
+/// What the sync function works with.
+pub struct Sync<S> {
+    /// Where journals and feeds are kept.
+    pub store: Arc<S>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The routes replicas call.
+pub fn router<S: Store>(sync: Sync<S>) -> Router {
+    Router::new()
+        .route("/v1/shops/{shop}/sync", post(exchange::<S>))
+        .route("/v1/shops", get(shops::<S>))
+        .route("/v1/enrol", post(enrol::<S>))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(Arc::new(sync))
+}
+
+async fn exchange<S: Store>(
+    State(sync): State<Arc<Sync<S>>>,
+    Path(shop): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let path = format!("/v1/shops/{shop}/sync");
+    let signed = Signed { method: "POST", path: &path, headers: &headers, body: &body };
+    let caller = authenticate(&*sync.store, &signed, (sync.clock)()).await?;
+    let shop = ShopId::parse(&shop).map_err(|e| Problem::bad_request(e.to_string()))?;
+    caller.may_act_for(&shop)?;
+    let request = SyncRequest::decode(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
+    let answer = sync.answer(&shop, &caller.member, &request).await?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], answer.encode()).into_response())
+}
+
+impl<S: Store> Sync<S> {
+    async fn answer(
+        &self,
+        shop: &ShopId,
+        member: &Member,
+        request: &SyncRequest,
+    ) -> Result<SyncAnswer, Problem> {
+        let (taken, refused) = self.take(shop, member, request).await?;
+        let news = self.store.news(shop, &request.cursor).await?;
+        let grown: Vec<(Actor, Option<Head>)> = if request.behind {
+            let heads = self.store.heads(shop).await?;
+            heads.into_iter().map(|(actor, head)| (actor, Some(head))).collect()
+        } else {
+            news.journals.iter().map(|actor| (*actor, None)).collect()
+        };
+        let (batches, cut) = self.lacking(shop, member.actor, request, &grown).await?;
+        Ok(SyncAnswer {
+            now: (self.clock)(),
+            taken,
+            refused,
+            members: self.unknown_members(request, &batches).await?,
+            batches,
+            feed: news.items,
+            cursor: news.cursor,
+            more: news.more || cut,
+        })
+    }
+
+    /// Takes the sender's batch, if it continues its journal here, and says where the journal ends.
+    async fn take(
+        &self,
+        shop: &ShopId,
+        member: &Member,
+        request: &SyncRequest,
+    ) -> Result<(Option<Head>, Option<String>), Problem> {
+        let Some(batch) = &request.batch else {
+            let head = if request.behind { Some(self.store.head(shop, member.actor).await?) } else { None };
+            return Ok((head, None));
+        };
+        let head = self.store.head(shop, member.actor).await?;
+        match self.append(shop, member, batch, head).await? {
+            Ok(head) => Ok((Some(head), None)),
+            Err(reason) => {
+                tracing::warn!(%shop, actor = %member.actor, reason, "a batch was not taken");
+                // Where it was overtaken, the answer's head tells the sender where to go on.
+                Ok((Some(self.store.head(shop, member.actor).await?), Some(reason)))
+            }
+        }
+    }
+
+    async fn append(
+        &self,
+        shop: &ShopId,
+        member: &Member,
+        batch: &Batch,
+        head: Head,
+    ) -> Result<Result<Head, String>, StoreError> {
+        if batch.actor != member.actor {
+            return Ok(Err("a till sends its own journal only".to_owned()));
+        }
+        let Some(key) = PublicKey::from_bytes(&member.public_key) else {
+            return Ok(Err("the member's key is no key".to_owned()));
+        };
+        let last = match batch.open(head, &key) {
+            Ok(entries) => entries.last().map(|entry| Head { number: entry.number, chain: entry.chain }),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let Some(after) = last else { return Ok(Err("an empty batch".to_owned())) };
+        let appended = self.store.append(shop, batch, head, after, (self.clock)()).await?;
+        Ok(if appended { Ok(after) } else { Err("another request was quicker".to_owned()) })
+    }
+
+    /// The batches of other journals that the sender lacks, within one page, and whether some were left.
+    async fn lacking(
+        &self,
+        shop: &ShopId,
+        sender: Actor,
+        request: &SyncRequest,
+        grown: &[(Actor, Option<Head>)],
+    ) -> Result<(Vec<Batch>, bool), Problem> {
+        let (mut page, mut room) = (Vec::new(), PAGE_BYTES);
+        for (actor, head) in grown.iter().filter(|(actor, _)| *actor != sender) {
+            let have = request.have.get(actor).copied().unwrap_or(0);
+            if head.is_some_and(|head| head.number <= have) {
+                continue;
+            }
+            if room == 0 {
+                return Ok((page, true));
+            }
+            let batches = self.store.batches(shop, *actor, have, room).await?;
+            let bytes: usize = batches.iter().map(Batch::size).sum();
+            room = room.saturating_sub(bytes);
+            page.extend(batches);
+        }
+        let cut = room == 0 || page.iter().map(Batch::size).sum::<usize>() >= PAGE_BYTES / 2;
+        Ok((page, cut))
+    }
+
+    /// Who writes the journals that the sender has nothing of yet.
+    async fn unknown_members(
+        &self,
+        request: &SyncRequest,
+        batches: &[Batch],
+    ) -> Result<Vec<Member>, Problem> {
+        let new: BTreeMap<Actor, ()> = batches
+            .iter()
+            .filter(|batch| !request.have.contains_key(&batch.actor))
+            .map(|batch| (batch.actor, ()))
+            .collect();
+        let mut members = Vec::new();
+        for actor in new.into_keys() {
+            members.extend(self.store.member(actor).await?.map(|(member, _)| member));
+        }
+        Ok(members)
+    }
+}
+
+/// The shops a caller may sync: a till's own, every one for head office.
+async fn shops<S: Store>(
+    State(sync): State<Arc<Sync<S>>>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<ShopForm>>, Problem> {
+    let signed = Signed { method: "GET", path: "/v1/shops", headers: &headers, body: &[] };
+    let caller = authenticate(&*sync.store, &signed, (sync.clock)()).await?;
+    Ok(Json(shops_of(&*sync.store, caller.shop.as_ref()).await?))
+}
+
+async fn shops_of<S: Store>(store: &S, shop: Option<&ShopId>) -> Result<Vec<ShopForm>, StoreError> {
+    let shops = store.shops().await?;
+    let own = |candidate: &&domain::Shop| shop.is_none_or(|shop| candidate.id == *shop);
+    Ok(shops.iter().filter(own).map(ShopForm::from).collect())
+}
+
+/// Makes a caller with a good code a member. A code that was used up or never existed gets one answer.
+async fn enrol<S: Store>(
+    State(sync): State<Arc<Sync<S>>>,
+    Json(enrol): Json<Enrol>,
+) -> Result<Json<Enrolled>, Problem> {
+    let key = hex::decode(&enrol.public_key).ok().and_then(|bytes| bytes.try_into().ok());
+    let key = key.filter(|bytes| PublicKey::from_bytes(bytes).is_some());
+    let public_key = key.ok_or_else(|| Problem::bad_request("The public key is no Ed25519 key."))?;
+    let code_hash = Sha256::digest(enrol.code.trim().as_bytes()).into();
+    let enrolment = sync.store.take_enrolment(&code_hash, (sync.clock)()).await?;
+    let title = "This code is not good (any more): ask for a new one.";
+    let used = || Problem::new(StatusCode::FORBIDDEN, "leja:unknown-code", title);
+    let enrolment = enrolment.ok_or_else(used)?;
+    let letter = letter(&*sync.store, enrolment.role, enrolment.shop.as_ref()).await?;
+    let member = Member {
+        actor: Actor::first(TillId(sync.store.next_number("tills").await?)),
+        role: enrolment.role,
+        letter,
+        name: enrol.name.trim().chars().take(40).collect(),
+        public_key,
+        revoked: false,
+    };
+    sync.store.put_member(&member, enrolment.shop.as_ref()).await?;
+    tracing::info!(actor = %member.actor, role = member.role.name(), "a new member");
+    Ok(Json(Enrolled {
+        actor: member.actor.to_string(),
+        role: member.role.name().to_owned(),
+        letter: member.letter,
+        shops: shops_of(&*sync.store, enrolment.shop.as_ref()).await?,
+    }))
+}
+
+/// A, B … Z, AA, AB …: unique in the shop. Head office and platform sell nothing.
+async fn letter<S: Store>(store: &S, role: Role, shop: Option<&ShopId>) -> Result<String, StoreError> {
+    let (Role::Till, Some(shop)) = (role, shop) else { return Ok("HQ".to_owned()) };
+    let number = store.next_number(&format!("letters of {shop}")).await?;
+    Ok(letters(number))
+}
+
+fn letters(number: u32) -> String {
+    let mut rest = number;
+    let mut letters = Vec::new();
+    while let Some(above) = rest.checked_sub(1) {
+        let digit = above.checked_rem(26).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
+        letters.push(char::from(b'A'.saturating_add(digit)));
+        rest = above.checked_div(26).unwrap_or(0);
+    }
+    letters.into_iter().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::letters;
+
+    #[test]
+    fn tills_are_lettered_as_columns_are() {
+        let expected = [(1, "A"), (2, "B"), (26, "Z"), (27, "AA"), (52, "AZ"), (703, "AAA")];
+        for (number, letter) in expected {
+            assert_eq!(letters(number), letter);
+        }
+    }
+}
