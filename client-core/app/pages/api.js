@@ -68,10 +68,11 @@ export function cents(text) {
 
 export const decimal = (amount) => `${Math.floor(amount / 100)}.${String(amount % 100).padStart(2, "0")}`;
 export const total = (amounts) => decimal(amounts.reduce((sum, amount) => sum + cents(amount), 0));
-export const kes = (amount) => `KES ${amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",")}`;
+export const grouped = (amount) => amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",");
+export const kes = (amount) => `KES ${grouped(amount)}`;
 
 /** The wall clock of the shop, as the API gives it: all times carry Nairobi's offset. */
-export const clock = (at) => at.slice(11, 16);
+const clock = (at) => at.slice(11, 16);
 
 /** A time of today as 14:02, an older one with its date. */
 export function when(at) {
@@ -220,7 +221,7 @@ export function detailPanel(host, asking) {
     const [kind, ...names] = location.hash.slice(1).split("/").map(decodeURIComponent);
     const view = views[kind]?.(...names);
     refresh = view?.refresh ?? (async () => {});
-    host.replaceChildren(...(view ? [view.node] : []));
+    host.replaceChildren(...(view ? [el("a", { class: "back", href: "#" }, "← Back"), view.node] : []));
     host.hidden = !view;
     document.body.classList.toggle("detailed", Boolean(view));
     if (view) host.focus();
@@ -234,7 +235,7 @@ export function detailPanel(host, asking) {
 /** One sale: what it is, its claims, the ways to settle it, its history. Built once, then updated in place. */
 function saleView(id, asking) {
   let sale;
-  const parts = { head: el("div"), claims: el("div"), found: el("div", { hidden: true }), rest: el("div") };
+  const parts = { head: el("div"), claims: el("div"), found: el("div", { hidden: true }), rest: el("div", { class: "stack" }) };
   const code = el("input", { testid: "code-input", autocomplete: "off", autocapitalize: "characters", required: true,
     placeholder: "UKL1AB2C3D, or paste the message", "aria-label": "M-Pesa code" });
   const codeForm = el("form", { class: "row", hidden: true }, code, el("button", { class: "primary", testid: "code-submit" }, "Use code"));
@@ -243,11 +244,11 @@ function saleView(id, asking) {
     codeForm.hidden = true;
     code.value = "";
   });
-  const cash = button("Took cash instead", () => post(`${salePath(id)}/cash`), { testid: "take-cash" });
   const choose = toggle("Choose a payment", parts.found, "choose-payment");
-  const ways = el("div", { class: "ways" }, choose, toggle("Type a code", codeForm, "type-code"), cash,
-    button("Cancel sale", () => cancel(sale), { class: "quiet danger", testid: "void-sale" }));
-  const node = el("article", { class: "stack" }, parts.head, parts.claims, asking?.node, ways, codeForm, parts.found, parts.rest);
+  const ways = el("div", { class: "ways" }, choose, toggle("Type a code", codeForm, "type-code"),
+    asking && button("Took cash instead", () => post(`${salePath(id)}/cash`), { testid: "take-cash" }));
+  const discard = button("Cancel sale", () => cancel(sale), { class: "quiet danger", testid: "void-sale" });
+  const node = el("article", { class: "stack" }, parts.head, parts.claims, asking?.node, ways, codeForm, parts.found, parts.rest, discard);
 
   async function refresh() {
     sale = await get(salePath(id));
@@ -258,9 +259,9 @@ function saleView(id, asking) {
     show(parts.rest, sale, saleRest);
     show(parts.found, [fits, owing], () => owing && candidateList(sale, fits));
     choose.textContent = fits.candidates.length ? `Choose a payment (${fits.candidates.length})` : "Choose a payment";
-    choose.hidden = cash.hidden = choose.nextSibling.hidden = !owing;
+    ways.hidden = !owing;
     if (!owing) codeForm.hidden = true;
-    ways.hidden = sale.state === "voided";
+    discard.hidden = sale.state === "voided";
     asking?.update(sale);
   }
   return { node, refresh };
@@ -276,12 +277,10 @@ function toggle(text, target, testid) {
 }
 
 function saleHead(sale) {
-  const { shop: _, ...amounts } = sale;
   return el("header", { class: "stack" },
-    el("a", { class: "back", href: "#" }, "← Back"),
     el("div", { class: "between" },
       el("h2", {}, "Sale ", el("span", { testid: "sale-reference" }, sale.reference)),
-      el("p", { class: "figure" }, kes(amounts.total))),
+      el("p", { class: "figure" }, kes(sale.total))),
     el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.state }, stateText(sale)),
     cents(sale.over) > 0 && el("p", { class: "hint" }, `${kes(sale.over)} more than the sale was paid.`));
 }
@@ -299,23 +298,23 @@ function conflictCard(claim) {
   return el("section", { class: "card bad stack", testid: "conflict-card" },
     el("h3", {}, `Code ${claim.receipt} is already used for ${holder}`),
     el("p", {}, `Here: ${HOW[claim.how]}, ${when(claim.at)}, ${claim.by}. Compare the name on the customer's message; release the claim of the sale that was not paid.`),
-    el("div", { class: "row" },
+    el("div", { class: "chips" },
       button("Release this claim", () => askRelease(claim), { class: "danger", testid: `release-${claim.id}` }),
       other && el("a", { class: "button", href: saleLink(other.id) }, `Show sale ${other.reference}`)));
 }
 
 function claimRow(claim) {
   const payer = [claim.payer_name, claim.payer_phone].filter(Boolean).join(", ");
-  return el("div", { class: "card between" },
-    el("div", {},
+  return el("div", { class: "card row" },
+    el("div", { class: "grow" },
       el("strong", {}, claim.receipt), " ", claim.amount ? kes(claim.amount) : "amount not known yet",
-      el("p", { class: "hint" }, [payer, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
+      el("p", { class: "hint" }, [!claim.verified && "to be verified", payer, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
     button("Release", () => askRelease(claim), { class: "quiet", testid: `release-${claim.id}` }));
 }
 
 function saleRest(sale) {
-  const line = (item) => el("tr", {}, el("td", {}, item.name), el("td", { class: "number" }, `${item.quantity} × ${item.unit_price}`),
-    el("td", { class: "number" }, item.amount));
+  const line = (item) => el("tr", {}, el("td", {}, item.name), el("td", { class: "number" }, `${item.quantity} × ${grouped(item.unit_price)}`),
+    el("td", { class: "number" }, grouped(item.amount)));
   return [
     el("table", { class: "lines" }, el("tbody", {}, sale.lines.map(line))),
     el("p", { class: "hint" }, `Sold ${when(sale.at)} by ${sale.by} at ${sale.till_name}${sale.order ? `, order ${sale.order}` : ""}`),
@@ -354,7 +353,7 @@ function candidateRow(sale, fit) {
 const phoneText = (phone) => phone ? el("span", {}, phone.slice(0, -3), el("b", { class: "digits" }, phone.slice(-3))) : "";
 
 /** The receipt code in what was typed or pasted: of a whole M-Pesa message, its first ten-character code. */
-export function receiptIn(typed) {
+function receiptIn(typed) {
   const text = typed.trim().toUpperCase();
   return text.match(/\b(?=[A-Z]*\d)[A-Z][A-Z0-9]{9}\b/)?.[0] ?? text;
 }
@@ -396,7 +395,6 @@ function paymentBody(payment, open) {
     payment.account_reference && `Account ${payment.account_reference}`,
     payment.sources.map((source) => SOURCE[source] ?? source).join(", ")];
   return [
-    el("a", { class: "back", href: "#" }, "← Back"),
     el("div", { class: "between" }, el("h2", {}, payment.receipt), el("p", { class: "figure" }, kes(payment.amount))),
     el("p", {}, el("strong", {}, payment.payer_name || "Name not known")),
     el("ul", { class: "facts" }, facts.filter(Boolean).map((fact) => el("li", {}, fact))),

@@ -1,6 +1,6 @@
 // The cashier's page. Selling never waits for a network: a sale is recorded first, then it gets paid.
 
-import { act, api, button, byId, cents, decimal, detailPanel, el, get, kes, live, notify, onSubmit, page, paintPill, paymentLink, post,
+import { act, api, button, byId, cents, decimal, detailPanel, el, get, grouped, kes, live, notify, onSubmit, page, paintPill, paymentLink, post,
   saleLink, salePath, show, stateText, uuid, when, wireHeader } from "./api.js";
 
 /** An STK prompt that was not answered by then is "not known yet". */
@@ -47,9 +47,9 @@ function cartLine(line, index) {
   const step = (text, by, label) => el("button", { type: "button", class: "step", testid: `${label}-${index}`,
     "aria-label": `${label} ${line.name}`, onclick: () => changeQuantity(line, by) }, text);
   return el("li", { class: "line" },
-    el("span", {}, line.name, el("small", {}, `at ${decimal(line.price)}`)),
+    el("span", {}, line.name, el("small", {}, `at ${grouped(decimal(line.price))}`)),
     step("−", -1, "less"), el("output", {}, line.quantity), step("+", 1, "more"),
-    el("strong", { class: "number" }, decimal(line.price * line.quantity)));
+    el("strong", { class: "number" }, grouped(decimal(line.price * line.quantity))));
 }
 
 function paintProducts() {
@@ -62,14 +62,16 @@ function paintProducts() {
 function tile(product) {
   const other = product.others.map((each) => each.price).join(", ");
   return el("button", { type: "button", class: "tile", testid: `product-${product.id}`, onclick: () => addToCart(product.name, cents(product.price)) },
-    el("span", {}, product.name), el("strong", {}, product.price), other && el("small", { class: "warn" }, `or ${other}?`));
+    el("span", {}, product.name), el("strong", {}, grouped(product.price)), other && el("small", { class: "warn" }, `or ${other}?`));
 }
 
 /** Two open sales of one amount look alike at Safaricom: say it before the customer pays. */
 function paintTwin(hint, due, exceptId) {
   const twin = cents(due) > 0 && openSales.find((sale) => sale.due === due && sale.id !== exceptId && sale.state !== "claimed");
   hint.hidden = !twin;
-  if (twin) hint.textContent = `Sale ${twin.reference} also waits for ${kes(due)}. Ask this customer's name before you settle by M-Pesa.`;
+  if (!twin) return;
+  const advice = shop.account === "paybill" ? "Make sure the customer gives the account number." : "Ask the customer's name before you choose a payment.";
+  hint.textContent = `Sale ${twin.reference} also waits for ${kes(due)}. ${advice}`;
 }
 
 async function sell(tender) {
@@ -140,14 +142,14 @@ function pushText(push, seconds) {
 // ---- The day beside it ------------------------------------------------------------------------
 
 function figures({ today, unclaimed }) {
-  const rows = [[`Today, ${today.sales} sales`, kes(today.total), "today-total"], ["Cash", kes(today.cash)], ["M-Pesa", kes(today.mpesa)],
-    [`Unclaimed, ${unclaimed.count}`, kes(unclaimed.total)]];
+  const rows = [[`Today (${today.sales})`, kes(today.total), "today-total"], ["Cash", kes(today.cash)], ["M-Pesa", kes(today.mpesa)],
+    [`Unclaimed (${unclaimed.count})`, kes(unclaimed.total)]];
   return rows.map(([name, value, testid]) => el("div", {}, el("dt", {}, name), el("dd", { testid }, value)));
 }
 
 function saleItem(sale, testid) {
   return el("li", {}, el("a", { class: "item", href: saleLink(sale.id), testid: `${testid}-${sale.id}`, "data-state": sale.conflict ? "conflict" : sale.state },
-    el("strong", {}, sale.reference), el("span", { class: "grow" }, sale.conflict ? "Conflict: code used twice" : stateText(sale)),
+    el("span", { class: "grow" }, el("strong", {}, sale.reference), el("small", {}, sale.conflict ? "Conflict: code used twice" : stateText(sale))),
     el("span", { class: "end" }, kes(sale.total), el("small", {}, when(sale.at)))));
 }
 

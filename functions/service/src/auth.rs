@@ -38,18 +38,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether this caller may act for a shop: a till for its own, head office for every one.
+    /// Whether this caller may act for a shop: only for its own. Head office joins each shop as a member.
     ///
     /// # Errors
     /// It may not; the answer does not say whether the shop exists.
     pub fn may_act_for(&self, shop: &ShopId) -> Result<(), Problem> {
         let own = self.shop.as_ref() == Some(shop);
-        let allowed = match self.member.role {
-            Role::Till => own,
-            Role::Office => true,
-            Role::Platform => false,
-        };
-        if allowed { Ok(()) } else { Err(Problem::not_found("There is no such shop here.")) }
+        if own { Ok(()) } else { Err(Problem::not_found("There is no such shop here.")) }
     }
 
     /// Whether this caller has one of some roles.

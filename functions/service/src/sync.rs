@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::{Actor, Member, Role, ShopId, TillId};
-use replica::wire::json::{Enrol, Enrolled, ShopForm};
+use replica::wire::json::{Enrol, Enrolled, Joined, ShopForm};
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
 use replica::{Batch, Head, PublicKey};
 use sha2::{Digest, Sha256};
@@ -33,6 +33,7 @@ pub fn router<S: Store>(sync: Sync<S>) -> Router {
     Router::new()
         .route("/v1/shops/{shop}/sync", post(exchange::<S>))
         .route("/v1/shops", get(shops::<S>))
+        .route("/v1/shops/{shop}/join", post(join::<S>))
         .route("/v1/enrol", post(enrol::<S>))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::new(sync))
@@ -169,6 +170,27 @@ impl<S: Store> Sync<S> {
         }
         Ok(members)
     }
+}
+
+/// Makes head office a member of a shop, with a number of its own there and its own key: names of facts
+/// never collide between shops, and its journal in one shop says nothing about another.
+async fn join<S: Store>(
+    State(sync): State<Arc<Sync<S>>>,
+    Path(shop): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Joined>, Problem> {
+    let path = format!("/v1/shops/{shop}/join");
+    let signed = Signed { method: "POST", path: &path, headers: &headers, body: &body };
+    let caller = authenticate(&*sync.store, &signed, (sync.clock)()).await?;
+    caller.is_one_of(&[Role::Office])?;
+    let shop = ShopId::parse(&shop).map_err(|e| Problem::bad_request(e.to_string()))?;
+    if caller.shop.is_some() || sync.store.shop(&shop).await?.is_none() {
+        return Err(Problem::not_found("There is no such shop here."));
+    }
+    let actor = Actor::first(TillId(sync.store.next_number("tills").await?));
+    sync.store.put_member(&Member { actor, ..caller.member }, Some(&shop)).await?;
+    Ok(Json(Joined { actor: actor.to_string() }))
 }
 
 /// The shops a caller may sync: a till's own, every one for head office.

@@ -27,6 +27,13 @@ pub struct Enrolled {
     pub shops: Vec<ShopForm>,
 }
 
+/// The answer to `POST /v1/shops/{shop}/join`: the name under which head office writes in that shop.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Joined {
+    /// Its actor there.
+    pub actor: String,
+}
+
 /// A shop, in every JSON body.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct ShopForm {

@@ -1,0 +1,510 @@
+//! The truth of the file: identity, journals, feed and cursors, written in one transaction with what is
+//! computed from them.
+
+use crate::rows::{self, damaged, signed, unsigned};
+use crate::settle::Dirty;
+use crate::{Ledger, LedgerError, project, settle};
+use domain::{
+    Actor, BusinessDay, CheckoutId, Document, Entry, Fact, FactId, FeedItem, Member, Money, Product, Role,
+    Shop, ShopId, TillId, Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
+
+/// Who writes in this file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The writer.
+    pub actor: Actor,
+    /// A till, or head office.
+    pub role: Role,
+    /// The letter of its short sale references.
+    pub letter: String,
+    /// What people call it.
+    pub name: String,
+}
+
+/// What an entry says, as far as rows are computed from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A fact.
+    Fact(Fact),
+    /// The catalogue changed; its registers are given beside the page.
+    Product,
+    /// Ours in shape, but written by a newer release: kept and shown.
+    Unreadable(String),
+}
+
+/// What became of an entry at the guard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It passed; its writer's strand in the document now ends here.
+    Applied {
+        /// How many changes the strand has, and the hash of the last.
+        strand: (u64, [u8; 32]),
+        /// What it says.
+        content: Content,
+    },
+    /// It builds on changes that have not come.
+    Waiting,
+    /// It did not pass; kept with the reason.
+    Refused(String),
+}
+
+/// An entry and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The entry.
+    pub entry: Entry,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What one answer of the cloud brought, to be written in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// Members met for the first time, or changed.
+    pub members: Vec<Member>,
+    /// Entries of other journals, each journal in order.
+    pub entries: Vec<Taken>,
+    /// Entries that waited here and have passed now.
+    pub woken: Vec<Taken>,
+    /// The whole catalogue, if it changed: every value of every product, the leading one first.
+    pub products: Option<Vec<Vec<Product>>>,
+    /// New items of the payment feed.
+    pub feed: Vec<FeedItem>,
+    /// Where the feed goes on.
+    pub cursor: Vec<u8>,
+    /// How far the cloud has our own journal.
+    pub sent: Option<u64>,
+    /// Batches that do not continue their journal: writer, first number, reason.
+    pub strangers: Vec<(Actor, u64, String)>,
+    /// When the answer came.
+    pub at: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// Who writes here; `None` before enrolment.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn identity(&self) -> Result<Option<Identity>, LedgerError> {
+        let read = |row: &Row<'_>| {
+            Ok(Identity {
+                actor: rows::actor(row)?,
+                role: Role::named(&row.get::<_, String>("role")?).ok_or_else(|| damaged("a role"))?,
+                letter: row.get("letter")?,
+                name: row.get("name")?,
+            })
+        };
+        Ok(self.connection.query_row("SELECT * FROM identity", [], read).optional()?)
+    }
+
+    /// Makes this file the ledger of a member that writes in some shops under its own name.
+    ///
+    /// # Errors
+    /// It already is somebody's, or can not be written.
+    pub fn enrol(&mut self, identity: &Identity, shops: &[Shop]) -> Result<(), LedgerError> {
+        let sql =
+            "INSERT INTO identity (one, till, incarnation, role, letter, name) VALUES (1, ?, ?, ?, ?, ?)";
+        let (actor, role) = (identity.actor, identity.role.name());
+        self.write(|c| {
+            c.execute(sql, params![actor.till.0, actor.incarnation, role, identity.letter, identity.name])?;
+            shops.iter().try_for_each(|shop| put_shop(c, shop, actor))
+        })
+    }
+
+    /// Adds a shop in which this file writes as `writer`, or changes what is known of it.
+    ///
+    /// # Errors
+    /// The file can not be written.
+    pub fn put_shop(&mut self, shop: &Shop, writer: Actor) -> Result<(), LedgerError> {
+        self.write(|c| put_shop(c, shop, writer))
+    }
+
+    /// Under which name this file writes in a shop's journal.
+    ///
+    /// # Errors
+    /// The shop is not here, or the file can not be read.
+    pub fn writer(&self, shop: &ShopId) -> Result<Actor, LedgerError> {
+        let mut find = self.connection.prepare_cached("SELECT till, incarnation FROM shops WHERE id = ?")?;
+        let writer = find.query_row([shop.as_str()], rows::actor).optional()?;
+        writer.ok_or_else(|| LedgerError::Unknown(format!("shop {shop} in this ledger")))
+    }
+
+    /// The shops of this ledger.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn shops(&self) -> Result<Vec<Shop>, LedgerError> {
+        let mut find = self.connection.prepare_cached("SELECT * FROM shops ORDER BY id")?;
+        Ok(find.query_map([], rows::shop)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Every member met so far.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn members(&self) -> Result<BTreeMap<Actor, Member>, LedgerError> {
+        let mut find = self.connection.prepare_cached("SELECT * FROM members")?;
+        let members = find.query_map([], rows::member)?.map(|m| m.map(|m| (m.actor, m)));
+        Ok(members.collect::<Result<_, _>>()?)
+    }
+
+    /// Where a journal ends: number and chain; `None` before its first entry.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn head(&self, shop: &ShopId, actor: Actor) -> Result<Option<(u64, [u8; 32])>, LedgerError> {
+        let sql = "SELECT number, chain FROM heads WHERE shop = ? AND till = ? AND incarnation = ?";
+        let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation];
+        let read = |row: &Row<'_>| Ok((unsigned(row, "number")?, row.get("chain")?));
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, read).optional()?)
+    }
+
+    /// How far each journal of a shop goes here.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn vector(&self, shop: &ShopId) -> Result<BTreeMap<Actor, u64>, LedgerError> {
+        let sql = "SELECT till, incarnation, number FROM heads WHERE shop = ?";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| Ok((rows::actor(row)?, unsigned(row, "number")?));
+        let vector = find.query_map([self.shop_key(shop)?], read)?;
+        Ok(vector.collect::<Result<_, _>>()?)
+    }
+
+    /// Where an actor's strand in a document ends: how many changes, and the hash of the last.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn strand(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        document: Document,
+    ) -> Result<Option<(u64, [u8; 32])>, LedgerError> {
+        let sql = "SELECT seq, hash FROM strands
+                   WHERE shop = ? AND till = ? AND incarnation = ? AND document = ?";
+        let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation, document.to_string()];
+        let read = |row: &Row<'_>| Ok((unsigned(row, "seq")?, row.get("hash")?));
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, read).optional()?)
+    }
+
+    /// Where a sync of a shop goes on: the feed's cursor, and how far the cloud has our own journal.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn cursors(&self, shop: &ShopId) -> Result<(Vec<u8>, u64), LedgerError> {
+        let sql = "SELECT cursor, sent FROM shops WHERE id = ?";
+        let read = |row: &Row<'_>| Ok((row.get("cursor")?, unsigned(row, "sent")?));
+        Ok(self.connection.prepare_cached(sql)?.query_row([shop.as_str()], read)?)
+    }
+
+    /// When the cloud was last heard of, for any shop.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn last_contact(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let sql = "SELECT max(last_contact) AS at FROM shops";
+        let at: Option<i64> = self.connection.query_row(sql, [], |row| row.get("at"))?;
+        Ok(at.map(Timestamp::from_millis).transpose().map_err(damaged)?)
+    }
+
+    /// An actor's entries after a number, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn entries_after(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let sql = "SELECT * FROM journal WHERE shop = ? AND till = ? AND incarnation = ? AND number > ?
+                   ORDER BY number LIMIT ?";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation, signed(after)?, limit];
+        let mut find = self.connection.prepare_cached(sql)?;
+        Ok(find.query_map(key, entry)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The entries of a document that passed the guard, in the order they did.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn applied(&self, shop: &ShopId, document: Document) -> Result<Vec<Entry>, LedgerError> {
+        self.of_document(shop, document, "applied")
+    }
+
+    /// The entries of a document that wait for others.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn waiting(&self, shop: &ShopId, document: Document) -> Result<Vec<Entry>, LedgerError> {
+        self.of_document(shop, document, "waiting")
+    }
+
+    fn of_document(&self, shop: &ShopId, document: Document, state: &str) -> Result<Vec<Entry>, LedgerError> {
+        let sql = "SELECT * FROM journal WHERE shop = ? AND document = ? AND state = ? ORDER BY arrival";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let found = find.query_map(params![self.shop_key(shop)?, document.to_string(), state], entry)?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// The days of a shop that have a day book here, the newest first.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn days(&self, shop: &ShopId) -> Result<Vec<BusinessDay>, LedgerError> {
+        let sql = "SELECT DISTINCT document FROM strands WHERE shop = ? ORDER BY document DESC";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let names = find.query_map([self.shop_key(shop)?], |row| row.get::<_, String>("document"))?;
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        Ok(names.iter().filter_map(|name| BusinessDay::parse(name).ok()).collect())
+    }
+
+    /// Records a fact of our own: entry, rows and, if the caller gave one, the request's key.
+    ///
+    /// # Errors
+    /// Nothing was recorded.
+    pub fn record(
+        &mut self,
+        shop: &ShopId,
+        entry: &Entry,
+        strand: (u64, [u8; 32]),
+        fact: &Fact,
+        request: Option<&str>,
+    ) -> Result<(), LedgerError> {
+        self.write(|c| {
+            let shop = shop_key(c, shop)?;
+            append(c, shop, entry, "applied", None)?;
+            put_strand(c, shop, entry, strand)?;
+            let mut dirty = Dirty::default();
+            project::fact(c, shop, fact, &mut dirty)?;
+            if let Some(key) = request {
+                let sql = "INSERT INTO requests (key, sale) VALUES (?, ?)";
+                c.prepare_cached(sql)?.execute(params![key, fact.id.to_string()])?;
+            }
+            settle::settle(c, shop, &dirty)
+        })
+    }
+
+    /// Records a change of our own to the catalogue.
+    ///
+    /// # Errors
+    /// Nothing was recorded.
+    pub fn record_product(
+        &mut self,
+        shop: &ShopId,
+        entry: &Entry,
+        strand: (u64, [u8; 32]),
+        products: &[Vec<Product>],
+    ) -> Result<(), LedgerError> {
+        self.write(|c| {
+            let shop = shop_key(c, shop)?;
+            append(c, shop, entry, "applied", None)?;
+            put_strand(c, shop, entry, strand)?;
+            project::products(c, shop, products)
+        })
+    }
+
+    /// The sale that a request with this key made.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn request(&self, key: &str) -> Result<Option<FactId>, LedgerError> {
+        let mut find = self.connection.prepare_cached("SELECT sale FROM requests WHERE key = ?")?;
+        Ok(find.query_row([key], |row| rows::parsed(row, "sale", str::parse)).optional()?)
+    }
+
+    /// Writes what an answer of the cloud brought: all of it, or nothing.
+    ///
+    /// # Errors
+    /// Nothing was written; asking again brings the same.
+    pub fn take(&mut self, shop: &ShopId, page: &Page) -> Result<(), LedgerError> {
+        self.write(|c| {
+            let key = shop_key(c, shop)?;
+            let mut dirty = Dirty::default();
+            page.members.iter().try_for_each(|member| put_member(c, member))?;
+            for taken in &page.entries {
+                let (state, reason) = state_of(&taken.outcome);
+                append(c, key, &taken.entry, state, reason)?;
+                apply(c, key, taken, &mut dirty)?;
+            }
+            for taken in &page.woken {
+                wake(c, key, taken)?;
+                apply(c, key, taken, &mut dirty)?;
+            }
+            if let Some(products) = &page.products {
+                project::products(c, key, products)?;
+            }
+            for item in &page.feed {
+                project::feed_item(c, key, item, &mut dirty)?;
+            }
+            put_strangers(c, key, page)?;
+            put_cursors(c, key, page)?;
+            settle::settle(c, key, &dirty)
+        })
+    }
+
+    /// Notes that the cloud was asked to push, before it is asked. Gives the attempt's number.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub fn begin_push(&mut self, sale: FactId, amount: Money, at: Timestamp) -> Result<u32, LedgerError> {
+        let sql = "INSERT INTO pushes (sale, attempt, at, amount)
+                   SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3 FROM pushes WHERE sale = ?1
+                   RETURNING attempt";
+        let row = params![sale.to_string(), at.millis(), amount.cents()];
+        self.write(|c| Ok(c.query_row(sql, row, |row| row.get(0))?))
+    }
+
+    /// Notes what Safaricom said to a push: its name for it, or why it was not sent.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub fn end_push(
+        &mut self,
+        sale: FactId,
+        attempt: u32,
+        said: Result<&CheckoutId, &str>,
+    ) -> Result<(), LedgerError> {
+        let sql = "UPDATE pushes SET checkout = ?, refused = ? WHERE sale = ? AND attempt = ?";
+        let (checkout, refused) = (said.ok().map(CheckoutId::as_str), said.err());
+        self.write(|c| Ok(c.execute(sql, params![checkout, refused, sale.to_string(), attempt]).map(drop)?))
+    }
+
+    pub(crate) fn shop_key(&self, shop: &ShopId) -> Result<i64, LedgerError> {
+        shop_key(&self.connection, shop)
+    }
+}
+
+fn shop_key(c: &Connection, shop: &ShopId) -> Result<i64, LedgerError> {
+    let mut find = c.prepare_cached("SELECT key FROM shops WHERE id = ?")?;
+    let key = find.query_row([shop.as_str()], |row| row.get(0)).optional()?;
+    key.ok_or_else(|| LedgerError::Unknown(format!("shop {shop} in this ledger")))
+}
+
+fn put_shop(c: &Connection, shop: &Shop, writer: Actor) -> Result<(), LedgerError> {
+    let sql = "INSERT INTO shops (id, name, account, shortcode, store_number, till, incarnation)
+               VALUES (?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, account = excluded.account,
+                 shortcode = excluded.shortcode, store_number = excluded.store_number";
+    let store = shop.store_number.as_ref().map(domain::ShortCode::as_str);
+    let (kind, number) = (shop.account.kind(), shop.account.shortcode().as_str());
+    let (till, life) = (writer.till.0, writer.incarnation);
+    c.execute(sql, params![shop.id.as_str(), shop.name, kind, number, store, till, life])?;
+    Ok(())
+}
+
+fn put_member(c: &Connection, m: &Member) -> Result<(), LedgerError> {
+    let sql = "INSERT OR REPLACE INTO members (till, incarnation, role, letter, name, public_key, revoked)
+               VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let TillId(till) = m.actor.till;
+    let (life, role) = (m.actor.incarnation, m.role.name());
+    c.execute(sql, params![till, life, role, m.letter, m.name, m.public_key, m.revoked])?;
+    Ok(())
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        actor: rows::actor(row)?,
+        number: unsigned(row, "number")?,
+        document: row.get::<_, String>("document")?.parse().map_err(damaged)?,
+        change: row.get("change")?,
+        chain: row.get("chain")?,
+        signature: row.get("signature")?,
+    })
+}
+
+/// Adds an entry to the journal and moves the journal's head.
+fn append(
+    c: &Connection,
+    shop: i64,
+    entry: &Entry,
+    state: &str,
+    reason: Option<&str>,
+) -> Result<(), LedgerError> {
+    let (till, life, number) = (entry.actor.till.0, entry.actor.incarnation, signed(entry.number)?);
+    let sql = "INSERT INTO journal
+                 (shop, till, incarnation, number, document, change, chain, signature, state, reason)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let document = entry.document.to_string();
+    c.prepare_cached(sql)?.execute(params![
+        shop,
+        till,
+        life,
+        number,
+        document,
+        entry.change,
+        entry.chain,
+        entry.signature,
+        state,
+        reason
+    ])?;
+    let sql = "INSERT INTO heads (shop, till, incarnation, number, chain) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT (shop, till, incarnation) DO UPDATE SET number = excluded.number, chain = excluded.chain";
+    c.prepare_cached(sql)?.execute(params![shop, till, life, number, entry.chain])?;
+    Ok(())
+}
+
+fn put_strand(
+    c: &Connection,
+    shop: i64,
+    entry: &Entry,
+    (seq, hash): (u64, [u8; 32]),
+) -> Result<(), LedgerError> {
+    let sql = "INSERT INTO strands (shop, till, incarnation, document, seq, hash) VALUES (?, ?, ?, ?, ?, ?)
+               ON CONFLICT (shop, till, incarnation, document) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
+    let (till, life, document) = (entry.actor.till.0, entry.actor.incarnation, entry.document.to_string());
+    c.prepare_cached(sql)?.execute(params![shop, till, life, document, signed(seq)?, hash])?;
+    Ok(())
+}
+
+fn state_of(outcome: &Outcome) -> (&'static str, Option<&str>) {
+    match outcome {
+        Outcome::Applied { content: Content::Unreadable(reason), .. } => ("applied", Some(reason)),
+        Outcome::Applied { .. } => ("applied", None),
+        Outcome::Waiting => ("waiting", None),
+        Outcome::Refused(reason) => ("refused", Some(reason)),
+    }
+}
+
+fn apply(c: &Connection, shop: i64, taken: &Taken, dirty: &mut Dirty) -> Result<(), LedgerError> {
+    let Outcome::Applied { strand, content } = &taken.outcome else { return Ok(()) };
+    put_strand(c, shop, &taken.entry, *strand)?;
+    match content {
+        Content::Fact(fact) => project::fact(c, shop, fact, dirty),
+        Content::Product | Content::Unreadable(_) => Ok(()),
+    }
+}
+
+/// An entry that waited has an outcome now. It moves to the end, so that `arrival` stays the order in
+/// which changes were merged.
+fn wake(c: &Connection, shop: i64, taken: &Taken) -> Result<(), LedgerError> {
+    let (state, reason) = state_of(&taken.outcome);
+    let sql = "UPDATE journal SET state = ?, reason = ?, arrival = (SELECT max(arrival) + 1 FROM journal)
+               WHERE shop = ? AND till = ? AND incarnation = ? AND number = ?";
+    let (actor, number) = (taken.entry.actor, signed(taken.entry.number)?);
+    c.prepare_cached(sql)?.execute(params![state, reason, shop, actor.till.0, actor.incarnation, number])?;
+    Ok(())
+}
+
+fn put_strangers(c: &Connection, shop: i64, page: &Page) -> Result<(), LedgerError> {
+    let sql = "INSERT OR IGNORE INTO strangers (shop, till, incarnation, first, reason, at) VALUES (?, ?, ?, ?, ?, ?)";
+    for (actor, first, reason) in &page.strangers {
+        let at = page.at.map_or(0, Timestamp::millis);
+        c.execute(sql, params![shop, actor.till.0, actor.incarnation, signed(*first)?, reason, at])?;
+    }
+    Ok(())
+}
+
+fn put_cursors(c: &Connection, shop: i64, page: &Page) -> Result<(), LedgerError> {
+    let sql = "UPDATE shops SET cursor = ?, sent = max(sent, coalesce(?, sent)), last_contact = coalesce(?, last_contact)
+               WHERE key = ?";
+    let sent = page.sent.map(signed).transpose()?;
+    c.prepare_cached(sql)?.execute(params![page.cursor, sent, page.at.map(Timestamp::millis), shop])?;
+    Ok(())
+}

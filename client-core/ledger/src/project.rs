@@ -1,0 +1,136 @@
+//! Facts and feed items as rows.
+
+use crate::LedgerError;
+use crate::rows::{how_name, tender_name};
+use crate::settle::Dirty;
+use domain::standing::{Standing, standing};
+use domain::{CheckoutId, Fact, FactBody, FeedItem, Money, Product, Sale, Timestamp};
+use rusqlite::{Connection, params};
+
+/// Writes the rows of a fact and notes what has to be settled anew.
+pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact, dirty: &mut Dirty) -> Result<(), LedgerError> {
+    let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
+    match &fact.body {
+        FactBody::Sale(made) => return sale(c, shop, fact, made, dirty),
+        FactBody::Cash { sale, amount } => {
+            let sql = "INSERT INTO cash (id, sale, amount, at, by) VALUES (?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, sale.to_string(), amount.cents(), at, by])?;
+            dirty.sale(*sale);
+        }
+        FactBody::Claim(claim) => {
+            let sql =
+                "INSERT INTO claims (id, shop, receipt, sale, how, at, by) VALUES (?, ?, ?, ?, ?, ?, ?)";
+            let (receipt, sale) = (claim.receipt.as_str(), claim.sale.to_string());
+            c.prepare_cached(sql)?.execute(params![id, shop, receipt, sale, how_name(claim.how), at, by])?;
+            dirty.receipt(claim.receipt.clone());
+        }
+        FactBody::Release { claim, reason } => {
+            let sql = "INSERT INTO releases (id, claim, reason, at, by) VALUES (?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, claim.to_string(), reason, at, by])?;
+            dirty.claim(c, *claim)?;
+        }
+        FactBody::Void { sale, reason } => {
+            let sql = "INSERT INTO voids (id, sale, reason, at, by) VALUES (?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, sale.to_string(), reason, at, by])?;
+            dirty.sale_and_its_receipts(c, *sale)?;
+        }
+    }
+    Ok(())
+}
+
+fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) -> Result<(), LedgerError> {
+    let id = fact.id.to_string();
+    let Standing { paid, due, over, state, conflict } =
+        standing(sale.total, sale.tender, Money::ZERO, &[], false);
+    let sql = "INSERT INTO sales (id, shop, till, at, day, by, total, tender, order_no, paid, due, over, state, conflict)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    c.prepare_cached(sql)?.execute(params![
+        id,
+        shop,
+        fact.id.actor.till.0,
+        fact.at.millis(),
+        fact.at.business_day().to_string(),
+        fact.by.as_str(),
+        sale.total.cents(),
+        tender_name(sale.tender),
+        sale.order,
+        paid.cents(),
+        due.cents(),
+        over.cents(),
+        state.name(),
+        conflict
+    ])?;
+    let sql =
+        "INSERT INTO lines (sale, position, name, quantity, unit_price, amount) VALUES (?, ?, ?, ?, ?, ?)";
+    let mut insert = c.prepare_cached(sql)?;
+    for (position, line) in (0_i64..).zip(&sale.lines) {
+        let (price, amount) = (line.unit_price.cents(), line.amount.cents());
+        insert.execute(params![id, position, line.name, line.quantity.milli(), price, amount])?;
+    }
+    // What was said about this sale may have come before the sale itself, from another till.
+    dirty.if_mentioned(c, fact.id)
+}
+
+/// Writes a feed item, once, and notes what has to be settled anew.
+pub(crate) fn feed_item(
+    c: &Connection,
+    shop: i64,
+    item: &FeedItem,
+    dirty: &mut Dirty,
+) -> Result<(), LedgerError> {
+    let (source, name) = item.name();
+    let evidence = item.evidence();
+    let push = match item {
+        FeedItem::PushResult(result) => Some(result),
+        FeedItem::Confirmation(_) => None,
+    };
+    let sql = "INSERT INTO feed (shop, source, name, receipt, amount, shortcode, paid_at, payer_name,
+                 payer_msisdn, account_reference, received_at, sale, code, description)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (shop, source, name) DO NOTHING";
+    let new = c.prepare_cached(sql)?.execute(params![
+        shop,
+        source.name(),
+        name,
+        evidence.map(|e| e.receipt.as_str()),
+        evidence.map(|e| e.amount.cents()),
+        evidence.map(|e| e.shortcode.as_str()),
+        evidence.and_then(|e| e.paid_at).map(Timestamp::millis),
+        evidence.and_then(|e| e.payer.name.as_deref()),
+        evidence.and_then(|e| e.payer.msisdn.as_ref()).map(|m| m.as_str().to_owned()),
+        evidence.map(|e| e.account_reference.as_str()),
+        item.received_at().millis(),
+        push.map(|p| p.sale.to_string()),
+        push.map(|p| p.code.as_str()),
+        push.map(|p| p.description.as_str()),
+    ])? == 1;
+    if let (true, Some(evidence)) = (new, evidence) {
+        dirty.receipt(evidence.receipt.clone());
+    }
+    // A push whose answer was lost learns its name from its result.
+    if let Some(push) = push {
+        name_push(c, push.sale.to_string(), &push.checkout)?;
+    }
+    Ok(())
+}
+
+fn name_push(c: &Connection, sale: String, checkout: &CheckoutId) -> Result<(), LedgerError> {
+    let sql = "UPDATE pushes SET checkout = ?1, refused = NULL
+               WHERE sale = ?2 AND checkout IS NULL
+                 AND attempt = (SELECT max(attempt) FROM pushes WHERE sale = ?2)
+                 AND NOT EXISTS (SELECT 1 FROM pushes WHERE checkout = ?1)";
+    c.prepare_cached(sql)?.execute(params![checkout.as_str(), sale])?;
+    Ok(())
+}
+
+/// Writes the whole catalogue: every value of every product, the leading one first.
+pub(crate) fn products(c: &Connection, shop: i64, products: &[Vec<Product>]) -> Result<(), LedgerError> {
+    c.prepare_cached("DELETE FROM products WHERE shop = ?")?.execute([shop])?;
+    let sql = "INSERT INTO products (shop, id, name, price, leading) VALUES (?, ?, ?, ?, ?)";
+    let mut insert = c.prepare_cached(sql)?;
+    for values in products {
+        for (position, p) in values.iter().enumerate() {
+            insert.execute(params![shop, p.id.as_str(), p.name, p.price.cents(), position == 0])?;
+        }
+    }
+    Ok(())
+}

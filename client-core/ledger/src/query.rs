@@ -1,0 +1,561 @@
+//! What people ask: sales, payments, products, figures.
+
+use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
+use crate::{Ledger, LedgerError};
+use domain::matching::{FreePayment, OpenSale};
+use domain::standing::SaleState;
+use domain::{
+    BusinessDay, CheckoutId, FactId, How, Line, Money, Payer, Product, ProductId, Quantity, ReceiptCode,
+    ShopId, Tender, TillId, Timestamp,
+};
+use rusqlite::{OptionalExtension, Params, Row, params};
+use std::collections::BTreeMap;
+
+/// A sale and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleRow {
+    /// Its local number, for the seeds' endpoints.
+    pub number: u64,
+    /// Its name.
+    pub id: FactId,
+    /// Its shop.
+    pub shop: ShopId,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Who made it.
+    pub by: String,
+    /// What was sold.
+    pub lines: Vec<Line>,
+    /// What the customer owed.
+    pub total: Money,
+    /// How the customer meant to pay.
+    pub tender: Tender,
+    /// The shop's own order number.
+    pub order: Option<String>,
+    /// What has been paid.
+    pub paid: Money,
+    /// What is still due.
+    pub due: Money,
+    /// What has to go back.
+    pub over: Money,
+    /// The one word for it.
+    pub state: SaleState,
+    /// A payment of this sale went to another sale.
+    pub conflict: bool,
+}
+
+/// A claim on a sale that was not released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRow {
+    /// Its name.
+    pub id: FactId,
+    /// The payment it claims.
+    pub receipt: ReceiptCode,
+    /// How it was decided.
+    pub how: How,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// The payment, once it has been seen.
+    pub payment: Option<PaymentRow>,
+}
+
+/// A payment and which sale has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentRow {
+    /// Its local number, for seed B's endpoints.
+    pub number: u64,
+    /// Its shop.
+    pub shop: ShopId,
+    /// The receipt code.
+    pub receipt: ReceiptCode,
+    /// How much.
+    pub amount: Money,
+    /// When it was paid.
+    pub paid_at: Timestamp,
+    /// When we first heard of it.
+    pub received_at: Timestamp,
+    /// Who paid.
+    pub payer: Payer,
+    /// What the customer typed as account number.
+    pub account_reference: String,
+    /// Which kinds of message tell of it.
+    pub sources: Vec<String>,
+    /// The messages disagree.
+    pub disagreement: bool,
+    /// The sale that has it.
+    pub sale: Option<FactId>,
+    /// Other sales want it too.
+    pub contested: bool,
+}
+
+/// A product: every value its registers hold, the leading one first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductRow {
+    /// The value that leads.
+    pub leading: Product,
+    /// What was set elsewhere at the same time.
+    pub others: Vec<Product>,
+}
+
+/// The last STK push for a sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushRow {
+    /// The sale.
+    pub sale: FactId,
+    /// When the customer was asked.
+    pub at: Timestamp,
+    /// Safaricom's name for it; none if the answer was lost or it was not sent.
+    pub checkout: Option<CheckoutId>,
+    /// Why it was not sent.
+    pub refused: Option<String>,
+    /// Safaricom's result code and words.
+    pub result: Option<(String, String)>,
+}
+
+/// A shop's figures for a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Day {
+    /// How many sales, voided ones left out.
+    pub sales: u64,
+    /// What they add up to.
+    pub total: Money,
+    /// What was paid in cash, over-payments left out.
+    pub cash: Money,
+    /// What was paid by M-Pesa.
+    pub mpesa: Money,
+    /// How many sales of any day still owe something.
+    pub open: u64,
+    /// How many sales of any day are in conflict.
+    pub conflicts: u64,
+    /// How many payments no sale has.
+    pub unclaimed: u64,
+    /// What those add up to.
+    pub unclaimed_total: Money,
+}
+
+/// Which sales.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaleFilter {
+    /// All of them.
+    All,
+    /// Those that still owe something.
+    Open,
+    /// Those in conflict.
+    Conflict,
+}
+
+impl Ledger {
+    /// A sale by its name.
+    ///
+    /// # Errors
+    /// There is none, or the file can not be read.
+    pub fn sale(&self, id: FactId) -> Result<SaleRow, LedgerError> {
+        let found = self.sales_where("s.id = ?", [id.to_string()])?.pop();
+        found.ok_or_else(|| LedgerError::Unknown(format!("sale {id}")))
+    }
+
+    /// The name of the sale with a local number.
+    ///
+    /// # Errors
+    /// There is none, or the file can not be read.
+    pub fn sale_numbered(&self, number: u64) -> Result<FactId, LedgerError> {
+        let mut find = self.connection.prepare_cached("SELECT id FROM sales WHERE number = ?")?;
+        let id = find.query_row([rows::signed(number)?], |row| parsed(row, "id", str::parse)).optional()?;
+        id.ok_or_else(|| LedgerError::Unknown(format!("sale {number}")))
+    }
+
+    /// The last sale with the shop's own order number.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn sale_of_order(&self, order: &str) -> Result<Option<FactId>, LedgerError> {
+        let sql = "SELECT id FROM sales WHERE order_no = ? ORDER BY number DESC LIMIT 1";
+        let read = |row: &Row<'_>| parsed(row, "id", str::parse);
+        Ok(self.connection.prepare_cached(sql)?.query_row([order], read).optional()?)
+    }
+
+    /// Sales of a shop, newest first, after the one with the local number `before`.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn sales(
+        &self,
+        shop: &ShopId,
+        filter: SaleFilter,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SaleRow>, LedgerError> {
+        let filter = match filter {
+            SaleFilter::All => "1",
+            SaleFilter::Open => "s.due > 0",
+            SaleFilter::Conflict => "s.conflict = 1",
+        };
+        let before = before.map(rows::signed).transpose()?.unwrap_or(i64::MAX);
+        let condition = format!("s.shop = ? AND {filter} AND s.number < ? ORDER BY s.number DESC LIMIT ?");
+        self.sales_where(&condition, params![self.shop_key(shop)?, before, limit])
+    }
+
+    fn sales_where(&self, condition: &str, key: impl Params) -> Result<Vec<SaleRow>, LedgerError> {
+        let sql = format!(
+            "SELECT s.*, shops.id AS shop_id FROM sales s JOIN shops ON shops.key = s.shop WHERE {condition}"
+        );
+        let mut find = self.connection.prepare_cached(&sql)?;
+        let mut sales: Vec<SaleRow> = find.query_map(key, sale_row)?.collect::<Result<_, _>>()?;
+        for sale in &mut sales {
+            sale.lines = self.lines(sale.id)?;
+        }
+        Ok(sales)
+    }
+
+    fn lines(&self, sale: FactId) -> Result<Vec<Line>, LedgerError> {
+        let sql = "SELECT name, quantity, unit_price, amount FROM lines WHERE sale = ? ORDER BY position";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| {
+            Ok(Line {
+                name: row.get("name")?,
+                quantity: Quantity::from_milli(row.get("quantity")?).map_err(rows::damaged)?,
+                unit_price: money(row, "unit_price")?,
+                amount: money(row, "amount")?,
+            })
+        };
+        Ok(find.query_map([sale.to_string()], read)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The claims on a sale that were not released, oldest first.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn claims(&self, sale: FactId) -> Result<Vec<ClaimRow>, LedgerError> {
+        let sql = "SELECT c.id, c.receipt, c.how, c.at, c.by, shops.id AS shop_id
+                   FROM claims c JOIN shops ON shops.key = c.shop
+                   WHERE c.sale = ? AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id)
+                   ORDER BY c.at, c.id";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| {
+            let claim = ClaimRow {
+                id: parsed(row, "id", str::parse)?,
+                receipt: parsed(row, "receipt", ReceiptCode::parse)?,
+                how: rows::how(row)?,
+                at: time(row, "at")?,
+                by: row.get("by")?,
+                payment: None,
+            };
+            Ok((claim, parsed(row, "shop_id", ShopId::parse)?))
+        };
+        let found = find.query_map([sale.to_string()], read)?.collect::<Result<Vec<_>, _>>()?;
+        let fill = |(mut claim, shop): (ClaimRow, ShopId)| {
+            claim.payment = self.payment(&shop, &claim.receipt)?;
+            Ok(claim)
+        };
+        found.into_iter().map(fill).collect()
+    }
+
+    /// The sale and receipt of a claim.
+    ///
+    /// # Errors
+    /// There is no such claim, or the file can not be read.
+    pub fn claim(&self, id: FactId) -> Result<(FactId, ReceiptCode), LedgerError> {
+        let mut find = self.connection.prepare_cached("SELECT sale, receipt FROM claims WHERE id = ?")?;
+        let read = |row: &Row<'_>| {
+            Ok((parsed(row, "sale", str::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
+        };
+        let found = find.query_row([id.to_string()], read).optional()?;
+        found.ok_or_else(|| LedgerError::Unknown(format!("claim {id}")))
+    }
+
+    /// The sale that leads on a receipt, whether or not its payment has been seen.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn holder(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<FactId>, LedgerError> {
+        crate::settle::leading_sale(&self.connection, self.shop_key(shop)?, receipt)
+    }
+
+    /// A payment by its receipt code.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn payment(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<PaymentRow>, LedgerError> {
+        let key = params![self.shop_key(shop)?, receipt.as_str()];
+        Ok(self.payments_where("p.shop = ? AND p.receipt = ?", key)?.pop())
+    }
+
+    /// A payment by its local number.
+    ///
+    /// # Errors
+    /// There is none, or the file can not be read.
+    pub fn payment_numbered(&self, number: u64) -> Result<PaymentRow, LedgerError> {
+        let found = self.payments_where("p.number = ?", [rows::signed(number)?])?.pop();
+        found.ok_or_else(|| LedgerError::Unknown(format!("payment {number}")))
+    }
+
+    /// Payments of a shop, newest first: all of them, or those no sale has.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn payments(
+        &self,
+        shop: &ShopId,
+        unclaimed: bool,
+        limit: u32,
+    ) -> Result<Vec<PaymentRow>, LedgerError> {
+        let filter = if unclaimed { "p.sale IS NULL" } else { "1" };
+        let condition = format!("p.shop = ? AND {filter} ORDER BY p.paid_at DESC, p.receipt LIMIT ?");
+        self.payments_where(&condition, params![self.shop_key(shop)?, limit])
+    }
+
+    /// The payments of one amount that no sale has, newest first.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn unclaimed_of(&self, shop: &ShopId, amount: Money) -> Result<Vec<PaymentRow>, LedgerError> {
+        let condition = "p.shop = ? AND p.amount = ? AND p.sale IS NULL ORDER BY p.paid_at DESC, p.receipt";
+        self.payments_where(condition, params![self.shop_key(shop)?, amount.cents()])
+    }
+
+    fn payments_where(&self, condition: &str, key: impl Params) -> Result<Vec<PaymentRow>, LedgerError> {
+        let sql = format!(
+            "SELECT p.*, shops.id AS shop_id FROM payments p JOIN shops ON shops.key = p.shop WHERE {condition}"
+        );
+        let mut find = self.connection.prepare_cached(&sql)?;
+        Ok(find.query_map(key, payment_row)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The payments and open sales of a shop that could still meet: equal amounts, none claimed.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn to_match(
+        &self,
+        shop: &ShopId,
+        letters: &BTreeMap<TillId, String>,
+    ) -> Result<(Vec<OpenSale>, Vec<FreePayment>), LedgerError> {
+        let key = self.shop_key(shop)?;
+        let free = "p.shop = ?1 AND p.sale IS NULL AND p.disagreement = 0
+                    AND EXISTS (SELECT 1 FROM sales s WHERE s.shop = ?1 AND s.due > 0 AND s.due = p.amount)";
+        let payments: Vec<FreePayment> =
+            self.payments_where(free, [key])?.into_iter().map(FreePayment::from).collect();
+        let open = "s.shop = ?1 AND s.due > 0 AND s.state IN ('open', 'part_paid') AND s.conflict = 0
+                    AND EXISTS (SELECT 1 FROM payments p
+                                WHERE p.shop = ?1 AND p.sale IS NULL AND p.amount = s.due)";
+        let sales = self.sales_where(open, [key])?;
+        Ok((sales.iter().map(|sale| sale.to_match(letters)).collect(), payments))
+    }
+
+    /// Pushes that were answered with money whose payment no claim names yet: sale and receipt.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn paid_pushes(
+        &self,
+        shop: &ShopId,
+        till: TillId,
+    ) -> Result<Vec<(FactId, ReceiptCode)>, LedgerError> {
+        let sql = "SELECT f.sale, f.receipt FROM feed f JOIN sales s ON s.id = f.sale
+                   WHERE f.shop = ? AND f.receipt IS NOT NULL AND s.till = ?
+                     AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.sale = f.sale AND c.receipt = f.receipt)
+                   ORDER BY f.position";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| {
+            Ok((parsed(row, "sale", str::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
+        };
+        let found = find.query_map(params![self.shop_key(shop)?, till.0], read)?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// The last push for a sale.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn push_for(&self, sale: FactId) -> Result<Option<PushRow>, LedgerError> {
+        self.push_where("p.sale = ? ORDER BY p.attempt DESC LIMIT 1", &sale.to_string())
+    }
+
+    /// A push by Safaricom's name for it.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn push_named(&self, checkout: &CheckoutId) -> Result<Option<PushRow>, LedgerError> {
+        self.push_where("p.checkout = ?", checkout.as_str())
+    }
+
+    fn push_where(&self, condition: &str, key: &str) -> Result<Option<PushRow>, LedgerError> {
+        let sql = format!(
+            "SELECT p.*, f.code, f.description FROM pushes p
+             LEFT JOIN feed f ON f.source = 'stk_result' AND f.name = p.checkout WHERE {condition}"
+        );
+        let read = |row: &Row<'_>| {
+            let code: Option<String> = row.get("code")?;
+            let description: Option<String> = row.get("description")?;
+            Ok(PushRow {
+                sale: parsed(row, "sale", str::parse)?,
+                at: time(row, "at")?,
+                checkout: parsed_option(row, "checkout", CheckoutId::parse)?,
+                refused: row.get("refused")?,
+                result: code.map(|code| (code, description.unwrap_or_default())),
+            })
+        };
+        Ok(self.connection.prepare_cached(&sql)?.query_row([key], read).optional()?)
+    }
+
+    /// The products of a shop, by id.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn products(&self, shop: &ShopId) -> Result<Vec<ProductRow>, LedgerError> {
+        let sql =
+            "SELECT id, name, price, leading FROM products WHERE shop = ? ORDER BY id, leading DESC, rowid";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| {
+            let (id, name) = (parsed(row, "id", ProductId::parse)?, row.get::<_, String>("name")?);
+            let product = Product::new(id, &name, money(row, "price")?).map_err(rows::damaged)?;
+            Ok((product, row.get::<_, bool>("leading")?))
+        };
+        let mut products: Vec<ProductRow> = Vec::new();
+        for value in find.query_map([self.shop_key(shop)?], read)? {
+            match (value?, products.last_mut()) {
+                ((leading, true), _) => products.push(ProductRow { leading, others: Vec::new() }),
+                ((other, false), Some(row)) => row.others.push(other),
+                ((_, false), None) => {}
+            }
+        }
+        Ok(products)
+    }
+
+    /// A shop's figures for a day.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn day(&self, shop: &ShopId, day: BusinessDay) -> Result<Day, LedgerError> {
+        let sql = "SELECT
+            count(*) AS sales, coalesce(sum(total), 0) AS total, coalesce(sum(min(paid, total)), 0) AS paid,
+            coalesce(sum(CASE tender WHEN 'cash' THEN total ELSE
+              (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id) END), 0) AS cash,
+            (SELECT count(*) FROM sales WHERE shop = ?1 AND due > 0) AS open,
+            (SELECT count(*) FROM sales WHERE shop = ?1 AND conflict = 1) AS conflicts,
+            (SELECT count(*) FROM payments WHERE shop = ?1 AND sale IS NULL) AS unclaimed,
+            (SELECT coalesce(sum(amount), 0) FROM payments WHERE shop = ?1 AND sale IS NULL) AS unclaimed_total
+            FROM sales WHERE shop = ?1 AND day = ?2 AND state <> 'voided'";
+        let read = |row: &Row<'_>| {
+            let (paid, cash) = (money(row, "paid")?, money(row, "cash")?);
+            Ok(Day {
+                sales: unsigned(row, "sales")?,
+                total: money(row, "total")?,
+                cash,
+                mpesa: (paid - cash).or_zero(),
+                open: unsigned(row, "open")?,
+                conflicts: unsigned(row, "conflicts")?,
+                unclaimed: unsigned(row, "unclaimed")?,
+                unclaimed_total: money(row, "unclaimed_total")?,
+            })
+        };
+        let key = params![self.shop_key(shop)?, day.to_string()];
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, read)?)
+    }
+
+    /// How many of our own entries the cloud does not have yet, over all shops.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn waiting_to_send(&self, actor: Actor) -> Result<u64, LedgerError> {
+        let sql =
+            "SELECT coalesce(sum(h.number - s.sent), 0) AS n FROM heads h JOIN shops s ON s.key = h.shop
+                   WHERE h.till = ? AND h.incarnation = ?";
+        let key = params![actor.till.0, actor.incarnation];
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, |row| unsigned(row, "n"))?)
+    }
+
+    /// What was set aside: refused entries and strangers' batches, with their reasons.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn set_aside(&self) -> Result<Vec<String>, LedgerError> {
+        let sql = "SELECT 'entry ' || till || '-' || number || ': ' || reason AS text FROM journal
+                     WHERE reason IS NOT NULL
+                   UNION ALL SELECT 'batch of ' || till || ' from ' || first || ': ' || reason FROM strangers";
+        let mut find = self.connection.prepare_cached(sql)?;
+        Ok(find.query_map([], |row| row.get("text"))?.collect::<Result<_, _>>()?)
+    }
+
+    /// When a till made its last sale that is known here.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn last_sale_at(&self, shop: &ShopId, till: TillId) -> Result<Option<Timestamp>, LedgerError> {
+        let sql = "SELECT max(at) AS at FROM sales WHERE shop = ? AND till = ?";
+        let at: Option<i64> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(params![self.shop_key(shop)?, till.0], |row| row.get("at"))?;
+        Ok(at.map(Timestamp::from_millis).transpose().map_err(rows::damaged)?)
+    }
+}
+
+impl SaleRow {
+    /// The short reference that customers and cashiers use: the till's letter and the sale's number.
+    pub fn reference(&self, letters: &BTreeMap<TillId, String>) -> String {
+        let letter = letters.get(&self.id.actor.till).map_or("?", String::as_str);
+        match self.id.actor.incarnation {
+            0 => format!("{letter}{}", self.id.number),
+            // A restored till counts anew; its life keeps the references apart.
+            life => format!("{letter}{life}X{}", self.id.number),
+        }
+    }
+
+    /// This sale as matching sees it.
+    pub fn to_match(&self, letters: &BTreeMap<TillId, String>) -> OpenSale {
+        let references = std::iter::once(self.reference(letters)).chain(self.order.clone()).collect();
+        OpenSale { id: self.id, due: self.due, at: self.at, references }
+    }
+}
+
+impl From<PaymentRow> for FreePayment {
+    fn from(row: PaymentRow) -> Self {
+        Self {
+            receipt: row.receipt,
+            amount: row.amount,
+            paid_at: row.paid_at,
+            account_reference: row.account_reference,
+        }
+    }
+}
+
+fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
+    let state: String = row.get("state")?;
+    Ok(SaleRow {
+        number: unsigned(row, "number")?,
+        id: parsed(row, "id", str::parse)?,
+        shop: parsed(row, "shop_id", ShopId::parse)?,
+        at: time(row, "at")?,
+        by: row.get("by")?,
+        lines: Vec::new(),
+        total: money(row, "total")?,
+        tender: rows::tender(row)?,
+        order: row.get("order_no")?,
+        paid: money(row, "paid")?,
+        due: money(row, "due")?,
+        over: money(row, "over")?,
+        state: SaleState::named(&state).ok_or_else(|| rows::damaged("a state that does not exist"))?,
+        conflict: row.get("conflict")?,
+    })
+}
+
+fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
+    let sources: String = row.get("sources")?;
+    Ok(PaymentRow {
+        number: unsigned(row, "number")?,
+        shop: parsed(row, "shop_id", ShopId::parse)?,
+        receipt: parsed(row, "receipt", ReceiptCode::parse)?,
+        amount: money(row, "amount")?,
+        paid_at: time(row, "paid_at")?,
+        received_at: time(row, "received_at")?,
+        payer: rows::payer(row)?,
+        account_reference: row.get("account_reference")?,
+        sources: sources.split(',').map(ToOwned::to_owned).collect(),
+        disagreement: row.get("disagreement")?,
+        sale: parsed_option(row, "sale", str::parse)?,
+        contested: row.get("contested")?,
+    })
+}

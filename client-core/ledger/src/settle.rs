@@ -1,0 +1,195 @@
+//! After facts or evidence came in: judge the receipts they touch, and fold the sales behind them. The
+//! rules are the domain's; here are only the rows they work on.
+
+use crate::LedgerError;
+use crate::rows::{self, money, parsed, parsed_option, time};
+use domain::standing::{ClaimWeight, standing};
+use domain::verdict::{StandingClaim, Verdict, judge};
+use domain::{Claim, Evidence, FactId, Payment, ReceiptCode, ShortCode, Source};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeSet;
+
+/// What has to be settled anew at the end of a transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Dirty {
+    receipts: BTreeSet<ReceiptCode>,
+    sales: BTreeSet<FactId>,
+}
+
+impl Dirty {
+    pub(crate) fn receipt(&mut self, receipt: ReceiptCode) {
+        self.receipts.insert(receipt);
+    }
+
+    pub(crate) fn sale(&mut self, sale: FactId) {
+        self.sales.insert(sale);
+    }
+
+    pub(crate) fn claim(&mut self, c: &Connection, claim: FactId) -> Result<(), LedgerError> {
+        let mut find = c.prepare_cached("SELECT receipt FROM claims WHERE id = ?")?;
+        let read = |row: &Row<'_>| parsed(row, "receipt", ReceiptCode::parse);
+        self.receipts.extend(find.query_row([claim.to_string()], read).optional()?);
+        Ok(())
+    }
+
+    pub(crate) fn sale_and_its_receipts(&mut self, c: &Connection, sale: FactId) -> Result<(), LedgerError> {
+        self.sales.insert(sale);
+        let mut find = c.prepare_cached("SELECT receipt FROM claims WHERE sale = ?")?;
+        let receipts =
+            find.query_map([sale.to_string()], |row| parsed(row, "receipt", ReceiptCode::parse))?;
+        for receipt in receipts {
+            self.receipts.insert(receipt?);
+        }
+        Ok(())
+    }
+
+    /// A sale that nothing has been said about stands as it was written.
+    pub(crate) fn if_mentioned(&mut self, c: &Connection, sale: FactId) -> Result<(), LedgerError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM claims WHERE sale = ?1)
+                       OR EXISTS (SELECT 1 FROM cash WHERE sale = ?1)
+                       OR EXISTS (SELECT 1 FROM voids WHERE sale = ?1)";
+        let mentioned: bool = c.prepare_cached(sql)?.query_row([sale.to_string()], |row| row.get(0))?;
+        if mentioned { self.sale_and_its_receipts(c, sale) } else { Ok(()) }
+    }
+}
+
+/// Settles what is dirty.
+pub(crate) fn settle(c: &Connection, shop: i64, dirty: &Dirty) -> Result<(), LedgerError> {
+    let mut sales = dirty.sales.clone();
+    for receipt in &dirty.receipts {
+        let claims = claims_of_receipt(c, shop, receipt)?;
+        let verdict = judge(&claims);
+        put_payment(c, shop, receipt, &claims, &verdict)?;
+        sales.extend(claims.iter().map(|claim| claim.claim.sale));
+    }
+    sales.iter().try_for_each(|sale| fold_sale(c, shop, *sale))
+}
+
+fn claims_of_receipt(
+    c: &Connection,
+    shop: i64,
+    receipt: &ReceiptCode,
+) -> Result<Vec<StandingClaim>, LedgerError> {
+    let sql = "SELECT c.*, EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id)
+                        OR EXISTS (SELECT 1 FROM voids v WHERE v.sale = c.sale) AS withdrawn
+               FROM claims c WHERE c.shop = ? AND c.receipt = ?";
+    let mut find = c.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        let sale = parsed(row, "sale", str::parse)?;
+        Ok(StandingClaim {
+            id: parsed(row, "id", str::parse)?,
+            at: time(row, "at")?,
+            claim: Claim { receipt: receipt.clone(), sale, how: rows::how(row)? },
+            withdrawn: row.get("withdrawn")?,
+        })
+    };
+    Ok(find.query_map(params![shop, receipt.as_str()], read)?.collect::<Result<_, _>>()?)
+}
+
+fn evidence_on(c: &Connection, shop: i64, receipt: &ReceiptCode) -> Result<Vec<Evidence>, LedgerError> {
+    let mut find = c.prepare_cached("SELECT * FROM feed WHERE shop = ? AND receipt = ?")?;
+    let read = |row: &Row<'_>| {
+        let source: String = row.get("source")?;
+        let sources = [Source::C2bConfirmation, Source::StkResult];
+        let paid_at: Option<i64> = row.get("paid_at")?;
+        Ok(Evidence {
+            source: sources
+                .into_iter()
+                .find(|s| s.name() == source)
+                .ok_or_else(|| rows::damaged("a source"))?,
+            receipt: receipt.clone(),
+            amount: money(row, "amount")?,
+            shortcode: parsed(row, "shortcode", ShortCode::parse)?,
+            paid_at: paid_at.map(domain::Timestamp::from_millis).transpose().map_err(rows::damaged)?,
+            payer: rows::payer(row)?,
+            account_reference: row.get("account_reference")?,
+            received_at: time(row, "received_at")?,
+        })
+    };
+    Ok(find.query_map(params![shop, receipt.as_str()], read)?.collect::<Result<_, _>>()?)
+}
+
+fn put_payment(
+    c: &Connection,
+    shop: i64,
+    receipt: &ReceiptCode,
+    claims: &[StandingClaim],
+    verdict: &Verdict,
+) -> Result<(), LedgerError> {
+    let Some(payment) = Payment::fold(&evidence_on(c, shop, receipt)?) else { return Ok(()) };
+    let sale = claims.iter().find(|claim| Some(claim.id) == verdict.leader).map(|claim| claim.claim.sale);
+    let sources: Vec<&str> = payment.sources.iter().map(|source| source.name()).collect();
+    let sql = "INSERT INTO payments (shop, receipt, amount, shortcode, paid_at, received_at, payer_name,
+                 payer_msisdn, account_reference, sources, disagreement, sale, contested)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT (shop, receipt) DO UPDATE SET amount = excluded.amount,
+                 shortcode = excluded.shortcode, paid_at = excluded.paid_at,
+                 received_at = excluded.received_at, payer_name = excluded.payer_name,
+                 payer_msisdn = excluded.payer_msisdn, account_reference = excluded.account_reference,
+                 sources = excluded.sources, disagreement = excluded.disagreement, sale = excluded.sale,
+                 contested = excluded.contested";
+    c.prepare_cached(sql)?.execute(params![
+        shop,
+        receipt.as_str(),
+        payment.amount.cents(),
+        payment.shortcode.as_str(),
+        payment.paid_at.millis(),
+        payment.received_at.millis(),
+        payment.payer.name,
+        payment.payer.msisdn.as_ref().map(|msisdn| msisdn.as_str().to_owned()),
+        payment.account_reference,
+        sources.join(","),
+        payment.disagreement,
+        sale.map(|sale| sale.to_string()),
+        !verdict.losers.is_empty()
+    ])?;
+    Ok(())
+}
+
+/// The sale whose claim leads on a receipt.
+pub(crate) fn leading_sale(
+    c: &Connection,
+    shop: i64,
+    receipt: &ReceiptCode,
+) -> Result<Option<FactId>, LedgerError> {
+    let claims = claims_of_receipt(c, shop, receipt)?;
+    let leader = judge(&claims).leader;
+    Ok(claims.iter().find(|claim| Some(claim.id) == leader).map(|claim| claim.claim.sale))
+}
+
+/// What one claim means to its sale: who leads, and whether the payment has been seen.
+fn weigh(c: &Connection, shop: i64, receipt: &ReceiptCode, sale: FactId) -> Result<ClaimWeight, LedgerError> {
+    if leading_sale(c, shop, receipt)? != Some(sale) {
+        return Ok(ClaimWeight::Lost);
+    }
+    let payment = Payment::fold(&evidence_on(c, shop, receipt)?);
+    Ok(payment.map_or(ClaimWeight::Unverified, |payment| ClaimWeight::Leads(payment.amount)))
+}
+
+fn fold_sale(c: &Connection, shop: i64, sale: FactId) -> Result<(), LedgerError> {
+    let id = sale.to_string();
+    let sql = "SELECT total, tender,
+                 (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id) AS cash,
+                 EXISTS (SELECT 1 FROM voids WHERE voids.sale = sales.id) AS voided
+               FROM sales WHERE id = ?";
+    let read = |row: &Row<'_>| {
+        Ok((money(row, "total")?, rows::tender(row)?, money(row, "cash")?, row.get::<_, bool>("voided")?))
+    };
+    // A claim may name a sale that has not come yet.
+    let found = c.prepare_cached(sql)?.query_row([&id], read).optional()?;
+    let Some((total, tender, cash, voided)) = found else { return Ok(()) };
+    // One weight a receipt: two claims of one sale on one payment count its money once.
+    let sql = "SELECT DISTINCT receipt FROM claims c
+               WHERE sale = ? AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id)";
+    let mut find = c.prepare_cached(sql)?;
+    let receipts = find.query_map([&id], |row| parsed_option(row, "receipt", ReceiptCode::parse))?;
+    let mut weights = Vec::new();
+    for receipt in receipts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+        weights.push(weigh(c, shop, &receipt, sale)?);
+    }
+    let it = standing(total, tender, cash, &weights, voided);
+    let sql = "UPDATE sales SET paid = ?, due = ?, over = ?, state = ?, conflict = ? WHERE id = ?";
+    let (paid, due, over) = (it.paid.cents(), it.due.cents(), it.over.cents());
+    c.prepare_cached(sql)?.execute(params![paid, due, over, it.state.name(), it.conflict, id])?;
+    Ok(())
+}
