@@ -162,6 +162,21 @@ impl Ledger {
         Ok(self.connection.prepare_cached(sql)?.query_row(key, read).optional()?)
     }
 
+    /// The chain at one entry of a journal; `None` if the entry is not here.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn chain_at(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        number: u64,
+    ) -> Result<Option<[u8; 32]>, LedgerError> {
+        let sql = "SELECT chain FROM journal WHERE shop = ? AND till = ? AND incarnation = ? AND number = ?";
+        let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation, signed(number)?];
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?)
+    }
+
     /// How far each journal of a shop goes here.
     ///
     /// # Errors

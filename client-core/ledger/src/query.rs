@@ -459,12 +459,10 @@ impl Ledger {
     ///
     /// # Errors
     /// The file can not be read.
-    pub fn waiting_to_send(&self, actor: Actor) -> Result<u64, LedgerError> {
-        let sql =
-            "SELECT coalesce(sum(h.number - s.sent), 0) AS n FROM heads h JOIN shops s ON s.key = h.shop
-                   WHERE h.till = ? AND h.incarnation = ?";
-        let key = params![actor.till.0, actor.incarnation];
-        Ok(self.connection.prepare_cached(sql)?.query_row(key, |row| unsigned(row, "n"))?)
+    pub fn waiting_to_send(&self) -> Result<u64, LedgerError> {
+        let sql = "SELECT coalesce(sum(h.number - s.sent), 0) AS n FROM heads h JOIN shops s
+                   ON s.key = h.shop AND s.till = h.till AND s.incarnation = h.incarnation";
+        Ok(self.connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, "n"))?)
     }
 
     /// What was set aside: refused entries and strangers' batches, with their reasons.

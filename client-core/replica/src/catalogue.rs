@@ -2,7 +2,7 @@
 //! edits stay visible, both values, until a later edit that has seen them chooses one.
 
 use crate::codec;
-use crate::day_book::{MergeError, merged};
+use crate::day_book::{MergeError, Written, merged};
 use crate::guard::{Admitted, Content, Refusal, decode, single_put};
 use automerge::legacy::OpId;
 use automerge::transaction::Transactable;
@@ -57,7 +57,7 @@ impl Catalogue {
         product: &Product,
         by: &Person,
         at: Timestamp,
-    ) -> Result<Vec<u8>, MergeError> {
+    ) -> Result<Written, MergeError> {
         self.document.set_actor(actor.to_bytes().as_slice().into());
         let value = ScalarValue::Bytes(codec::encode_product(product, by, at.millis()));
         let mut transaction = self.document.transaction();
@@ -68,7 +68,7 @@ impl Catalogue {
         let change = hash.and_then(|hash| self.document.get_change_by_hash(&hash));
         let change = change.ok_or_else(|| MergeError::new(&"nothing changed"))?;
         self.index(&change.decode(), change.hash().0);
-        Ok(change.raw_bytes().to_vec())
+        Ok(Written::of(&change))
     }
 
     /// Checks a foreign entry and, when it passes, merges it.
@@ -209,7 +209,7 @@ mod tests {
 
         fn set(&mut self, cents: i64, second: i64) -> Entry {
             let by = Person::named("Asha");
-            let change = self.catalogue.set(self.actor, &bread(cents), &by, at(second)).unwrap();
+            let change = self.catalogue.set(self.actor, &bread(cents), &by, at(second)).unwrap().change;
             self.number += 1;
             Entry {
                 actor: self.actor,

@@ -9,6 +9,7 @@
 //! its place, which is what the guard checks: it builds the change again and compares the bytes.
 
 use crate::codec;
+use crate::guard::Strand;
 use automerge::legacy::{Key, ObjectId, Op, OpType, SortedVec};
 use automerge::{Automerge, Change, ChangeHash, ExpandedChange, ReadDoc, ScalarValue};
 use domain::{Actor, BusinessDay, Fact, FactId};
@@ -19,11 +20,25 @@ const NEWEST_FIRST: u32 = 0x7ff_ffff;
 /// Hex digits of the time in a key.
 const TIME_DIGITS: usize = 7;
 
-/// The change that writes a fact as the next of its strand. `last` is the strand so far: how many
-/// changes it has, and the hash of the last one.
-pub fn change_for(fact: &Fact, last: Option<(u64, [u8; 32])>) -> Vec<u8> {
+/// A change, and where its strand ends after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The change, as Automerge writes it without compression.
+    pub change: Vec<u8>,
+    /// How many changes the strand has now, and the hash of the last.
+    pub strand: (u64, [u8; 32]),
+}
+
+impl Written {
+    pub(crate) fn of(change: &Change) -> Self {
+        Self { change: change.raw_bytes().to_vec(), strand: (change.seq(), change.hash().0) }
+    }
+}
+
+/// Writes a fact as the next change of its strand; `last` is where the strand ends.
+pub fn write(fact: &Fact, last: Strand) -> Written {
     let value = codec::encode_fact(&fact.by, &fact.body);
-    build(fact.id.actor, &key(fact), value, last).raw_bytes().to_vec()
+    Written::of(&build(fact.id.actor, &key(fact), value, last))
 }
 
 /// The document key of a fact.
@@ -42,7 +57,7 @@ pub(crate) fn read_key(day: BusinessDay, key: &str) -> Option<(FactId, domain::T
 }
 
 /// One put of bytes under one key of the root, at the end of the actor's strand.
-pub(crate) fn build(actor: Actor, key: &str, value: Vec<u8>, last: Option<(u64, [u8; 32])>) -> Change {
+pub(crate) fn build(actor: Actor, key: &str, value: Vec<u8>, last: Strand) -> Change {
     let put = Op {
         action: OpType::Put(ScalarValue::Bytes(value)),
         obj: ObjectId::Root,
@@ -151,13 +166,12 @@ mod tests {
     /// The strand of one till: its changes in order.
     fn strand(facts: &[Fact]) -> Vec<Vec<u8>> {
         let mut last = None;
-        let write = |fact: &Fact| {
-            let change = change_for(fact, last);
-            let (seq, _) = last.unwrap_or_default();
-            last = Some((seq + 1, Change::from_bytes(change.clone()).unwrap().hash().0));
-            change
+        let next = |fact: &Fact| {
+            let written = write(fact, last);
+            last = Some(written.strand);
+            written.change
         };
-        facts.iter().map(write).collect()
+        facts.iter().map(next).collect()
     }
 
     #[test]

@@ -9,17 +9,10 @@ use crate::codec::{self, CodecError};
 use crate::{day_book, journal};
 use automerge::legacy::{Key, ObjectId, OpType};
 use automerge::{Change, ExpandedChange, ScalarValue};
-use domain::{BusinessDay, Document, Entry, Fact, Product};
+use domain::{BusinessDay, Entry, Fact, Product};
 
 /// How far one actor's changes to one document go: how many, and the hash of the last.
 pub type Strand = Option<(u64, [u8; 32])>;
-
-/// What the guard has to know about the journal's writer before this entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Known {
-    /// The writer's strand in the entry's document.
-    pub strand: Strand,
-}
 
 /// A change that may be merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,19 +51,19 @@ pub enum Refusal {
     Undecodable,
 }
 
-/// Checks an entry of a day book.
+/// Checks an entry of a day book; `strand` is where its writer's strand in that day book ends.
 ///
 /// # Errors
 /// [`Refusal`]; nothing of the entry may then reach a document.
-pub fn admit(entry: &Entry, day: BusinessDay, known: Known) -> Result<Admitted, Refusal> {
+pub fn admit(entry: &Entry, day: BusinessDay, strand: Strand) -> Result<Admitted, Refusal> {
     let (change, hash) = decode(&entry.change)?;
-    let seq = known.strand.map_or(0, |(seq, _)| seq).saturating_add(1);
+    let seq = strand.map_or(0, |(seq, _)| seq).saturating_add(1);
     let (key, value) = single_put(&change)?;
     if change.actor_id.to_bytes() != entry.actor.to_bytes() {
         return Err(Refusal::Shape("its actor is not the journal's"));
     }
-    let built = day_book::build(entry.actor, key, value.to_vec(), known.strand);
-    if change.seq != seq || change.deps.iter().map(|d| d.0).ne(known.strand.map(|(_, hash)| hash)) {
+    let built = day_book::build(entry.actor, key, value.to_vec(), strand);
+    if change.seq != seq || change.deps.iter().map(|d| d.0).ne(strand.map(|(_, hash)| hash)) {
         return Err(Refusal::Sequence);
     }
     if built.raw_bytes() != entry.change {
@@ -85,14 +78,6 @@ pub fn admit(entry: &Entry, day: BusinessDay, known: Known) -> Result<Admitted, 
         Err(error) => Content::Unreadable(error),
     };
     Ok(Admitted { strand: (seq, hash), content })
-}
-
-/// The documents an entry may belong to, as the caller finds the right check.
-pub fn day_of(entry: &Entry) -> Option<BusinessDay> {
-    match entry.document {
-        Document::DayBook(day) => Some(day),
-        Document::Catalogue => None,
-    }
 }
 
 /// A change from foreign bytes, within bounds, its checksum verified, and panics caught.
@@ -133,7 +118,7 @@ pub(crate) fn single_put(change: &ExpandedChange) -> Result<(&str, &[u8]), Refus
 mod tests {
     use super::*;
     use automerge::legacy::{ElementId, OpId, SortedVec};
-    use domain::{Actor, FactBody, FactId, Person, TillId, Timestamp};
+    use domain::{Actor, Document, FactBody, FactId, Person, TillId, Timestamp};
     use proptest::prelude::*;
     use std::num::NonZeroU64;
 
@@ -153,29 +138,29 @@ mod tests {
     }
 
     fn check(number: u64, change: Vec<u8>, strand: Strand) -> Result<Admitted, Refusal> {
-        admit(&entry(number, change), fact(1).at.business_day(), Known { strand })
+        admit(&entry(number, change), fact(1).at.business_day(), strand)
     }
 
     /// The hostile cases of the lab: edit an honest change and make its checksum good again.
     fn forged(edit: impl Fn(&mut ExpandedChange)) -> Result<Admitted, Refusal> {
-        let (mut change, _) = decode(&day_book::change_for(&fact(1), None)).unwrap();
+        let (mut change, _) = decode(&day_book::write(&fact(1), None).change).unwrap();
         edit(&mut change);
         check(1, Change::from(change).raw_bytes().to_vec(), None)
     }
 
     #[test]
     fn an_honest_strand_passes() {
-        let first = check(1, day_book::change_for(&fact(1), None), None).unwrap();
+        let first = check(1, day_book::write(&fact(1), None).change, None).unwrap();
         assert_eq!(first.content, Content::Fact(fact(1)));
         let strand = Some(first.strand);
-        let second = check(2, day_book::change_for(&fact(2), strand), strand).unwrap();
+        let second = check(2, day_book::write(&fact(2), strand).change, strand).unwrap();
         assert_eq!(second.strand.0, 2);
     }
 
     #[test]
     fn a_change_out_of_its_strand_is_refused() {
-        let first = check(1, day_book::change_for(&fact(1), None), None).unwrap();
-        let second = day_book::change_for(&fact(2), Some(first.strand));
+        let first = check(1, day_book::write(&fact(1), None).change, None).unwrap();
+        let second = day_book::write(&fact(2), Some(first.strand)).change;
         assert_eq!(check(2, second.clone(), None), Err(Refusal::Sequence), "a gap");
         let fork = Some((1, [9; 32]));
         assert_eq!(check(2, second, fork), Err(Refusal::Sequence), "another history");
@@ -213,13 +198,13 @@ mod tests {
     #[test]
     fn a_till_may_not_write_under_anothers_name() {
         assert!(forged(|c| c.actor_id = Actor::first(TillId(8)).to_bytes().as_slice().into()).is_err());
-        let stolen = day_book::change_for(&fact(2), None);
+        let stolen = day_book::write(&fact(2), None).change;
         assert_eq!(check(1, stolen, None), Err(Refusal::Shape("its key names another entry")));
     }
 
     #[test]
     fn a_deflate_bomb_is_refused_unopened() {
-        let mut bomb = day_book::change_for(&fact(1), None);
+        let mut bomb = day_book::write(&fact(1), None).change;
         bomb[8] = 2;
         assert_eq!(check(1, bomb, None), Err(Refusal::Shape("no uncompressed change")));
         assert!(check(1, vec![0; journal::MAX_CHANGE_BYTES + 1], None).is_err());
@@ -232,13 +217,13 @@ mod tests {
         let admitted = check(1, newer.raw_bytes().to_vec(), None).unwrap();
         assert_eq!(admitted.content, Content::Unreadable(CodecError::Newer(2)));
         let strand = Some(admitted.strand);
-        assert!(check(2, day_book::change_for(&fact(2), strand), strand).is_ok());
+        assert!(check(2, day_book::write(&fact(2), strand).change, strand).is_ok());
     }
 
     proptest! {
         #[test]
         fn no_damage_passes_and_none_panics(at in 0usize..200, with: u8, fix_checksum: bool) {
-            let honest = day_book::change_for(&fact(1), None);
+            let honest = day_book::write(&fact(1), None).change;
             let mut bytes = honest.clone();
             let at = at % bytes.len();
             bytes[at] = with;

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod wire;
 
 pub use catalogue::Catalogue;
-pub use guard::{Admitted, Known, Refusal, Strand, admit};
+pub use day_book::{DayBook, Written};
+pub use guard::{Admitted, Content, Refusal, Strand, admit};
 pub use journal::{Batch, ChainError, Head};
 pub use keys::{Keypair, PublicKey};

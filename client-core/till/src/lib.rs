@@ -1,1 +1,503 @@
 //! The library a shop program embeds: sell, receive, sync, reconcile.
+//!
+//! A [`Till`] is one ledger file and one key in one folder. Every method is blocking, takes the time as an
+//! argument where it matters, and returns when what it recorded is on the disk. Nothing but
+//! [`sync`](Till::sync) and [`ask_for_payment`](Till::ask_for_payment) ever touches the network.
+#![doc = include_str!("../README.md")]
+
+mod claims;
+mod cloud;
+mod error;
+mod exchange;
+mod folder;
+mod http;
+mod push;
+mod verify;
+
+pub use cloud::{Cloud, CloudError, CloudRequest};
+pub use error::TillError;
+pub use exchange::SyncReport;
+pub use folder::{Credentials, Folder, enrol};
+pub use http::HttpCloud;
+pub use ledger::history::Happening;
+pub use ledger::{
+    ClaimRow, Day, LedgerError, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow, how_name,
+};
+pub use push::{PushState, PushStatus};
+
+use domain::matching::Rules;
+use domain::{
+    Actor, BusinessDay, Document, Entry, Fact, FactBody, FactId, Member, Money, Person, Product, ReceiptCode,
+    Role, Sale, Shop, ShopId, TillId, Timestamp,
+};
+use ledger::{Identity, Ledger};
+use replica::{Catalogue, Head, Keypair, Written, day_book};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A till, or head office: the same program with more shops.
+pub struct Till {
+    identity: Identity,
+    key: Keypair,
+    cloud: Box<dyn Cloud>,
+    ledger: Mutex<Ledger>,
+    /// The catalogues in use, opened when first needed.
+    catalogues: Mutex<BTreeMap<ShopId, Catalogue>>,
+    /// One sync at a time.
+    syncing: Mutex<()>,
+    link: Mutex<Link>,
+    listeners: Mutex<Vec<Sender<Event>>>,
+    rules: Rules,
+    /// Held as long as the till is open: two programs on one ledger would fork its journal.
+    _lock: std::fs::File,
+}
+
+/// What is known of the connection. It is not kept: a till that starts knows nothing of the network.
+#[derive(Debug, Clone, Default)]
+struct Link {
+    online: bool,
+    offline_since: Option<Timestamp>,
+    problem: Option<String>,
+    /// The cloud's clock less ours, in milliseconds.
+    offset_millis: i64,
+    /// Shops whose journals were compared with the cloud's since the start.
+    compared: std::collections::BTreeSet<ShopId>,
+}
+
+/// Something changed; whoever shows it should look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Sales, payments or products.
+    Ledger,
+    /// The connection or what waits to be sent.
+    Sync,
+}
+
+/// Where a till stands with the rest of the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The last attempt to reach the cloud succeeded.
+    pub online: bool,
+    /// Since when it does not.
+    pub offline_since: Option<Timestamp>,
+    /// When the cloud was last heard of.
+    pub last_contact: Option<Timestamp>,
+    /// How many of our own entries the cloud does not have yet.
+    pub waiting: u64,
+    /// Entries and batches that were set aside, with reasons.
+    pub set_aside: Vec<String>,
+    /// Why the cloud does not take what we send, if it does not.
+    pub problem: Option<String>,
+}
+
+/// A sale that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sold {
+    /// The sale.
+    pub sale: SaleRow,
+    /// The request had been made before; this is what it made then.
+    pub repeated: bool,
+}
+
+impl Till {
+    /// Opens an enrolled till. No network is needed, now or later, to sell.
+    ///
+    /// # Errors
+    /// The folder holds no enrolled till, another program uses it, or the ledger can not be opened.
+    pub fn open(folder: &Folder, cloud: Box<dyn Cloud>) -> Result<Self, TillError> {
+        let lock = folder.lock()?;
+        let key = folder.key()?;
+        let ledger = Ledger::open(&folder.ledger_path())?;
+        let identity = ledger.identity()?.ok_or(LedgerError::NotEnrolled)?;
+        Ok(Self {
+            identity,
+            key,
+            cloud,
+            ledger: Mutex::new(ledger),
+            catalogues: Mutex::default(),
+            syncing: Mutex::default(),
+            link: Mutex::default(),
+            listeners: Mutex::default(),
+            rules: Rules::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Who this is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The shops in this ledger: one for a till.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn shops(&self) -> Result<Vec<Shop>, TillError> {
+        Ok(self.ledger().shops()?)
+    }
+
+    /// The shop of a till; for head office, the one shop there is.
+    ///
+    /// # Errors
+    /// There are several, so one has to be named; or none.
+    pub fn only_shop(&self) -> Result<Shop, TillError> {
+        match <[Shop; 1]>::try_from(self.shops()?) {
+            Ok([shop]) => Ok(shop),
+            Err(_) => Err(TillError::Refused("name the shop".to_owned())),
+        }
+    }
+
+    /// Records a sale: when this returns, it is on the disk and its receipt may print.
+    ///
+    /// A `request` key makes the call repeatable: the same key finds the same sale.
+    ///
+    /// # Errors
+    /// Nothing was recorded.
+    pub fn sell(
+        &self,
+        sale: Sale,
+        by: &Person,
+        now: Timestamp,
+        request: Option<&str>,
+    ) -> Result<Sold, TillError> {
+        if self.identity.role != Role::Till {
+            return Err(TillError::Refused("head office does not sell: use a till".to_owned()));
+        }
+        let shop = self.only_shop()?.id;
+        let ledger = self.ledger();
+        if let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() {
+            return Ok(Sold { sale: ledger.sale(made)?, repeated: true });
+        }
+        drop(ledger);
+        let id = self.write(&shop, by, now, FactBody::Sale(sale), request)?;
+        Ok(Sold { sale: self.ledger().sale(id)?, repeated: false })
+    }
+
+    /// Takes in cash what is still due on a sale.
+    ///
+    /// # Errors
+    /// Nothing is due, or nothing was recorded.
+    pub fn take_cash(&self, sale: FactId, by: &Person, now: Timestamp) -> Result<SaleRow, TillError> {
+        let found = self.ledger().sale(sale)?;
+        if found.due == Money::ZERO {
+            return Err(TillError::Refused("nothing is due on this sale".to_owned()));
+        }
+        self.write(&found.shop, by, now, FactBody::Cash { sale, amount: found.due }, None)?;
+        self.sale(sale)
+    }
+
+    /// Cancels a sale, with a reason. What was claimed for it is free again.
+    ///
+    /// # Errors
+    /// It was cancelled before, or nothing was recorded.
+    pub fn void(
+        &self,
+        sale: FactId,
+        reason: &str,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<SaleRow, TillError> {
+        let found = self.ledger().sale(sale)?;
+        if found.state == domain::standing::SaleState::Voided {
+            return Err(TillError::Refused("this sale was cancelled before".to_owned()));
+        }
+        let reason = reason_of(reason)?;
+        self.write(&found.shop, by, now, FactBody::Void { sale, reason }, None)?;
+        self.sale(sale)
+    }
+
+    /// Sets a product of a shop's catalogue. A value set elsewhere that was seen here is superseded.
+    ///
+    /// # Errors
+    /// Nothing was recorded.
+    pub fn set_product(
+        &self,
+        shop: &ShopId,
+        product: &Product,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<(), TillError> {
+        let mut catalogues = self.catalogues();
+        let mut ledger = self.ledger();
+        let writer = ledger.writer(shop)?;
+        let catalogue = opened(&mut catalogues, &ledger, shop)?;
+        let written = catalogue.set(writer, product, by, now)?;
+        let head = head(&ledger, shop, writer)?.next(Document::Catalogue, &written.change);
+        let entry = entry(writer, head, Document::Catalogue, &written);
+        let values = values(catalogue);
+        if let Err(error) = ledger.record_product(shop, &entry, written.strand, &values) {
+            // The document is ahead of the file now: forget it, the file is the truth.
+            catalogues.remove(shop);
+            return Err(error.into());
+        }
+        drop((ledger, catalogues));
+        self.tell(Event::Ledger);
+        Ok(())
+    }
+
+    /// The products of a shop.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn products(&self, shop: &ShopId) -> Result<Vec<ProductRow>, TillError> {
+        Ok(self.ledger().products(shop)?)
+    }
+
+    /// A sale.
+    ///
+    /// # Errors
+    /// There is none, or the ledger can not be read.
+    pub fn sale(&self, id: FactId) -> Result<SaleRow, TillError> {
+        Ok(self.ledger().sale(id)?)
+    }
+
+    /// A sale as the seeds' endpoints name it: by its local number, by the shop's own order number, or by
+    /// its name.
+    ///
+    /// # Errors
+    /// There is none, or the ledger can not be read.
+    pub fn find_sale(&self, named: &str) -> Result<SaleRow, TillError> {
+        let ledger = self.ledger();
+        if let Ok(id) = named.parse() {
+            return Ok(ledger.sale(id)?);
+        }
+        if let Some(id) = ledger.sale_of_order(named)? {
+            return Ok(ledger.sale(id)?);
+        }
+        let unknown = || LedgerError::Unknown(format!("sale {named}"));
+        let number = named.parse().map_err(|_| unknown())?;
+        Ok(ledger.sale(ledger.sale_numbered(number)?)?)
+    }
+
+    /// Sales of a shop, newest first, older than the one with local number `before`.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn sales(
+        &self,
+        shop: &ShopId,
+        filter: SaleFilter,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SaleRow>, TillError> {
+        Ok(self.ledger().sales(shop, filter, before, limit)?)
+    }
+
+    /// The claims on a sale that were not released.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn claims(&self, sale: FactId) -> Result<Vec<ClaimRow>, TillError> {
+        Ok(self.ledger().claims(sale)?)
+    }
+
+    /// Payments of a shop, newest first: all of them, or those no sale has.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn payments(&self, shop: &ShopId, unclaimed: bool, limit: u32) -> Result<Vec<PaymentRow>, TillError> {
+        Ok(self.ledger().payments(shop, unclaimed, limit)?)
+    }
+
+    /// A payment by its receipt code.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn payment(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<PaymentRow>, TillError> {
+        Ok(self.ledger().payment(shop, receipt)?)
+    }
+
+    /// A payment by its local number, as seed B's endpoints name it.
+    ///
+    /// # Errors
+    /// There is none, or the ledger can not be read.
+    pub fn payment_numbered(&self, number: u64) -> Result<PaymentRow, TillError> {
+        Ok(self.ledger().payment_numbered(number)?)
+    }
+
+    /// The sale that leads on a receipt code.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn holder(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<FactId>, TillError> {
+        Ok(self.ledger().holder(shop, receipt)?)
+    }
+
+    /// What happened to a sale, oldest first.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn history_of_sale(&self, sale: FactId) -> Result<Vec<Happening>, TillError> {
+        Ok(self.ledger().history_of_sale(sale)?)
+    }
+
+    /// What happened to a payment, oldest first.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn history_of_payment(
+        &self,
+        shop: &ShopId,
+        receipt: &ReceiptCode,
+    ) -> Result<Vec<Happening>, TillError> {
+        Ok(self.ledger().history_of_payment(shop, receipt)?)
+    }
+
+    /// A shop's figures for a day.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn day(&self, shop: &ShopId, day: BusinessDay) -> Result<Day, TillError> {
+        Ok(self.ledger().day(shop, day)?)
+    }
+
+    /// Everybody who writes in a shop's journals, and how far each journal goes here.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn members(&self, shop: &ShopId) -> Result<Vec<(Member, u64)>, TillError> {
+        let ledger = self.ledger();
+        let (vector, members) = (ledger.vector(shop)?, ledger.members()?);
+        let own = ledger.writer(shop)?;
+        let me = || self.as_member(own);
+        let known = |(actor, number): (&Actor, &u64)| {
+            let member = if *actor == own { Some(me()) } else { members.get(actor).cloned() };
+            member.map(|member| (member, *number))
+        };
+        let mut all: Vec<(Member, u64)> = vector.iter().filter_map(known).collect();
+        if !vector.contains_key(&own) {
+            all.push((me(), 0));
+        }
+        Ok(all)
+    }
+
+    /// When a till made its last sale that is known here.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn last_sale_at(&self, shop: &ShopId, till: TillId) -> Result<Option<Timestamp>, TillError> {
+        Ok(self.ledger().last_sale_at(shop, till)?)
+    }
+
+    /// The letters of all tills known here, for short references.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn letters(&self) -> Result<BTreeMap<TillId, String>, TillError> {
+        self.letters_in(&self.ledger())
+    }
+
+    /// Where this till stands with the rest of the world.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn status(&self) -> Result<Status, TillError> {
+        let link = self.link().clone();
+        let ledger = self.ledger();
+        Ok(Status {
+            online: link.online,
+            offline_since: link.offline_since,
+            last_contact: ledger.last_contact()?,
+            waiting: ledger.waiting_to_send()?,
+            set_aside: ledger.set_aside()?,
+            problem: link.problem,
+        })
+    }
+
+    /// Everything that changes from now on.
+    pub fn events(&self) -> Receiver<Event> {
+        let (sender, receiver) = channel();
+        lock(&self.listeners).push(sender);
+        receiver
+    }
+
+    /// Writes one fact: change, entry and rows in one transaction.
+    fn write(
+        &self,
+        shop: &ShopId,
+        by: &Person,
+        now: Timestamp,
+        body: FactBody,
+        request: Option<&str>,
+    ) -> Result<FactId, TillError> {
+        let mut ledger = self.ledger();
+        let writer = ledger.writer(shop)?;
+        let before = head(&ledger, shop, writer)?;
+        let id = FactId { actor: writer, number: before.number.saturating_add(1) };
+        let fact = Fact { id, at: now, by: by.clone(), body };
+        let document = Document::DayBook(now.business_day());
+        let written = day_book::write(&fact, ledger.strand(shop, writer, document)?);
+        let head = before.next(document, &written.change);
+        ledger.record(shop, &entry(writer, head, document, &written), written.strand, &fact, request)?;
+        drop(ledger);
+        self.tell(Event::Ledger);
+        Ok(id)
+    }
+
+    fn as_member(&self, actor: Actor) -> Member {
+        let Identity { role, letter, name, .. } = self.identity.clone();
+        Member { actor, role, letter, name, public_key: self.key.public().to_bytes(), revoked: false }
+    }
+
+    fn letters_in(&self, ledger: &Ledger) -> Result<BTreeMap<TillId, String>, TillError> {
+        let others = ledger.members()?.into_values().map(|member| (member.actor.till, member.letter));
+        let own = (self.identity.actor.till, self.identity.letter.clone());
+        Ok(others.chain([own]).collect())
+    }
+
+    fn tell(&self, event: Event) {
+        lock(&self.listeners).retain(|listener| listener.send(event).is_ok());
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+    fn catalogues(&self) -> MutexGuard<'_, BTreeMap<ShopId, Catalogue>> {
+        lock(&self.catalogues)
+    }
+
+    fn link(&self) -> MutexGuard<'_, Link> {
+        lock(&self.link)
+    }
+}
+
+/// A thread that panicked while it held a lock left nothing half done: every write is one transaction.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn head(ledger: &Ledger, shop: &ShopId, actor: Actor) -> Result<Head, TillError> {
+    let head = ledger.head(shop, actor)?.map(|(number, chain)| Head { number, chain });
+    Ok(head.unwrap_or_else(|| Head::genesis(shop, actor)))
+}
+
+fn entry(actor: Actor, head: Head, document: Document, written: &Written) -> Entry {
+    let change = written.change.clone();
+    Entry { actor, number: head.number, document, change, chain: head.chain, signature: None }
+}
+
+fn opened<'a>(
+    catalogues: &'a mut BTreeMap<ShopId, Catalogue>,
+    ledger: &Ledger,
+    shop: &ShopId,
+) -> Result<&'a mut Catalogue, TillError> {
+    if !catalogues.contains_key(shop) {
+        let entries = ledger.applied(shop, Document::Catalogue)?;
+        let changes = entries.iter().map(|entry| entry.change.as_slice());
+        catalogues.insert(shop.clone(), Catalogue::open(changes)?);
+    }
+    Ok(catalogues.entry(shop.clone()).or_default())
+}
+
+fn values(catalogue: &Catalogue) -> Vec<Vec<Product>> {
+    let registers = catalogue.products().into_values();
+    registers.map(|register| std::iter::once(register.leading).chain(register.others).collect()).collect()
+}
+
+fn reason_of(typed: &str) -> Result<String, TillError> {
+    let reason: String = typed.trim().chars().take(200).collect();
+    let asked = || TillError::Refused("give a reason: others will read it in the history".to_owned());
+    if reason.is_empty() { Err(asked()) } else { Ok(reason) }
+}

@@ -87,8 +87,7 @@ pub async fn authenticate<S: Store>(
     }
     let at = Timestamp::from_millis(millis).map_err(|_| unsigned())?;
     if at.distance_millis(now) > MAX_SKEW_MILLIS {
-        let title = format!("The clock is off: here it is {}.", now.millis());
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "leja:clock", title));
+        return Err(Problem::clock(now));
     }
     Ok(Caller { member, shop })
 }

@@ -3,6 +3,7 @@
 use crate::StoreError;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::Timestamp;
 use replica::wire::json;
 
 /// What went wrong, for the caller. The inside of it goes to the log, not here.
@@ -11,12 +12,20 @@ pub struct Problem {
     status: StatusCode,
     kind: &'static str,
     title: String,
+    now: Option<Timestamp>,
 }
 
 impl Problem {
     /// A problem with a stable name and a sentence that says what to do.
     pub fn new(status: StatusCode, kind: &'static str, title: impl Into<String>) -> Self {
-        Self { status, kind, title: title.into() }
+        Self { status, kind, title: title.into(), now: None }
+    }
+
+    /// The caller's clock is off; the answer says what time it is here.
+    pub fn clock(now: Timestamp) -> Self {
+        let title = "The clock is off: set it, or use the time in this answer.";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "leja:clock", title);
+        Self { now: Some(now), ..problem }
     }
 
     /// The body makes no sense.
@@ -39,8 +48,12 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body =
-            json::Problem { kind: self.kind.to_owned(), title: self.title, status: self.status.as_u16() };
+        let body = json::Problem {
+            kind: self.kind.to_owned(),
+            title: self.title,
+            status: self.status.as_u16(),
+            now_millis: self.now.map(Timestamp::millis),
+        };
         let content = [(header::CONTENT_TYPE, "application/problem+json")];
         // A struct of two strings and a number always serialises.
         (self.status, content, serde_json::to_string(&body).unwrap_or_default()).into_response()

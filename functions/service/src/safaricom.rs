@@ -46,10 +46,8 @@ impl HttpSafaricom {
     /// # Errors
     /// No TLS could be set up.
     pub fn new(base_url: &str, consumer_key: &str, consumer_secret: &str) -> Result<Self, reqwest::Error> {
-        // A second installation fails because the first one stands, which is what we want.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
-            http: reqwest::Client::builder().timeout(TIMEOUT).build()?,
+            http: http_client()?,
             base_url: base_url.trim_end_matches('/').to_owned(),
             consumer_key: consumer_key.to_owned(),
             consumer_secret: consumer_secret.to_owned(),
@@ -93,6 +91,16 @@ impl Safaricom for HttpSafaricom {
             other => Ok(other?),
         }
     }
+}
+
+/// A client for HTTPS with the one TLS provider of this workspace.
+///
+/// # Errors
+/// No TLS could be set up.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    // A second installation fails because the first one stands, which is what we want.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(TIMEOUT).build()
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), SafaricomError> {

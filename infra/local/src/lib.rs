@@ -1,1 +1,15 @@
-//! `leja`: the program that wires every room into one process.
+//! `leja`: the program. It wires every room into one process, with a simulated Safaricom.
+//!
+//! Wiring only: what is decided is decided in the rooms. [`cli`] is what can be typed, [`hub`], [`node`]
+//! and [`safaricom`] are the servers, [`demo`] starts all of them, [`admin`] talks to a hub.
+
+pub mod admin;
+pub mod cli;
+pub mod demo;
+pub mod hub;
+pub mod node;
+pub mod safaricom;
+pub mod serve;
+
+/// Whatever goes wrong ends up as one line for a person.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -109,4 +109,7 @@ pub struct Problem {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
+    /// The cloud's time, where the caller's clock is what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now_millis: Option<i64>,
 }

@@ -1,0 +1,332 @@
+//! The native API under `/v1`: what the pages use, and other programs may.
+
+use crate::App;
+use crate::forms::{
+    CandidateForm, NewProduct, NewSale, PaymentForm, ProductForm, SaleForm, StatusForm, View,
+};
+use crate::problem::Problem;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use domain::{FactId, How, Msisdn, Person, ReceiptCode, ShopId};
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use till::{SaleFilter, Till};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt};
+
+/// The most rows one answer lists.
+const MAX_LIMIT: u32 = 200;
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/sync", post(sync))
+        .route("/v1/events", get(events))
+        .route("/v1/products", get(products))
+        .route("/v1/products/{id}", put(set_product))
+        .route("/v1/sales", get(sales).post(sell))
+        .route("/v1/sales/{id}", get(sale))
+        .route("/v1/sales/{id}/candidates", get(candidates))
+        .route("/v1/sales/{id}/claims", post(claim))
+        .route("/v1/sales/{id}/cash", post(cash))
+        .route("/v1/sales/{id}/push", post(push))
+        .route("/v1/sales/{id}/void", post(void))
+        .route("/v1/claims/{id}/release", post(release))
+        .route("/v1/payments", get(payments))
+        .route("/v1/payments/{receipt}", get(payment))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    shop: Option<String>,
+    state: Option<String>,
+    limit: Option<u32>,
+    before: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Sales {
+    sales: Vec<SaleForm>,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Payments {
+    payments: Vec<PaymentForm>,
+}
+
+#[derive(Serialize)]
+struct Products {
+    products: Vec<ProductForm>,
+}
+
+#[derive(Serialize)]
+struct Candidates {
+    candidates: Vec<CandidateForm>,
+    as_of: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct By {
+    #[serde(default)]
+    by: String,
+}
+
+#[derive(Deserialize)]
+struct Because {
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct NewClaim {
+    receipt: String,
+    how: String,
+    #[serde(default)]
+    by: String,
+}
+
+#[derive(Deserialize)]
+struct Phone {
+    phone: String,
+}
+
+async fn status(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
+    app.with(|till, now| Ok(Json(View::of(till, now)?.status()?))).await
+}
+
+/// Syncs now. Being offline is no error here: the status says so.
+async fn sync(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
+    app.with(|till, now| {
+        if let Err(error) = till.sync(now) {
+            tracing::info!(%error, "a sync was asked for and failed");
+        }
+        Ok(Json(View::of(till, now)?.status()?))
+    })
+    .await
+}
+
+async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let changes = BroadcastStream::new(app.events.subscribe());
+    // A listener that was too slow has missed changes, which is a change.
+    let events = changes.map(|_| Ok(Event::default().event("change").data("{}")));
+    Sse::new(events).keep_alive(KeepAlive::default())
+}
+
+async fn products(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Products>, Problem> {
+    app.with(move |till, _| {
+        let rows = till.products(&shop_of(till, which.shop.as_deref())?)?;
+        Ok(Json(Products { products: rows.into_iter().map(ProductForm::from).collect() }))
+    })
+    .await
+}
+
+async fn set_product(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<NewProduct>,
+) -> Result<Json<ProductForm>, Problem> {
+    let set = app.with(move |till, now| {
+        let shop = shop_of(till, form.shop.as_deref())?;
+        let product = form.read(&id)?;
+        till.set_product(&shop, &product, &Person::named(&form.by), now)?;
+        let row = till.products(&shop)?.into_iter().find(|row| row.leading.id == product.id);
+        row.map(|row| Json(ProductForm::from(row))).ok_or_else(Problem::inside)
+    });
+    let set = set.await;
+    app.nudge.nudge();
+    set
+}
+
+async fn sell(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Json(form): Json<NewSale>,
+) -> Result<impl IntoResponse, Problem> {
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+    if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 200) {
+        return Err(Problem::bad_request("an Idempotency-Key has 1 to 200 characters"));
+    }
+    let sold = app.with(move |till, now| {
+        let (sale, by) = form.read()?;
+        let sold = till.sell(sale, &by, now, key.as_deref())?;
+        let status = if sold.repeated { StatusCode::OK } else { StatusCode::CREATED };
+        Ok((status, Json(View::of(till, now)?.sale(&sold.sale)?)))
+    });
+    let sold = sold.await;
+    app.nudge.nudge();
+    sold
+}
+
+async fn sales(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Sales>, Problem> {
+    app.with(move |till, now| {
+        let filter = match which.state.as_deref() {
+            None | Some("all") => SaleFilter::All,
+            Some("open") => SaleFilter::Open,
+            Some("conflict") => SaleFilter::Conflict,
+            Some(_) => return Err(Problem::bad_request("the state is open, conflict or all")),
+        };
+        let before = which.before.as_deref().map(read_id).transpose()?;
+        let before = before.map(|id| till.sale(id)).transpose()?.map(|sale| sale.number);
+        let limit = which.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
+        let view = View::of(till, now)?;
+        let mut rows = Vec::new();
+        for shop in shops_of(till, which.shop.as_deref())? {
+            rows.extend(till.sales(&shop, filter, before, limit)?);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.number));
+        let length = usize::try_from(limit).unwrap_or(usize::MAX);
+        rows.truncate(length);
+        let next = rows.last().filter(|_| rows.len() == length).map(|row| row.id.to_string());
+        let sales = rows.iter().map(|row| view.sale(row)).collect::<Result<_, _>>()?;
+        Ok(Json(Sales { sales, next }))
+    })
+    .await
+}
+
+async fn sale(State(app): State<App>, Path(id): Path<String>) -> Result<Json<SaleForm>, Problem> {
+    app.with(move |till, now| Ok(Json(View::of(till, now)?.sale_with_history(read_id(&id)?)?))).await
+}
+
+async fn candidates(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Candidates>, Problem> {
+    app.with(move |till, now| {
+        let candidates = View::of(till, now)?.candidates(read_id(&id)?)?;
+        let as_of = till.status()?.last_contact.map(|at| at.to_string());
+        Ok(Json(Candidates { candidates, as_of }))
+    })
+    .await
+}
+
+async fn claim(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<NewClaim>,
+) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| {
+        let how = match form.how.as_str() {
+            "picked" => How::Picked,
+            "typed" => How::Typed,
+            _ => return Err(Problem::bad_request("a claim is picked or typed")),
+        };
+        let receipt = ReceiptCode::parse_typed(&form.receipt).map_err(|e| Problem::bad_request(&e))?;
+        Ok(till.claim(read_id(&id)?, receipt, how, &Person::named(&form.by), now)?.id)
+    })
+    .await
+}
+
+async fn cash(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<By>,
+) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| Ok(till.take_cash(read_id(&id)?, &Person::named(&form.by), now)?.id)).await
+}
+
+async fn push(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<Phone>,
+) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| {
+        let id = read_id(&id)?;
+        let phone = Msisdn::parse_phone(&form.phone).map_err(|e| Problem::bad_request(&e))?;
+        till.ask_for_payment(id, &phone, now)?;
+        Ok(id)
+    })
+    .await
+}
+
+async fn void(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<Because>,
+) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| Ok(till.void(read_id(&id)?, &form.reason, &Person::named(&form.by), now)?.id))
+        .await
+}
+
+async fn release(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<Because>,
+) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| {
+        Ok(till.release(read_id(&id)?, &form.reason, &Person::named(&form.by), now)?.id)
+    })
+    .await
+}
+
+async fn payments(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Payments>, Problem> {
+    app.with(move |till, now| {
+        let unclaimed = match which.state.as_deref() {
+            None | Some("all") => false,
+            Some("unclaimed") => true,
+            Some(_) => return Err(Problem::bad_request("the state is unclaimed or all")),
+        };
+        let limit = which.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
+        let view = View::of(till, now)?;
+        let mut rows = Vec::new();
+        for shop in shops_of(till, which.shop.as_deref())? {
+            rows.extend(till.payments(&shop, unclaimed, limit)?);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.paid_at));
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(Json(Payments { payments: rows.iter().map(|row| view.payment(row)).collect() }))
+    })
+    .await
+}
+
+async fn payment(
+    State(app): State<App>,
+    Path(receipt): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Json<PaymentForm>, Problem> {
+    app.with(move |till, now| {
+        let shop = shop_of(till, which.shop.as_deref())?;
+        let receipt = ReceiptCode::parse_typed(&receipt).map_err(|e| Problem::bad_request(&e))?;
+        Ok(Json(View::of(till, now)?.payment_with_history(&shop, &receipt)?))
+    })
+    .await
+}
+
+impl App {
+    /// Does something to a sale, shows the sale, and lets the cloud know soon.
+    async fn change(
+        &self,
+        work: impl FnOnce(&Till, domain::Timestamp) -> Result<FactId, Problem> + Send + 'static,
+    ) -> Result<Json<SaleForm>, Problem> {
+        let done = self.with(move |till, now| {
+            let id = work(till, now)?;
+            Ok(Json(View::of(till, now)?.sale_with_history(id)?))
+        });
+        let done = done.await;
+        self.nudge.nudge();
+        done
+    }
+}
+
+fn read_id(text: &str) -> Result<FactId, Problem> {
+    text.parse().map_err(|e: domain::IdError| Problem::not_found(&e))
+}
+
+/// The shop that was named; at a till, its only one.
+pub(crate) fn shop_of(till: &Till, named: Option<&str>) -> Result<ShopId, Problem> {
+    match named {
+        Some(name) => ShopId::parse(name).map_err(|e| Problem::bad_request(&e)),
+        None => Ok(till.only_shop()?.id),
+    }
+}
+
+/// The shop that was named, or every one.
+fn shops_of(till: &Till, named: Option<&str>) -> Result<Vec<ShopId>, Problem> {
+    match named {
+        Some(name) => Ok(vec![ShopId::parse(name).map_err(|e| Problem::bad_request(&e))?]),
+        None => Ok(till.shops()?.into_iter().map(|shop| shop.id).collect()),
+    }
+}

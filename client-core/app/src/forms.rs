@@ -1,0 +1,453 @@
+//! What the API shows: views of the ledger as JSON, and what it takes. Amounts are decimal strings, times
+//! RFC 3339, ids opaque strings; phone numbers are masked.
+
+use crate::problem::Problem;
+use domain::{
+    FactId, Line, Money, Person, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Tender, TillId,
+    Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use till::{ClaimRow, Happening, PaymentRow, ProductRow, PushStatus, SaleRow, Till};
+
+/// Looks things up that a view needs besides its row.
+pub(crate) struct View<'a> {
+    till: &'a Till,
+    letters: BTreeMap<TillId, String>,
+    names: BTreeMap<TillId, String>,
+    now: Timestamp,
+}
+
+#[derive(Serialize)]
+pub(crate) struct SaleForm {
+    id: String,
+    shop: String,
+    reference: String,
+    at: String,
+    till: String,
+    till_name: String,
+    by: String,
+    lines: Vec<LineForm>,
+    total: String,
+    tender: &'static str,
+    order: Option<String>,
+    state: &'static str,
+    paid: String,
+    due: String,
+    over: String,
+    conflict: bool,
+    claims: Vec<ClaimForm>,
+    push: Option<PushForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<Vec<HappeningForm>>,
+}
+
+#[derive(Serialize)]
+struct ClaimForm {
+    id: String,
+    receipt: String,
+    amount: Option<String>,
+    how: &'static str,
+    leads: bool,
+    verified: bool,
+    by: String,
+    at: String,
+    payer_name: Option<String>,
+    payer_phone: Option<String>,
+    leading_sale: Option<NamedSale>,
+}
+
+#[derive(Serialize)]
+struct NamedSale {
+    id: String,
+    reference: String,
+    till_name: String,
+}
+
+#[derive(Serialize)]
+struct PushForm {
+    status: &'static str,
+    message: String,
+    at: String,
+}
+
+#[derive(Serialize)]
+struct HappeningForm {
+    at: String,
+    by: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct PaymentForm {
+    receipt: String,
+    shop: String,
+    amount: String,
+    paid_at: String,
+    payer_name: Option<String>,
+    payer_phone: Option<String>,
+    account_reference: String,
+    sources: Vec<String>,
+    sale: Option<NamedSale>,
+    conflict: bool,
+    disagreement: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<Vec<HappeningForm>>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct CandidateForm {
+    receipt: String,
+    amount: String,
+    paid_at: String,
+    payer_name: Option<String>,
+    payer_phone: Option<String>,
+    account_reference: String,
+    reasons: Vec<String>,
+    in_window: bool,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ProductForm {
+    id: String,
+    name: String,
+    price: String,
+    others: Vec<ValueForm>,
+}
+
+#[derive(Serialize)]
+struct ValueForm {
+    name: String,
+    price: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct StatusForm {
+    role: &'static str,
+    me: MeForm,
+    shops: Vec<ShopStatus>,
+    online: bool,
+    offline_since: Option<String>,
+    last_contact: Option<String>,
+    waiting: u64,
+    refused: usize,
+    set_aside: Vec<String>,
+    problem: Option<String>,
+    day: String,
+}
+
+#[derive(Serialize)]
+struct MeForm {
+    actor: String,
+    letter: String,
+    name: String,
+}
+
+#[derive(Serialize)]
+struct ShopStatus {
+    id: String,
+    name: String,
+    account: &'static str,
+    shortcode: String,
+    today: TodayForm,
+    unclaimed: CountForm,
+    members: Vec<MemberForm>,
+}
+
+#[derive(Serialize)]
+struct TodayForm {
+    sales: u64,
+    total: String,
+    cash: String,
+    mpesa: String,
+    open: u64,
+    conflicts: u64,
+}
+
+#[derive(Serialize)]
+struct CountForm {
+    count: u64,
+    total: String,
+}
+
+#[derive(Serialize)]
+struct MemberForm {
+    actor: String,
+    letter: String,
+    name: String,
+    role: &'static str,
+    entries: u64,
+    last_seen: Option<String>,
+}
+
+/// A line as it is sent.
+#[derive(Deserialize, Serialize, Clone)]
+pub(crate) struct LineForm {
+    name: String,
+    quantity: String,
+    unit_price: String,
+    #[serde(default)]
+    amount: String,
+}
+
+/// `POST /v1/sales`.
+#[derive(Deserialize)]
+pub(crate) struct NewSale {
+    #[serde(default)]
+    pub(crate) lines: Vec<LineForm>,
+    pub(crate) total: Option<String>,
+    pub(crate) tender: String,
+    pub(crate) order: Option<String>,
+    #[serde(default)]
+    pub(crate) by: String,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn of(till: &'a Till, now: Timestamp) -> Result<Self, Problem> {
+        let mut names = BTreeMap::from([(till.identity().actor.till, till.identity().name.clone())]);
+        for shop in till.shops()? {
+            let members = till.members(&shop.id)?.into_iter();
+            names.extend(members.map(|(member, _)| (member.actor.till, member.name)));
+        }
+        Ok(Self { till, letters: till.letters()?, names, now })
+    }
+
+    pub(crate) fn sale(&self, row: &SaleRow) -> Result<SaleForm, Problem> {
+        let claims = self.till.claims(row.id)?;
+        let claims = claims.iter().map(|claim| self.claim(row, claim)).collect::<Result<_, _>>()?;
+        Ok(SaleForm {
+            id: row.id.to_string(),
+            shop: row.shop.to_string(),
+            reference: row.reference(&self.letters),
+            at: row.at.to_string(),
+            till: row.id.actor.till.to_string(),
+            till_name: self.name(row.id.actor.till),
+            by: row.by.clone(),
+            lines: row.lines.iter().map(LineForm::from).collect(),
+            total: row.total.to_string(),
+            tender: match row.tender {
+                Tender::Cash => "cash",
+                Tender::Mpesa => "mpesa",
+            },
+            order: row.order.clone(),
+            state: row.state.name(),
+            paid: row.paid.to_string(),
+            due: row.due.to_string(),
+            over: row.over.to_string(),
+            conflict: row.conflict,
+            claims,
+            push: self.till.push_status(row.id, self.now)?.map(PushForm::from),
+            history: None,
+        })
+    }
+
+    pub(crate) fn sale_with_history(&self, id: FactId) -> Result<SaleForm, Problem> {
+        let form = self.sale(&self.till.sale(id)?)?;
+        let history = self.till.history_of_sale(id)?;
+        Ok(SaleForm { history: Some(history.into_iter().map(HappeningForm::from).collect()), ..form })
+    }
+
+    fn claim(&self, sale: &SaleRow, claim: &ClaimRow) -> Result<ClaimForm, Problem> {
+        let holder = self.till.holder(&sale.shop, &claim.receipt)?;
+        let other = holder.filter(|holder| *holder != sale.id);
+        let payer = claim.payment.as_ref().map(|payment| payment.payer.clone()).unwrap_or_default();
+        Ok(ClaimForm {
+            id: claim.id.to_string(),
+            receipt: claim.receipt.to_string(),
+            amount: claim.payment.as_ref().map(|payment| payment.amount.to_string()),
+            how: till::how_name(claim.how),
+            leads: other.is_none(),
+            verified: claim.payment.is_some(),
+            by: claim.by.clone(),
+            at: claim.at.to_string(),
+            payer_name: payer.name,
+            payer_phone: payer.msisdn.map(|msisdn| msisdn.masked()),
+            leading_sale: other.map(|other| self.named(other)),
+        })
+    }
+
+    pub(crate) fn payment(&self, row: &PaymentRow) -> PaymentForm {
+        PaymentForm {
+            receipt: row.receipt.to_string(),
+            shop: row.shop.to_string(),
+            amount: row.amount.to_string(),
+            paid_at: row.paid_at.to_string(),
+            payer_name: row.payer.name.clone(),
+            payer_phone: row.payer.msisdn.as_ref().map(domain::Msisdn::masked),
+            account_reference: row.account_reference.clone(),
+            sources: row.sources.clone(),
+            sale: row.sale.map(|sale| self.named(sale)),
+            conflict: row.contested,
+            disagreement: row.disagreement,
+            history: None,
+        }
+    }
+
+    pub(crate) fn payment_with_history(
+        &self,
+        shop: &ShopId,
+        receipt: &ReceiptCode,
+    ) -> Result<PaymentForm, Problem> {
+        let row = self.till.payment(shop, receipt)?;
+        let row = row.ok_or_else(|| Problem::not_found(&format!("there is no payment {receipt}")))?;
+        let history = self.till.history_of_payment(shop, receipt)?;
+        let history = Some(history.into_iter().map(HappeningForm::from).collect());
+        Ok(PaymentForm { history, ..self.payment(&row) })
+    }
+
+    pub(crate) fn candidates(&self, sale: FactId) -> Result<Vec<CandidateForm>, Problem> {
+        let form = |(candidate, row): (domain::matching::Candidate, PaymentRow)| CandidateForm {
+            receipt: row.receipt.to_string(),
+            amount: row.amount.to_string(),
+            paid_at: row.paid_at.to_string(),
+            payer_name: row.payer.name,
+            payer_phone: row.payer.msisdn.map(|msisdn| msisdn.masked()),
+            account_reference: row.account_reference,
+            reasons: candidate.reasons(),
+            in_window: candidate.in_window,
+        };
+        Ok(self.till.candidates(sale)?.into_iter().map(form).collect())
+    }
+
+    pub(crate) fn status(&self) -> Result<StatusForm, Problem> {
+        let (identity, status) = (self.till.identity(), self.till.status()?);
+        let shops = self.till.shops()?;
+        Ok(StatusForm {
+            role: identity.role.name(),
+            me: MeForm {
+                actor: identity.actor.to_string(),
+                letter: identity.letter.clone(),
+                name: identity.name.clone(),
+            },
+            shops: shops.iter().map(|shop| self.shop_status(shop)).collect::<Result<_, _>>()?,
+            online: status.online,
+            offline_since: status.offline_since.map(|at| at.to_string()),
+            last_contact: status.last_contact.map(|at| at.to_string()),
+            waiting: status.waiting,
+            refused: status.set_aside.len(),
+            set_aside: status.set_aside,
+            problem: status.problem,
+            day: self.now.business_day().to_string(),
+        })
+    }
+
+    fn shop_status(&self, shop: &domain::Shop) -> Result<ShopStatus, Problem> {
+        let day = self.till.day(&shop.id, self.now.business_day())?;
+        let members = self.till.members(&shop.id)?;
+        let member = |(member, entries): (domain::Member, u64)| -> Result<MemberForm, Problem> {
+            Ok(MemberForm {
+                actor: member.actor.to_string(),
+                role: member.role.name(),
+                entries,
+                last_seen: self.till.last_sale_at(&shop.id, member.actor.till)?.map(|at| at.to_string()),
+                letter: member.letter,
+                name: member.name,
+            })
+        };
+        Ok(ShopStatus {
+            id: shop.id.to_string(),
+            name: shop.name.clone(),
+            account: shop.account.kind(),
+            shortcode: shop.account.shortcode().to_string(),
+            today: TodayForm {
+                sales: day.sales,
+                total: day.total.to_string(),
+                cash: day.cash.to_string(),
+                mpesa: day.mpesa.to_string(),
+                open: day.open,
+                conflicts: day.conflicts,
+            },
+            unclaimed: CountForm { count: day.unclaimed, total: day.unclaimed_total.to_string() },
+            members: members.into_iter().map(member).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn named(&self, id: FactId) -> NamedSale {
+        let reference = self.till.sale(id).map(|sale| sale.reference(&self.letters));
+        // A claim may name a sale that has not come yet.
+        let reference = reference.unwrap_or_else(|_| id.to_string());
+        NamedSale { id: id.to_string(), reference, till_name: self.name(id.actor.till) }
+    }
+
+    fn name(&self, till: TillId) -> String {
+        self.names.get(&till).cloned().unwrap_or_else(|| format!("till {till}"))
+    }
+}
+
+impl From<ProductRow> for ProductForm {
+    fn from(row: ProductRow) -> Self {
+        let value = |p: Product| ValueForm { name: p.name, price: p.price.to_string() };
+        Self {
+            id: row.leading.id.to_string(),
+            name: row.leading.name,
+            price: row.leading.price.to_string(),
+            others: row.others.into_iter().map(value).collect(),
+        }
+    }
+}
+
+impl From<&Line> for LineForm {
+    fn from(line: &Line) -> Self {
+        Self {
+            name: line.name.clone(),
+            quantity: line.quantity.to_string(),
+            unit_price: line.unit_price.to_string(),
+            amount: line.amount.to_string(),
+        }
+    }
+}
+
+impl From<Happening> for HappeningForm {
+    fn from(happening: Happening) -> Self {
+        Self { at: happening.at.to_string(), by: happening.by, text: happening.text }
+    }
+}
+
+impl From<PushStatus> for PushForm {
+    fn from(push: PushStatus) -> Self {
+        Self { status: push.state.name(), message: push.message, at: push.at.to_string() }
+    }
+}
+
+impl NewSale {
+    /// The sale it describes; without a total, the total is the sum of the lines.
+    pub(crate) fn read(self) -> Result<(Sale, Person), Problem> {
+        let lines = self.lines.iter().map(read_line).collect::<Result<Vec<_>, _>>()?;
+        let total = match &self.total {
+            Some(total) => Money::parse(total).map_err(|e| Problem::bad_request(&e))?,
+            None => lines.iter().map(|line| line.amount).sum(),
+        };
+        let tender = match self.tender.as_str() {
+            "cash" => Tender::Cash,
+            "mpesa" => Tender::Mpesa,
+            _ => return Err(Problem::bad_request("the tender is cash or mpesa")),
+        };
+        let order = self.order.filter(|order| !order.trim().is_empty());
+        let sale = Sale::new(lines, total, tender, order).map_err(|e| Problem::bad_request(&e))?;
+        Ok((sale, Person::named(&self.by)))
+    }
+}
+
+fn read_line(form: &LineForm) -> Result<Line, Problem> {
+    let quantity = Quantity::parse(&form.quantity).map_err(|e| Problem::bad_request(&e))?;
+    let price = Money::parse(&form.unit_price).map_err(|e| Problem::bad_request(&e))?;
+    Line::new(&form.name, quantity, price).map_err(|e| Problem::bad_request(&e))
+}
+
+/// A product as it is set.
+#[derive(Deserialize)]
+pub(crate) struct NewProduct {
+    pub(crate) shop: Option<String>,
+    pub(crate) name: String,
+    pub(crate) price: String,
+    #[serde(default)]
+    pub(crate) by: String,
+}
+
+impl NewProduct {
+    pub(crate) fn read(&self, id: &str) -> Result<Product, Problem> {
+        let id = ProductId::parse(id).map_err(|e| Problem::bad_request(&e))?;
+        let price = Money::parse(&self.price).map_err(|e| Problem::bad_request(&e))?;
+        Product::new(id, &self.name, price).map_err(|e| Problem::bad_request(&e))
+    }
+}

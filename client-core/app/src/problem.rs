@@ -1,0 +1,74 @@
+//! Errors as the local API shows them: RFC 9457 problem details.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use till::{CloudError, LedgerError, TillError};
+
+/// What went wrong, for a person, with a stable name for programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    title: String,
+}
+
+impl Problem {
+    const fn new(status: StatusCode, kind: &'static str, title: String) -> Self {
+        Self { status, kind, title }
+    }
+
+    pub(crate) fn bad_request(title: &(impl ToString + ?Sized)) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "leja:bad-request", title.to_string())
+    }
+
+    pub(crate) fn forbidden(title: &(impl ToString + ?Sized)) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "leja:forbidden", title.to_string())
+    }
+
+    pub(crate) fn not_found(title: &(impl ToString + ?Sized)) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "leja:not-found", title.to_string())
+    }
+
+    pub(crate) fn inside() -> Self {
+        let title = "Something failed inside. Nothing was recorded; try again.".to_owned();
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "leja:inside", title)
+    }
+
+    /// What to tell the person.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+}
+
+impl From<TillError> for Problem {
+    fn from(error: TillError) -> Self {
+        let (status, kind) = match &error {
+            TillError::Refused(_) => (StatusCode::CONFLICT, "leja:refused"),
+            TillError::Taken(_) => (StatusCode::CONFLICT, "leja:payment-taken"),
+            TillError::Ledger(LedgerError::Unknown(_)) => (StatusCode::NOT_FOUND, "leja:not-found"),
+            TillError::Cloud(CloudError::Unreachable(_)) => (StatusCode::SERVICE_UNAVAILABLE, "leja:offline"),
+            TillError::Cloud(CloudError::Refused(_)) => (StatusCode::BAD_GATEWAY, "leja:cloud"),
+            TillError::Forked => (StatusCode::CONFLICT, "leja:forked"),
+            TillError::Ledger(_) | TillError::Folder(_) | TillError::Merge(_) | TillError::Unreadable => {
+                tracing::error!(%error, "the till failed");
+                (StatusCode::INTERNAL_SERVER_ERROR, "leja:inside")
+            }
+        };
+        Self::new(status, kind, error.to_string())
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        TillError::from(error).into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({ "type": self.kind, "title": self.title, "status": self.status.as_u16() });
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
+    }
+}

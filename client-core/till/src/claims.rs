@@ -1,0 +1,126 @@
+//! Which payment pays which sale: what people decide, and what leaves no doubt.
+
+use crate::{SaleRow, Till, TillError, reason_of};
+use domain::matching::{Candidate, FreePayment, candidates, proposals};
+use domain::standing::SaleState;
+use domain::{Claim, FactBody, FactId, How, Money, Person, ReceiptCode, ShopId, Timestamp};
+use ledger::PaymentRow;
+
+impl Till {
+    /// The payments that could settle a sale, best first, each with its reasons.
+    ///
+    /// # Errors
+    /// There is no such sale, or the ledger can not be read.
+    pub fn candidates(&self, sale: FactId) -> Result<Vec<(Candidate, PaymentRow)>, TillError> {
+        let ledger = self.ledger();
+        let sale = ledger.sale(sale)?;
+        let rows = ledger.unclaimed_of(&sale.shop, sale.due)?;
+        let payments: Vec<FreePayment> = rows.iter().cloned().map(FreePayment::from).collect();
+        let found = candidates(&sale.to_match(&self.letters_in(&ledger)?), &payments, self.rules);
+        let row = |candidate: Candidate| {
+            let row = rows.iter().find(|row| row.receipt == candidate.receipt)?.clone();
+            Some((candidate, row))
+        };
+        Ok(found.into_iter().filter_map(row).collect())
+    }
+
+    /// Unclaimed payments of exactly one amount that were paid within some minutes of now (seed B).
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn search_payments(
+        &self,
+        shop: &ShopId,
+        amount: Money,
+        max_age_minutes: u32,
+        now: Timestamp,
+    ) -> Result<Vec<PaymentRow>, TillError> {
+        let age = u64::from(max_age_minutes).saturating_mul(60_000);
+        let mut found = self.ledger().unclaimed_of(shop, amount)?;
+        // By Safaricom's clock: a late callback is as old as its payment (field study W15).
+        found.retain(|payment| payment.paid_at.distance_millis(now) <= age);
+        Ok(found)
+    }
+
+    /// Records that a receipt code pays a sale. The payment itself may come later.
+    ///
+    /// # Errors
+    /// The sale is settled, another sale has the payment, or nothing was recorded.
+    pub fn claim(
+        &self,
+        sale: FactId,
+        receipt: ReceiptCode,
+        how: How,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<SaleRow, TillError> {
+        let ledger = self.ledger();
+        let found = ledger.sale(sale)?;
+        let holder = ledger.holder(&found.shop, &receipt)?;
+        drop(ledger);
+        match holder {
+            Some(holder) if holder == sale => return Ok(found),
+            Some(holder) => return Err(TillError::Taken(holder)),
+            None => {}
+        }
+        if matches!(found.state, SaleState::Paid | SaleState::Voided) {
+            return Err(TillError::Refused("nothing is due on this sale".to_owned()));
+        }
+        let claim = Claim { receipt, sale, how };
+        self.write(&found.shop, by, now, FactBody::Claim(claim), None)?;
+        self.sale(sale)
+    }
+
+    /// Takes a claim back, with a reason. The payment is free again, and the history keeps both.
+    ///
+    /// # Errors
+    /// There is no such claim, it was released before, or nothing was recorded.
+    pub fn release(
+        &self,
+        claim: FactId,
+        reason: &str,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<SaleRow, TillError> {
+        let ledger = self.ledger();
+        let (sale, _) = ledger.claim(claim)?;
+        let shop = ledger.sale(sale)?.shop;
+        let standing = ledger.claims(sale)?.iter().any(|standing| standing.id == claim);
+        drop(ledger);
+        if !standing {
+            return Err(TillError::Refused("this claim was released before".to_owned()));
+        }
+        let reason = reason_of(reason)?;
+        self.write(&shop, by, now, FactBody::Release { claim, reason }, None)?;
+        self.sale(sale)
+    }
+
+    /// Claims what leaves no doubt, for this till's own sales: payments that answer its own STK pushes,
+    /// and payments that alone fit a sale that alone fits them. Gives how many were claimed.
+    pub(crate) fn claim_what_fits(&self, shop: &ShopId, now: Timestamp) -> Result<u32, TillError> {
+        let mut claimed = 0_u32;
+        for (sale, receipt, how) in self.beyond_doubt(shop)? {
+            match self.claim(sale, receipt, how, &Person::leja(), now) {
+                Ok(_) => claimed = claimed.saturating_add(1),
+                // Somebody was quicker: the sale is settled or the payment taken, which is what was wanted.
+                Err(TillError::Refused(_) | TillError::Taken(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(claimed)
+    }
+
+    fn beyond_doubt(&self, shop: &ShopId) -> Result<Vec<(FactId, ReceiptCode, How)>, TillError> {
+        let ledger = self.ledger();
+        let own = ledger.writer(shop)?.till;
+        let asked = ledger.paid_pushes(shop, own)?.into_iter();
+        let mut found: Vec<_> = asked.map(|(sale, receipt)| (sale, receipt, How::StkRequest)).collect();
+        let (sales, payments) = ledger.to_match(shop, &self.letters_in(&ledger)?)?;
+        let fitting = proposals(&sales, &payments, self.rules).into_iter();
+        found.extend(fitting.filter(|candidate| candidate.sale.actor.till == own).map(|candidate| {
+            let how = if candidate.named { How::AccountReference } else { How::Automatic };
+            (candidate.sale, candidate.receipt, how)
+        }));
+        Ok(found)
+    }
+}

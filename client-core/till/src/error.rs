@@ -1,0 +1,38 @@
+//! What can go wrong, by what the caller can do about it.
+
+use crate::CloudError;
+use domain::FactId;
+use ledger::LedgerError;
+use replica::day_book::MergeError;
+
+/// A till could not do what was asked. Nothing was half done.
+#[derive(Debug, thiserror::Error)]
+pub enum TillError {
+    /// The ledger could not be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The cloud did not answer or did not agree.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// It makes no sense; the message says what would.
+    #[error("{0}")]
+    Refused(String),
+    /// Another sale has this payment.
+    #[error("this payment is already used for sale {0}: release it there first")]
+    Taken(FactId),
+    /// The folder can not be used.
+    #[error("{0}")]
+    Folder(String),
+    /// The documents do not merge.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// What the cloud said can not be read.
+    #[error("the cloud said something unreadable: update this program, or ask whoever runs the cloud")]
+    Unreadable,
+    /// The cloud has another history under this till's name.
+    #[error(
+        "the cloud has other sales under this till's name: this ledger was restored or copied. \
+         Everything sold here is kept; enrol a new till and ask for help to carry it over"
+    )]
+    Forked,
+}

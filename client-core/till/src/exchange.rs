@@ -1,0 +1,349 @@
+//! The exchange with the cloud: send what it lacks, take what we lack, guard everything on the way in.
+
+use crate::{CloudError, CloudRequest, Event, Till, TillError, head, lock, opened, values};
+use domain::{Actor, Document, Entry, Member, Role, Shop, ShopId, Timestamp};
+use ledger::{Content, Ledger, Outcome, Page, Taken};
+use replica::wire::json::{Joined, ShopForm};
+use replica::wire::{SyncAnswer, SyncRequest};
+use replica::{Admitted, Batch, Catalogue, ChainError, Head, PublicKey, Refusal, Strand, admit};
+use std::collections::BTreeMap;
+
+/// How many rounds one sync makes at most for one shop; the next sync goes on from there.
+const MAX_ROUNDS: u32 = 10_000;
+
+/// What a sync did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SyncReport {
+    /// Entries of our own that the cloud took.
+    pub sent: u64,
+    /// Entries of others that came.
+    pub received: u64,
+    /// Payment messages that came.
+    pub payments: u64,
+    /// Payments that were claimed because they left no doubt.
+    pub claimed: u32,
+    /// Requests it took.
+    pub rounds: u32,
+}
+
+impl Till {
+    /// Exchanges everything with the cloud, page by page, then claims what leaves no doubt. It can be
+    /// stopped anywhere and repeated; selling goes on meanwhile.
+    ///
+    /// # Errors
+    /// The cloud was not reached or refused; what had come until then is kept.
+    pub fn sync(&self, now: Timestamp) -> Result<SyncReport, TillError> {
+        let _one_at_a_time = lock(&self.syncing);
+        let result = self.sync_all(now);
+        let mut link = self.link();
+        let before = (link.online, link.problem.clone());
+        match &result {
+            Ok(_) => (link.online, link.offline_since, link.problem) = (true, None, None),
+            Err(TillError::Cloud(CloudError::Unreachable(_))) => {
+                link.online = false;
+                link.offline_since = link.offline_since.or(Some(now));
+            }
+            Err(error) => link.problem = Some(error.to_string()),
+        }
+        let changed = before != (link.online, link.problem.clone());
+        drop(link);
+        if result
+            .as_ref()
+            .is_ok_and(|report| report.received > 0 || report.payments > 0 || report.claimed > 0)
+        {
+            self.tell(Event::Ledger);
+        }
+        if changed || result.as_ref().is_ok_and(|report| report.sent > 0) {
+            self.tell(Event::Sync);
+        }
+        result
+    }
+
+    /// The cloud's time, as far as it is known.
+    pub(crate) fn cloud_time(&self, now: Timestamp) -> Timestamp {
+        now.plus_millis(self.link().offset_millis)
+    }
+
+    fn sync_all(&self, now: Timestamp) -> Result<SyncReport, TillError> {
+        if self.identity.role == Role::Office {
+            self.join_shops(now)?;
+        }
+        let mut report = SyncReport::default();
+        for shop in self.shops()? {
+            self.drain(&shop.id, now, &mut report)?;
+            if self.identity.role == Role::Till {
+                let claimed = self.claim_what_fits(&shop.id, now)?;
+                report.claimed = report.claimed.saturating_add(claimed);
+                if claimed > 0 {
+                    self.drain(&shop.id, now, &mut report)?;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Rounds until neither side has more.
+    fn drain(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
+        let mut behind = !self.link().compared.contains(shop);
+        for _ in 0..MAX_ROUNDS {
+            report.rounds = report.rounds.saturating_add(1);
+            let request = self.request(shop, behind)?;
+            let answer = self.ask_sync(shop, &request, now)?;
+            self.link().offset_millis = answer.now.millis().saturating_sub(now.millis());
+            let sent = self.take(shop, &request, &answer, now, report)?;
+            let own_left = request.batch.is_some() && sent && self.own_after(shop)?.is_some();
+            if !answer.more && !own_left {
+                self.link().compared.insert(shop.clone());
+                return Ok(());
+            }
+            behind = behind || answer.more;
+        }
+        Ok(())
+    }
+
+    fn request(&self, shop: &ShopId, behind: bool) -> Result<SyncRequest, TillError> {
+        let batch = self.own_after(shop)?;
+        let ledger = self.ledger();
+        let (cursor, _) = ledger.cursors(shop)?;
+        Ok(SyncRequest { have: ledger.vector(shop)?, cursor, behind, batch })
+    }
+
+    /// The next batch of our own that the cloud does not have.
+    fn own_after(&self, shop: &ShopId) -> Result<Option<Batch>, TillError> {
+        let ledger = self.ledger();
+        let (writer, (_, sent)) = (ledger.writer(shop)?, ledger.cursors(shop)?);
+        let entries = ledger.entries_after(shop, writer, sent, replica::journal::MAX_BATCH_ENTRIES)?;
+        Ok(Batch::seal(&entries, &self.key))
+    }
+
+    fn ask_sync(
+        &self,
+        shop: &ShopId,
+        request: &SyncRequest,
+        now: Timestamp,
+    ) -> Result<SyncAnswer, TillError> {
+        let writer = self.ledger().writer(shop)?;
+        let path = format!("/v1/shops/{shop}/sync");
+        let answer = self.carry("POST", &path, request.encode(), writer, now)?;
+        SyncAnswer::decode(&answer).map_err(|_| TillError::Unreadable)
+    }
+
+    /// Carries a signed request; if our clock is what the cloud minds, once more by the cloud's.
+    fn carry(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Vec<u8>,
+        writer: Actor,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, TillError> {
+        let sign = |body, at| CloudRequest::signed(method, path, body, (writer, &self.key), at);
+        let first = self.cloud.carry(&sign(body.clone(), self.cloud_time(now)));
+        let Some(cloud_now) = first.as_ref().err().and_then(CloudError::clock) else { return Ok(first?) };
+        self.link().offset_millis = cloud_now.millis().saturating_sub(now.millis());
+        Ok(self.cloud.carry(&sign(body, cloud_now))?)
+    }
+
+    /// Head office becomes a member of each shop that it does not know yet.
+    fn join_shops(&self, now: Timestamp) -> Result<(), TillError> {
+        let writer = self.identity.actor;
+        let answer = self.carry("GET", "/v1/shops", Vec::new(), writer, now)?;
+        let forms: Vec<ShopForm> = serde_json::from_slice(&answer).map_err(|_| TillError::Unreadable)?;
+        for form in forms {
+            let shop = Shop::try_from(form).map_err(|_| TillError::Unreadable)?;
+            let known = self.ledger().writer(&shop.id).ok();
+            let writer = match known {
+                Some(writer) => writer,
+                None => self.join(&shop.id, now)?,
+            };
+            self.ledger().put_shop(&shop, writer)?;
+        }
+        Ok(())
+    }
+
+    fn join(&self, shop: &ShopId, now: Timestamp) -> Result<Actor, TillError> {
+        let path = format!("/v1/shops/{shop}/join");
+        let answer = self.carry("POST", &path, Vec::new(), self.identity.actor, now)?;
+        let joined: Joined = serde_json::from_slice(&answer).map_err(|_| TillError::Unreadable)?;
+        joined.actor.parse().map_err(|_| TillError::Unreadable)
+    }
+
+    /// Writes what an answer brought. Gives whether the cloud took what was sent.
+    fn take(
+        &self,
+        shop: &ShopId,
+        request: &SyncRequest,
+        answer: &SyncAnswer,
+        now: Timestamp,
+        report: &mut SyncReport,
+    ) -> Result<bool, TillError> {
+        let mut catalogues = self.catalogues();
+        let mut ledger = self.ledger();
+        let writer = ledger.writer(shop)?;
+        let sent = match answer.taken {
+            Some(taken) => Some(agreed(&ledger, shop, writer, taken)?),
+            None => None,
+        };
+        let mut intake = Intake {
+            shop,
+            ledger: &ledger,
+            members: ledger.members()?,
+            heads: BTreeMap::new(),
+            strands: BTreeMap::new(),
+            page: Page {
+                members: answer.members.clone(),
+                feed: answer.feed.clone(),
+                cursor: answer.cursor.clone(),
+                sent,
+                at: Some(now),
+                ..Page::default()
+            },
+        };
+        intake.members.extend(answer.members.iter().map(|member| (member.actor, member.clone())));
+        for batch in &answer.batches {
+            intake.batch(batch, &mut catalogues)?;
+        }
+        let page = intake.finish(&mut catalogues)?;
+        if let Err(error) = ledger.take(shop, &page) {
+            // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
+            catalogues.remove(shop);
+            return Err(error.into());
+        }
+        let before = request.batch.as_ref().map_or(0, |batch| batch.first.saturating_sub(1));
+        let gained = sent.filter(|_| request.batch.is_some()).map_or(0, |sent| sent.saturating_sub(before));
+        report.sent = report.sent.saturating_add(gained);
+        report.received = report.received.saturating_add(count(page.entries.len()));
+        report.payments = report.payments.saturating_add(count(page.feed.len()));
+        match &answer.refused {
+            // Overtaken by our own earlier request whose answer was lost: the head says where to go on.
+            Some(_) if gained > 0 => Ok(true),
+            Some(reason) => Err(TillError::Refused(format!("the cloud does not take our entries: {reason}"))),
+            None => Ok(gained > 0),
+        }
+    }
+}
+
+/// How far the cloud's journal of ours agrees with our own; a different history is a fork.
+fn agreed(ledger: &Ledger, shop: &ShopId, writer: Actor, taken: Head) -> Result<u64, TillError> {
+    let own = match taken.number {
+        0 => Some(Head::genesis(shop, writer).chain),
+        number => ledger.chain_at(shop, writer, number)?,
+    };
+    if own == Some(taken.chain) { Ok(taken.number) } else { Err(TillError::Forked) }
+}
+
+/// An answer on its way into the ledger: what the guard needs to know, and what passed so far.
+struct Intake<'a> {
+    shop: &'a ShopId,
+    ledger: &'a Ledger,
+    members: BTreeMap<Actor, Member>,
+    heads: BTreeMap<Actor, Head>,
+    strands: BTreeMap<(Actor, Document), Strand>,
+    page: Page,
+}
+
+impl Intake<'_> {
+    /// Opens a batch and passes its entries through the guard. What does not pass is set aside; the rest
+    /// goes on.
+    fn batch(
+        &mut self,
+        batch: &Batch,
+        catalogues: &mut BTreeMap<ShopId, Catalogue>,
+    ) -> Result<(), TillError> {
+        let actor = batch.actor;
+        let head = match self.heads.get(&actor) {
+            Some(head) => *head,
+            None => head(self.ledger, self.shop, actor)?,
+        };
+        let key = self.members.get(&actor).and_then(|member| PublicKey::from_bytes(&member.public_key));
+        let Some(key) = key else {
+            self.page.strangers.push((actor, batch.first, "nobody knows who writes this".to_owned()));
+            return Ok(());
+        };
+        let entries = match batch.open(head, &key) {
+            Ok(entries) => entries,
+            Err(ChainError::NotNext { .. }) => return Ok(()),
+            Err(error) => {
+                self.page.strangers.push((actor, batch.first, error.to_string()));
+                return Ok(());
+            }
+        };
+        for entry in entries {
+            self.heads.insert(actor, Head { number: entry.number, chain: entry.chain });
+            let outcome = self.judge(&entry, catalogues)?;
+            self.page.entries.push(Taken { entry, outcome });
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        entry: &Entry,
+        catalogues: &mut BTreeMap<ShopId, Catalogue>,
+    ) -> Result<Outcome, TillError> {
+        let admitted = match entry.document {
+            Document::Catalogue => opened(catalogues, self.ledger, self.shop)?.admit(entry),
+            Document::DayBook(day) => {
+                let place = (entry.actor, entry.document);
+                let strand = match self.strands.get(&place) {
+                    Some(strand) => *strand,
+                    None => self.ledger.strand(self.shop, entry.actor, entry.document)?,
+                };
+                let admitted = admit(entry, day, strand);
+                let after = admitted.as_ref().map_or(strand, |admitted| Some(admitted.strand));
+                self.strands.insert(place, after);
+                admitted
+            }
+        };
+        Ok(outcome(admitted))
+    }
+
+    /// When the catalogue moved, what waited may pass now; its values go into the page.
+    fn finish(mut self, catalogues: &mut BTreeMap<ShopId, Catalogue>) -> Result<Page, TillError> {
+        let moved = |taken: &&Taken| {
+            taken.entry.document == Document::Catalogue && matches!(taken.outcome, Outcome::Applied { .. })
+        };
+        if self.page.entries.iter().filter(moved).count() == 0 {
+            return Ok(self.page);
+        }
+        let catalogue = opened(catalogues, self.ledger, self.shop)?;
+        let mut waiting = self.ledger.waiting(self.shop, Document::Catalogue)?;
+        let in_page = self.page.entries.iter().filter(|taken| taken.outcome == Outcome::Waiting);
+        waiting.extend(in_page.map(|taken| taken.entry.clone()));
+        while let Some(index) = waiting.iter().position(|entry| wakes(catalogue, entry, &mut self.page.woken))
+        {
+            waiting.remove(index);
+        }
+        self.page.products = Some(values(catalogue));
+        Ok(self.page)
+    }
+}
+
+/// Tries an entry that waited; whatever became of it but more waiting is an outcome.
+fn wakes(catalogue: &mut Catalogue, entry: &Entry, woken: &mut Vec<Taken>) -> bool {
+    let outcome = outcome(catalogue.admit(entry));
+    let awake = outcome != Outcome::Waiting;
+    if awake {
+        woken.push(Taken { entry: entry.clone(), outcome });
+    }
+    awake
+}
+
+fn outcome(admitted: Result<Admitted, Refusal>) -> Outcome {
+    match admitted {
+        Ok(Admitted { strand, content }) => {
+            let content = match content {
+                replica::Content::Fact(fact) => Content::Fact(fact),
+                replica::Content::Product(_) => Content::Product,
+                replica::Content::Unreadable(error) => Content::Unreadable(error.to_string()),
+            };
+            Outcome::Applied { strand, content }
+        }
+        Err(Refusal::Waiting) => Outcome::Waiting,
+        Err(refusal) => Outcome::Refused(refusal.to_string()),
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

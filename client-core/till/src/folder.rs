@@ -1,0 +1,146 @@
+//! A till's folder: its ledger, its key, and the lock that keeps a second program out.
+
+use crate::{Cloud, CloudRequest, TillError};
+use domain::{Actor, Role, Shop, Timestamp};
+use ledger::{Identity, Ledger};
+use replica::Keypair;
+use replica::wire::json::{Enrol, Enrolled};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Where a till lives.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A folder, made if it is not there.
+    ///
+    /// # Errors
+    /// It can not be made.
+    pub fn at(path: &Path) -> Result<Self, TillError> {
+        std::fs::create_dir_all(path).map_err(|e| unusable(path, &e))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The ledger's file.
+    pub fn ledger_path(&self) -> PathBuf {
+        self.0.join("ledger.sqlite")
+    }
+
+    /// Whether a till was enrolled here.
+    pub fn is_enrolled(&self) -> bool {
+        let enrolled = || Ledger::open(&self.ledger_path()).and_then(|ledger| ledger.identity());
+        self.ledger_path().exists() && matches!(enrolled(), Ok(Some(_)))
+    }
+
+    /// Who lives here, and the key to sign with: for programs that ask the cloud without a till.
+    ///
+    /// # Errors
+    /// Nobody was enrolled here, or the folder can not be read.
+    pub fn credentials(&self) -> Result<Credentials, TillError> {
+        let identity = Ledger::open(&self.ledger_path())?.identity()?;
+        let identity = identity.ok_or(ledger::LedgerError::NotEnrolled)?;
+        Ok(Credentials { actor: identity.actor, key: self.key()? })
+    }
+
+    /// Keeps other programs out as long as the file is held.
+    pub(crate) fn lock(&self) -> Result<File, TillError> {
+        let path = self.0.join("till.lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|e| unusable(&path, &e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(_) => {
+                let path = self.0.display();
+                Err(TillError::Folder(format!("{path} is in use by another program: close that one first")))
+            }
+        }
+    }
+
+    /// The till's key.
+    pub(crate) fn key(&self) -> Result<Keypair, TillError> {
+        let path = self.key_path();
+        let mut text = String::new();
+        let read = File::open(&path).and_then(|mut file| file.read_to_string(&mut text));
+        read.map_err(|e| unusable(&path, &e))?;
+        let seed = hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+        let seed: [u8; 32] =
+            seed.ok_or_else(|| TillError::Folder(format!("{} holds no key", path.display())))?;
+        Ok(Keypair::from_seed(&seed))
+    }
+
+    /// A new key, readable by its owner only; the one that is there, if there is one.
+    fn make_key(&self) -> Result<Keypair, TillError> {
+        let path = self.key_path();
+        if path.exists() {
+            return self.key();
+        }
+        let mut seed = [0_u8; 32];
+        getrandom::fill(&mut seed).map_err(|e| TillError::Folder(format!("no randomness: {e}")))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(|e| unusable(&path, &e))?;
+        let written = file.write_all(hex::encode(seed).as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(|e| unusable(&path, &e))?;
+        Ok(Keypair::from_seed(&seed))
+    }
+
+    fn key_path(&self) -> PathBuf {
+        self.0.join("till.key")
+    }
+}
+
+/// A member's name and key.
+#[derive(Debug)]
+pub struct Credentials {
+    actor: Actor,
+    key: Keypair,
+}
+
+impl Credentials {
+    /// Asks the cloud something in this member's name.
+    ///
+    /// # Errors
+    /// The cloud was not reached or refused.
+    pub fn ask(
+        &self,
+        cloud: &dyn Cloud,
+        method: &'static str,
+        path: &str,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, TillError> {
+        Ok(cloud.carry(&CloudRequest::signed(method, path, body, (self.actor, &self.key), now))?)
+    }
+}
+
+/// Makes a folder the home of a new member, with a one-time code. The only thing a till ever needs the
+/// network for before it sells.
+///
+/// # Errors
+/// The cloud was not reached or did not like the code, or the folder can not be written.
+pub fn enrol(folder: &Folder, cloud: &dyn Cloud, code: &str, name: &str) -> Result<Identity, TillError> {
+    let _lock = folder.lock()?;
+    let key = folder.make_key()?;
+    let public_key = hex::encode(key.public().to_bytes());
+    let enrol = Enrol { code: code.to_owned(), name: name.to_owned(), public_key };
+    let body = serde_json::to_vec(&enrol).map_err(|_| TillError::Unreadable)?;
+    let answer = cloud.carry(&CloudRequest::unsigned("POST", "/v1/enrol", body))?;
+    let enrolled: Enrolled = serde_json::from_slice(&answer).map_err(|_| TillError::Unreadable)?;
+    let actor: Actor = enrolled.actor.parse().map_err(|_| TillError::Unreadable)?;
+    let role = Role::named(&enrolled.role).ok_or(TillError::Unreadable)?;
+    let identity = Identity { actor, role, letter: enrolled.letter, name: name.trim().to_owned() };
+    // Head office joins its shops one by one at its first sync, with a name of its own in each.
+    let shops = if role == Role::Till { enrolled.shops } else { Vec::new() };
+    let shops = shops.into_iter().map(Shop::try_from).collect::<Result<Vec<_>, _>>();
+    let mut ledger = Ledger::open(&folder.ledger_path())?;
+    ledger.enrol(&identity, &shops.map_err(|_| TillError::Unreadable)?)?;
+    Ok(identity)
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> TillError {
+    TillError::Folder(format!("{} can not be used: {error}. Check its rights and the disk", path.display()))
+}

@@ -1,0 +1,150 @@
+//! Asking a customer's phone for the payment (STK push), and what became of it.
+
+use crate::{CloudError, CloudRequest, Till, TillError};
+use domain::{CheckoutId, FactId, Money, Msisdn, Timestamp};
+use ledger::PushRow;
+use replica::wire::json::{AskPayment, Asked};
+
+/// After this long without a result the cashier hears of a time-out; the state stays pending, because
+/// unknown is not failed (seed B; field study W17).
+const PATIENCE_MILLIS: u64 = 75_000;
+
+/// Where a push stands, in seed B's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushState {
+    /// Paid.
+    Completed,
+    /// Not known yet.
+    Pending,
+    /// The customer cancelled.
+    Cancelled,
+    /// It ended without money.
+    Failed,
+    /// It was never sent.
+    Error,
+}
+
+impl PushState {
+    /// Seed B's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Pending => "pending",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Where a push stands, and what to tell the cashier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushStatus {
+    /// The state.
+    pub state: PushState,
+    /// Seed B's message.
+    pub message: String,
+    /// When the customer was asked.
+    pub at: Timestamp,
+    /// Safaricom's name for the push.
+    pub checkout: Option<CheckoutId>,
+}
+
+impl Till {
+    /// Asks a customer's phone to pay what is due on a sale. Gives Safaricom's names for the push.
+    ///
+    /// # Errors
+    /// Nothing is due, an earlier prompt is not over yet, the cloud is not reached, or Safaricom says no.
+    pub fn ask_for_payment(&self, sale: FactId, phone: &Msisdn, now: Timestamp) -> Result<Asked, TillError> {
+        let ledger = self.ledger();
+        let found = ledger.sale(sale)?;
+        let pending = ledger.push_for(sale)?.is_some_and(|p| status_of(&p, now).state == PushState::Pending);
+        let reference = found.reference(&self.letters_in(&ledger)?);
+        drop(ledger);
+        if found.due == Money::ZERO {
+            return Err(TillError::Refused("nothing is due on this sale".to_owned()));
+        }
+        if pending {
+            let wait = "the customer has been asked already: wait until that prompt has ended";
+            return Err(TillError::Refused(wait.to_owned()));
+        }
+        let number = phone.plain().ok_or_else(|| TillError::Refused("Invalid phone number".to_owned()))?;
+        let attempt = self.ledger().begin_push(sale, found.due, now)?;
+        let ask = AskPayment {
+            sale: sale.to_string(),
+            attempt: format!("{sale}/{attempt}"),
+            amount: found.due.to_string(),
+            phone: number.to_owned(),
+            reference,
+        };
+        let said = self.send_push(&found.shop, &ask, now);
+        self.note_push(sale, attempt, &said)?;
+        self.tell(crate::Event::Ledger);
+        said
+    }
+
+    /// Where the last push for a sale stands; `None` if there was none.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn push_status(&self, sale: FactId, now: Timestamp) -> Result<Option<PushStatus>, TillError> {
+        Ok(self.ledger().push_for(sale)?.map(|push| status_of(&push, now)))
+    }
+
+    /// Where a push stands, by Safaricom's name for it; `None` if this till did not send it.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn push_named(&self, checkout: &CheckoutId, now: Timestamp) -> Result<Option<PushStatus>, TillError> {
+        Ok(self.ledger().push_named(checkout)?.map(|push| status_of(&push, now)))
+    }
+
+    fn send_push(&self, shop: &domain::ShopId, ask: &AskPayment, now: Timestamp) -> Result<Asked, TillError> {
+        let body = serde_json::to_vec(ask).map_err(|_| TillError::Unreadable)?;
+        let writer = self.ledger().writer(shop)?;
+        let path = format!("/v1/shops/{shop}/push");
+        let at = self.cloud_time(now);
+        let answer = self.cloud.carry(&CloudRequest::signed("POST", &path, body, (writer, &self.key), at))?;
+        serde_json::from_slice(&answer).map_err(|_| TillError::Unreadable)
+    }
+
+    /// A clear no is noted, so that the cashier may ask again; a lost answer leaves the push pending,
+    /// because the prompt may be on the phone.
+    fn note_push(
+        &self,
+        sale: FactId,
+        attempt: u32,
+        said: &Result<Asked, TillError>,
+    ) -> Result<(), TillError> {
+        let mut ledger = self.ledger();
+        match said {
+            Ok(asked) => {
+                let checkout = CheckoutId::parse(&asked.checkout_request_id);
+                let checkout = checkout.map_err(|_| TillError::Unreadable)?;
+                ledger.end_push(sale, attempt, Ok(&checkout))?;
+            }
+            Err(TillError::Cloud(CloudError::Refused(problem))) if problem.kind != "leja:unknown" => {
+                ledger.end_push(sale, attempt, Err(&problem.title))?;
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn status_of(push: &PushRow, now: Timestamp) -> PushStatus {
+    let late = push.at.distance_millis(now) >= PATIENCE_MILLIS;
+    let code = push.result.as_ref().map(|(code, _)| code.as_str());
+    let (state, message) = match (code, &push.refused) {
+        (Some("0"), _) => (PushState::Completed, "Payment completed"),
+        (Some("1032"), _) => (PushState::Cancelled, "Payment cancelled"),
+        (Some("1"), _) => (PushState::Failed, "Insufficient balance"),
+        (Some("1037" | "1019"), _) => (PushState::Failed, "Payment timeout"),
+        // A code we do not know leaves the question open; what comes by confirmation still settles it.
+        (Some(_), _) => (PushState::Pending, "Safaricom gave no clear answer yet"),
+        (None, Some(refused)) => (PushState::Error, refused.as_str()),
+        (None, None) if late => (PushState::Pending, "Payment timeout"),
+        (None, None) => (PushState::Pending, "Waiting for the customer's PIN"),
+    };
+    PushStatus { state, message: message.to_owned(), at: push.at, checkout: push.checkout.clone() }
+}

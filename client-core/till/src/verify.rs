@@ -1,0 +1,50 @@
+//! Whether the merged documents and the rows computed from them say the same.
+
+use crate::{Till, TillError};
+use domain::{Document, FactBody, ShopId};
+use replica::DayBook;
+
+impl Till {
+    /// Merges every day book of a shop from its journal and compares it with the ledger's rows: the same
+    /// sales, totals included. Gives what differs, in words; nothing if all is well.
+    ///
+    /// # Errors
+    /// A document does not merge, or the ledger can not be read.
+    pub fn verify(&self, shop: &ShopId) -> Result<Vec<String>, TillError> {
+        let ledger = self.ledger();
+        let mut differences = Vec::new();
+        for day in ledger.days(shop)? {
+            let entries = ledger.applied(shop, Document::DayBook(day))?;
+            let book = DayBook::open(day, entries.iter().map(|entry| entry.change.as_slice()))?;
+            let facts = book.facts();
+            if facts.len() != entries.len() {
+                differences.push(format!("{day}: {} entries, {} facts", entries.len(), facts.len()));
+            }
+            for fact in facts {
+                let FactBody::Sale(sale) = &fact.body else { continue };
+                match ledger.sale(fact.id) {
+                    Ok(row) if row.total == sale.total && row.at == fact.at => {}
+                    Ok(_) => differences.push(format!("{day}: sale {} differs", fact.id)),
+                    Err(_) => differences.push(format!("{day}: sale {} has no row", fact.id)),
+                }
+            }
+        }
+        Ok(differences)
+    }
+
+    /// The heads of the merged day books of a shop: equal on replicas that have the same facts.
+    ///
+    /// # Errors
+    /// A document does not merge, or the ledger can not be read.
+    pub fn document_heads(&self, shop: &ShopId) -> Result<Vec<(String, Vec<[u8; 32]>)>, TillError> {
+        let ledger = self.ledger();
+        let open = |day| -> Result<_, TillError> {
+            let entries = ledger.applied(shop, Document::DayBook(day))?;
+            let book = DayBook::open(day, entries.iter().map(|entry| entry.change.as_slice()))?;
+            let mut heads = book.heads();
+            heads.sort_unstable();
+            Ok((day.to_string(), heads))
+        };
+        ledger.days(shop)?.into_iter().map(open).collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! What can be typed.
+
+use crate::{Failure, admin, demo, hub, node, safaricom, serve};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use domain::Role;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Leja: the shop ledger that keeps selling when the network does not.
+#[derive(Parser)]
+#[command(name = "leja", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try everything on this machine: hub, simulated Safaricom, two shops, three tills, head office.
+    Demo(Demo),
+    /// Run all functions in one process on an embedded store.
+    Hub(hub::Settings),
+    /// Run one till: ledger, local API and page.
+    Till(Node),
+    /// Run head office: a replica of all shops, with its page.
+    Office(Node),
+    /// Run a simulated Safaricom.
+    Safaricom(safaricom::Settings),
+    /// Open shops, enrol tills, read the inbox of a hub.
+    Admin(admin::Settings),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+struct Demo {
+    /// Where everything is kept.
+    #[arg(long, env = "LEJA_DATA", default_value = "leja-data")]
+    data: PathBuf,
+    /// The first port; 0 takes any that are free.
+    #[arg(long, env = "LEJA_PORT", default_value_t = 8300)]
+    port: u16,
+    /// Simulated customers that keep paying: on or off.
+    #[arg(long, env = "LEJA_CUSTOMERS", default_value = "on", value_parser = ["on", "off"])]
+    customers: String,
+}
+
+#[derive(Args)]
+struct Node {
+    /// The folder of this till or head office: its ledger and its key.
+    #[arg(long, env = "LEJA_DATA")]
+    data: PathBuf,
+    /// Where to listen; loopback unless told otherwise.
+    #[arg(long, env = "LEJA_LISTEN", default_value = "127.0.0.1:8301")]
+    listen: SocketAddr,
+    /// The hub or cloud, like `https://leja.example.com`.
+    #[arg(long, env = "LEJA_HUB", default_value = "http://127.0.0.1:8300")]
+    hub: String,
+    /// A one-time code from `leja admin`; needed once, for a folder that is not enrolled yet.
+    #[arg(long, env = "LEJA_ENROL")]
+    enrol: Option<String>,
+    /// What people call it: "Front counter".
+    #[arg(long, env = "LEJA_NAME", default_value = "Till")]
+    name: String,
+}
+
+/// Does what was typed; without a command, the demo.
+///
+/// # Errors
+/// What went wrong, why, and what to do.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    let command = match cli.command {
+        Some(command) => command,
+        // The demo's own defaults, its environment variables included.
+        None => match Cli::try_parse_from(["leja", "demo"])?.command {
+            Some(command) => command,
+            None => return Ok(()),
+        },
+    };
+    match command {
+        Command::Demo(d) => demo::run(&d.data, d.port, d.customers == "on", serve::stop_signal()?).await,
+        Command::Hub(settings) => hub::run(settings, serve::stop_signal()?).await,
+        Command::Till(node) => run_node(node, Role::Till).await,
+        Command::Office(node) => run_node(node, Role::Office).await,
+        Command::Safaricom(settings) => safaricom::run(settings, serve::stop_signal()?).await,
+        Command::Admin(settings) => admin::run(settings).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "leja", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+async fn run_node(node: Node, role: Role) -> Result<(), Failure> {
+    let place = node::Place { data: node.data, hub: node.hub, enrol: node.enrol, name: node.name };
+    node::run(place, role, node.listen, serve::stop_signal()?).await
+}
