@@ -1,1 +1,6 @@
-//! System tests: whole worlds, the contract of every store, the shape of the house.
+//! What the system tests share: worlds in one process, real processes, and the contract of every store.
+
+pub mod dynamo;
+pub mod process;
+pub mod store_contract;
+pub mod world;

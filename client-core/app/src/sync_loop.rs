@@ -11,7 +11,7 @@ use till::{SaleFilter, Till};
 /// Between syncs while an open sale waits for its payment.
 const AWAITING: Duration = Duration::from_secs(1);
 /// Between syncs when nothing is expected.
-const IDLE: Duration = Duration::from_secs(4);
+const IDLE: Duration = Duration::from_secs(3);
 /// The longest pause while the cloud can not be reached.
 const LONGEST: Duration = Duration::from_secs(30);
 

@@ -7,6 +7,16 @@
 //! Start with [`fact`] (what tills write), [`payment`] (what Safaricom says), then [`verdict`] (who
 //! owns a payment), [`standing`] (what a sale still owes) and [`matching`] (what fits what).
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "numbers in tests are small and known"
+    )
+)]
+
 pub mod fact;
 pub mod ids;
 pub mod journal;

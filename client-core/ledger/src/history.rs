@@ -58,12 +58,16 @@ impl Ledger {
         let mut all = self.happenings(
             "SELECT received_at AS at, 'Safaricom' AS by, receipt || ' received ('
                || CASE source WHEN 'stk_result' THEN 'M-Pesa request' ELSE 'confirmation' END || ')' AS text
-             FROM feed WHERE shop = ?1 AND receipt = ?2
-             UNION ALL SELECT r.at, r.by, c.receipt || ' released from sale ' || c.sale || ': ' || r.reason
-             FROM releases r JOIN claims c ON c.id = r.claim WHERE c.shop = ?1 AND c.receipt = ?2",
+             FROM feed WHERE shop = ?1 AND receipt = ?2",
             key,
         )?;
         all.extend(self.claims_told(shop, receipt)?);
+        all.extend(self.happenings(
+            "SELECT r.at, r.by, c.receipt || ' released from sale ' || c.sale || ': ' || r.reason AS text
+             FROM releases r JOIN claims c ON c.id = r.claim WHERE c.shop = ?1 AND c.receipt = ?2",
+            key,
+        )?);
+        // A stable order: what happened in one instant stays in the order of its kinds.
         all.sort_by_key(|happening| happening.at);
         Ok(all)
     }

@@ -115,9 +115,11 @@ impl DayBook {
         entries.filter_map(|item| self.fact(&item.key, bytes_of(&item.value)?)).collect()
     }
 
-    /// The heads of the merged document: equal heads mean equal content.
+    /// The heads of the merged document, sorted: equal heads mean equal content.
     pub fn heads(&self) -> Vec<[u8; 32]> {
-        self.document.get_heads().iter().map(|head| head.0).collect()
+        let mut heads: Vec<[u8; 32]> = self.document.get_heads().iter().map(|head| head.0).collect();
+        heads.sort_unstable();
+        heads
     }
 
     fn fact(&self, key: &str, value: &[u8]) -> Option<Fact> {

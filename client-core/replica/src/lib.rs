@@ -5,6 +5,16 @@
 //! foreign reaches a document or a projection before the [`guard`] has passed it. Everything here is
 //! pure: no clock, no randomness, no file, no socket.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "numbers in tests are small and known"
+    )
+)]
+
 mod codec;
 
 pub mod catalogue;
@@ -15,6 +25,7 @@ pub mod keys;
 pub mod wire;
 
 pub use catalogue::Catalogue;
+pub use codec::CodecError;
 pub use day_book::{DayBook, Written};
 pub use guard::{Admitted, Content, Refusal, Strand, admit};
 pub use journal::{Batch, ChainError, Head};

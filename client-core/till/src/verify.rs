@@ -3,6 +3,7 @@
 use crate::{Till, TillError};
 use domain::{Document, FactBody, ShopId};
 use replica::DayBook;
+use std::collections::BTreeMap;
 
 impl Till {
     /// Merges every day book of a shop from its journal and compares it with the ledger's rows: the same
@@ -32,19 +33,18 @@ impl Till {
         Ok(differences)
     }
 
-    /// The heads of the merged day books of a shop: equal on replicas that have the same facts.
+    /// The heads of the merged day book of each day of a shop: equal on replicas that have the same facts.
     ///
     /// # Errors
     /// A document does not merge, or the ledger can not be read.
-    pub fn document_heads(&self, shop: &ShopId) -> Result<Vec<(String, Vec<[u8; 32]>)>, TillError> {
+    pub fn document_heads(&self, shop: &ShopId) -> Result<BTreeMap<String, Vec<[u8; 32]>>, TillError> {
         let ledger = self.ledger();
-        let open = |day| -> Result<_, TillError> {
+        let mut heads = BTreeMap::new();
+        for day in ledger.days(shop)? {
             let entries = ledger.applied(shop, Document::DayBook(day))?;
             let book = DayBook::open(day, entries.iter().map(|entry| entry.change.as_slice()))?;
-            let mut heads = book.heads();
-            heads.sort_unstable();
-            Ok((day.to_string(), heads))
-        };
-        ledger.days(shop)?.into_iter().map(open).collect()
+            heads.insert(day.to_string(), book.heads());
+        }
+        Ok(heads)
     }
 }

@@ -4,6 +4,16 @@
 //! [`ack`] holds our acknowledgements. Bodies are unsigned, loosely typed text from outside: every field
 //! may be a number or a string, absent, null or empty (fact sheet §3, §14).
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "numbers in tests are small and known"
+    )
+)]
+
 pub mod ack;
 pub mod inbound;
 pub mod outbound;

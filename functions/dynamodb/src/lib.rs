@@ -1,1 +1,30 @@
-//! Store on one DynamoDB table.
+//! The store on one DynamoDB table.
+//!
+//! `DESIGN.md` beside this crate shows every kind of item, what it costs, and why the feed's cursor looks
+//! back in time. In the code: [`DynamoStore`] speaks the port, `items` turns values into items and back,
+//! `keys` names them, `feed` orders a shop's news, `request` talks to DynamoDB.
+
+mod connection;
+mod feed;
+mod items;
+mod keys;
+mod request;
+mod store;
+
+pub use connection::{connect, http_client, timeouts};
+
+use aws_sdk_dynamodb::Client;
+
+/// Everything the functions keep, in one table.
+#[derive(Debug, Clone)]
+pub struct DynamoStore {
+    client: Client,
+    table: String,
+}
+
+impl DynamoStore {
+    /// The store on a table that `infra/aws/template.yaml` made.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+}

@@ -293,6 +293,13 @@ fn record_orphan(
     let sql = "INSERT INTO inbox (hash, received_at, reason, body, checkout) VALUES (?, ?, ?, ?, ?)
                ON CONFLICT (hash) DO NOTHING";
     let (hash, at) = (rows::hash(&raw.body), raw.received_at.millis());
+    // A push has one early result; another one that says something else is no answer to it.
+    let other = "SELECT 1 FROM inbox WHERE checkout = ? AND hash <> ?";
+    if let Some(checkout) = checkout
+        && c.prepare_cached(other)?.exists(params![checkout.as_str(), hash])?
+    {
+        return Ok(Recorded::Differs);
+    }
     let row = params![hash, at, reason, raw.body, checkout.map(CheckoutId::as_str)];
     let new = c.prepare_cached(sql)?.execute(row)? == 1;
     Ok(if new { Recorded::New } else { Recorded::Again })

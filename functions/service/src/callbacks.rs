@@ -13,7 +13,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use daraja::{C2bPayment, Inbound, StkOutcome, ack};
-use domain::{Evidence, FeedItem, PushResult, ShopId, Source, Timestamp};
+use domain::{CheckoutId, Evidence, FeedItem, PushResult, ShopId, Source, Timestamp};
 use std::sync::Arc;
 
 /// The largest body taken; real ones have a few hundred bytes.
@@ -97,7 +97,25 @@ pub async fn file<S: Store>(store: &S, raw: &RawCallback, bound: Option<&ShopId>
         tracing::warn!(reason, "a callback went to the inbox");
         store.record(raw, &inbox(reason.to_owned())).await?;
     }
+    if let Filing::Inbox(_, Some(checkout)) = &filing {
+        take_if_known_now(store, raw, checkout, bound).await?;
+    }
     Ok(())
+}
+
+/// The push became known between our look and our note that it is not: whoever made it known looked
+/// before the note was there, so we look once more.
+async fn take_if_known_now<S: Store>(
+    store: &S,
+    raw: &RawCallback,
+    checkout: &CheckoutId,
+    bound: Option<&ShopId>,
+) -> Result<(), StoreError> {
+    if store.push_of(checkout).await?.is_none() {
+        return Ok(());
+    }
+    Box::pin(file(store, raw, bound)).await?;
+    store.settle_early_result(checkout).await
 }
 
 async fn file_c2b<S: Store>(
@@ -122,7 +140,7 @@ async fn file_c2b<S: Store>(
         account_reference: payment.account_reference,
         received_at,
     };
-    Ok(Filing::Feed(shop, FeedItem::Confirmation(evidence)))
+    Ok(Filing::Feed(shop, Box::new(FeedItem::Confirmation(evidence))))
 }
 
 async fn file_stk<S: Store>(
@@ -165,7 +183,7 @@ async fn file_stk<S: Store>(
         received_at,
         evidence,
     };
-    Ok(Filing::Feed(attempt.shop, FeedItem::PushResult(result)))
+    Ok(Filing::Feed(attempt.shop, Box::new(FeedItem::PushResult(result))))
 }
 
 async fn shop_of<S: Store>(store: &S, token: &str) -> Result<ShopId, Problem> {

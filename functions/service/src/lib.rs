@@ -5,6 +5,16 @@
 //! shops and reads the inbox). Each is taken alike by Lambda, by a hub and by a test. What they keep goes
 //! through [`Store`]; what they ask of Safaricom goes through [`Safaricom`].
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "numbers in tests are small and known"
+    )
+)]
+
 pub mod auth;
 pub mod callbacks;
 pub mod office;

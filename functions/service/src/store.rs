@@ -3,7 +3,7 @@
 //! **The contract.** Every method that returns `Ok` after a write has made it durable. Writes under a
 //! natural name are conditional on that name being free, so repeating one changes nothing and says so.
 //! Several callers may use one store at once. A feed may show an item late but never never; reading from
-//! a cursor again is harmless. `tests/tests/store_contract.rs` holds every store to this.
+//! a cursor again is harmless. `tests/src/store_contract.rs` holds every store to this.
 
 use domain::{Actor, CheckoutId, FactId, FeedItem, Member, Money, Role, Shop, ShopId, ShortCode, Timestamp};
 use replica::{Batch, Head};
@@ -33,7 +33,7 @@ pub struct RawCallback {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filing {
     /// In a shop's payment feed, under the item's natural name.
-    Feed(ShopId, FeedItem),
+    Feed(ShopId, Box<FeedItem>),
     /// In the inbox, under the hash of its body, with the reason; with the push it answers, where it is
     /// the result of a push that we do not know (yet).
     Inbox(String, Option<CheckoutId>),

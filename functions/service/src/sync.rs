@@ -204,9 +204,11 @@ async fn shops<S: Store>(
 }
 
 async fn shops_of<S: Store>(store: &S, shop: Option<&ShopId>) -> Result<Vec<ShopForm>, StoreError> {
-    let shops = store.shops().await?;
-    let own = |candidate: &&domain::Shop| shop.is_none_or(|shop| candidate.id == *shop);
-    Ok(shops.iter().filter(own).map(ShopForm::from).collect())
+    let shops = match shop {
+        Some(shop) => store.shop(shop).await?.into_iter().collect(),
+        None => store.shops().await?,
+    };
+    Ok(shops.iter().map(ShopForm::from).collect())
 }
 
 /// Makes a caller with a good code a member. A code that was used up or never existed gets one answer.

@@ -1,0 +1,16 @@
+//! What whoever runs the cloud calls: open shops, hand out enrolment codes, read the inbox.
+
+use service::office::{Office, router};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    lambda::serve(async |settings| {
+        let (table, callback_base) = (settings.table()?, settings.callback_base()?);
+        let secret = settings.callback_secret()?;
+        let store = Arc::new(dynamodb::connect(&table).await);
+        Ok(router(Office { store, secret, callback_base, clock: service::system_clock() }))
+    })
+    .await
+}

@@ -1,0 +1,231 @@
+//! A DynamoDB of one's own, with a table made from the template that makes the real one.
+
+use crate::process::{Running, free_port, repository, tool};
+use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+};
+use aws_sdk_dynamodb::{Client, Config};
+use dynamodb::DynamoStore;
+use serde::Deserialize;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Names another DynamoDB-compatible endpoint to test against.
+pub const ENDPOINT_VARIABLE: &str = "LEJA_DYNAMODB_ENDPOINT";
+
+/// A fresh table. The server it lies on ends with it.
+pub struct Dynamo {
+    /// Where the server listens.
+    pub endpoint: String,
+    /// The name of the table.
+    pub table: String,
+    /// A client of our own, to look at the table.
+    pub client: Client,
+    requests: Requests,
+    _server: Option<Running>,
+}
+
+impl Dynamo {
+    /// Starts a server, unless the environment names one, and makes a table.
+    pub async fn start() -> Self {
+        let (endpoint, server) = match std::env::var(ENDPOINT_VARIABLE) {
+            Ok(endpoint) => (endpoint, None),
+            Err(_) => start_server(),
+        };
+        let requests = Requests::default();
+        let client = Client::from_conf(config(&endpoint).interceptor(requests.clone()).build());
+        let table = fresh_name();
+        make_table(&client, &table).await;
+        requests.0.store(0, Ordering::SeqCst);
+        Self { endpoint, table, client, requests, _server: server }
+    }
+
+    /// The store on the table.
+    pub fn store(&self) -> DynamoStore {
+        DynamoStore::new(self.client.clone(), &self.table)
+    }
+
+    /// How many requests the store sent so far.
+    pub fn requests(&self) -> usize {
+        self.requests.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What reaches a test server: any credentials do, and nothing is looked up elsewhere.
+fn config(endpoint: &str) -> aws_sdk_dynamodb::config::Builder {
+    Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("fake", "fake", None, None, "tests"))
+        .http_client(dynamodb::http_client())
+        .timeout_config(dynamodb::timeouts())
+}
+
+fn start_server() -> (String, Option<Running>) {
+    let program = tool("node_modules/@dynoxide/linux-x64/dynoxide");
+    loop {
+        let port = free_port().to_string();
+        let started = Running::start_ready(Command::new(&program).args(["--port", &port]), "listening on");
+        if let Some(server) = started {
+            return (format!("http://127.0.0.1:{port}"), Some(server));
+        }
+    }
+}
+
+fn fresh_name() -> String {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    format!("leja-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst))
+}
+
+/// Counts requests as they leave, repetitions included.
+#[derive(Debug, Clone, Default)]
+struct Requests(Arc<AtomicUsize>);
+
+impl Intercept for Requests {
+    fn name(&self) -> &'static str {
+        "Requests"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+async fn make_table(client: &Client, name: &str) {
+    let template = std::fs::read_to_string(repository().join("infra/aws/template.yaml")).unwrap();
+    let table = read_table(&template);
+    client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::from(table.billing_mode.as_str()))
+        .set_key_schema(Some(keys(&table.key_schema)))
+        .set_attribute_definitions(Some(table.attribute_definitions.iter().map(attribute).collect()))
+        .set_global_secondary_indexes(Some(table.global_secondary_indexes.iter().map(index).collect()))
+        .send()
+        .await
+        .expect("the table of the template can be made");
+}
+
+/// What CloudFormation reads for making the table. Tags like `!Ref` and what we do not name is skipped.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TableForm {
+    billing_mode: String,
+    key_schema: Vec<KeyForm>,
+    attribute_definitions: Vec<AttributeForm>,
+    global_secondary_indexes: Vec<IndexForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyForm {
+    attribute_name: String,
+    key_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AttributeForm {
+    attribute_name: String,
+    attribute_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct IndexForm {
+    index_name: String,
+    key_schema: Vec<KeyForm>,
+    projection: ProjectionForm,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProjectionForm {
+    projection_type: String,
+    non_key_attributes: Vec<String>,
+}
+
+fn read_table(template: &str) -> TableForm {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Template {
+        resources: Resources,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Resources {
+        table: Resource,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Resource {
+        properties: TableForm,
+    }
+    let template: Template = serde_saphyr::from_str(template).expect("a template with a table");
+    template.resources.table.properties
+}
+
+fn keys(forms: &[KeyForm]) -> Vec<KeySchemaElement> {
+    let element = |form: &KeyForm| {
+        let element = KeySchemaElement::builder().attribute_name(&form.attribute_name);
+        element.key_type(KeyType::from(form.key_type.as_str())).build().unwrap()
+    };
+    forms.iter().map(element).collect()
+}
+
+fn attribute(form: &AttributeForm) -> AttributeDefinition {
+    let attribute = AttributeDefinition::builder().attribute_name(&form.attribute_name);
+    attribute.attribute_type(form.attribute_type.as_str().into()).build().unwrap()
+}
+
+fn index(form: &IndexForm) -> GlobalSecondaryIndex {
+    let projection = Projection::builder()
+        .projection_type(form.projection.projection_type.as_str().into())
+        .set_non_key_attributes(Some(form.projection.non_key_attributes.clone()))
+        .build();
+    let index = GlobalSecondaryIndex::builder().index_name(&form.index_name);
+    index.set_key_schema(Some(keys(&form.key_schema))).projection(projection).build().unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_cloudformation_understands_is_skipped() {
+        let template = r#"
+Globals: { Function: { Timeout: 10 } }
+Resources:
+  Sync:
+    Type: AWS::Serverless::Function
+    Condition: !Not [!Equals [!Ref Stage, prod]]
+    Properties:
+      Environment: { Variables: { LEJA_TABLE: !Ref Table, X: !If [A, !Sub "${AWS::StackName}-x", !GetAtt B.Arn] } }
+  Table:
+    Properties:
+      TableName: !Sub "${AWS::StackName}-table"
+      Tags: [{ Key: a, Value: !Join ["-", [a, !Ref B]] }]
+      BillingMode: PAY_PER_REQUEST
+      KeySchema: [{ AttributeName: pk, KeyType: HASH }]
+      AttributeDefinitions: []
+      GlobalSecondaryIndexes: []
+Outputs:
+  Name: { Value: !Ref Table }
+"#;
+        let table = read_table(template);
+        assert_eq!(table.key_schema[0].attribute_name, "pk");
+    }
+}

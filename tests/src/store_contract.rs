@@ -1,0 +1,198 @@
+//! The contract of every store: one function for each sentence, and [`store_contract!`] to hold a store
+//! to all of them.
+//!
+//! [`store_contract!`]: crate::store_contract!
+
+mod callbacks;
+mod journals;
+mod news;
+mod shops;
+
+pub use callbacks::*;
+pub use journals::*;
+pub use news::*;
+pub use shops::*;
+
+use domain::{
+    Actor, CheckoutId, Document, Entry, Evidence, FeedItem, Money, Payer, PushResult, ReceiptCode, ShopId,
+    ShortCode, Source, Timestamp,
+};
+use replica::{Batch, Head, Keypair};
+use service::Store;
+use service::store::{Filing, RawCallback, Recorded};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Makes a test of each sentence of the contract. `$open` is an async function that gives a fresh store,
+/// and whatever has to live as long as it.
+#[macro_export]
+macro_rules! store_contract {
+    ($open:path) => {
+        $crate::store_contract! { $open:
+            a_callback_that_comes_twice_is_kept_once
+            another_body_under_the_same_receipt_differs
+            of_callbacks_that_race_for_one_receipt_one_is_new
+            a_push_result_and_a_confirmation_of_one_payment_are_both_kept
+            the_inbox_lists_the_newest_first_with_their_reasons
+            a_body_waits_once_in_the_inbox
+            an_early_result_waits_until_it_is_settled
+            an_early_result_that_says_something_else_still_waits
+            a_shop_is_found_by_its_numbers_and_tokens
+            a_changed_shop_reads_back_changed
+            a_number_stays_with_the_shop_that_has_it
+            every_shop_is_listed
+            a_code_enrols_once
+            a_code_is_not_good_after_it_expired
+            of_callers_that_race_for_a_code_one_gets_it
+            a_counter_gives_every_number_once
+            a_member_reads_back_and_can_be_revoked
+            every_member_is_listed
+            an_attempt_is_recorded_once
+            an_accepted_push_leads_to_its_sale
+            a_journal_starts_at_its_genesis_and_moves_with_each_batch
+            a_batch_that_does_not_follow_the_end_is_not_taken
+            of_batches_that_race_for_a_place_one_is_taken
+            batches_come_in_order_and_in_pages_of_bytes
+            heads_are_those_of_one_shop
+            news_are_told_in_order_and_not_twice
+            news_of_a_journal_are_told_whenever_it_grows
+            news_written_during_reading_are_neither_lost_nor_doubled
+            long_news_come_in_pages
+            news_are_those_of_one_shop
+            an_old_cursor_tells_again_what_came_after_it
+        }
+    };
+    ($open:path: $($sentence:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $sentence() {
+                let (store, _home) = $open().await;
+                $crate::store_contract::$sentence(store).await;
+            }
+        )*
+    };
+}
+
+/// How many callers race for one thing.
+const RACERS: u32 = 8;
+
+fn shop_id(name: &str) -> ShopId {
+    ShopId::parse(name).unwrap()
+}
+
+fn duka() -> ShopId {
+    shop_id("duka-moja")
+}
+
+fn number(digits: &str) -> ShortCode {
+    ShortCode::parse(digits).unwrap()
+}
+
+fn checkout(name: &str) -> CheckoutId {
+    CheckoutId::parse(name).unwrap()
+}
+
+/// Some seconds after a Saturday noon.
+fn after(seconds: i64) -> Timestamp {
+    Timestamp::parse_daraja("20261121120000").unwrap().plus_millis(seconds * 1000)
+}
+
+fn raw(body: &str) -> RawCallback {
+    RawCallback { body: body.into(), received_at: after(0) }
+}
+
+fn evidence(source: Source, receipt: &str) -> Evidence {
+    Evidence {
+        source,
+        receipt: ReceiptCode::parse(receipt).unwrap(),
+        amount: Money::from_cents(35_000),
+        shortcode: number("123456"),
+        paid_at: None,
+        payer: Payer { name: Some("ASHA".to_owned()), msisdn: None },
+        account_reference: "A42".to_owned(),
+        received_at: after(0),
+    }
+}
+
+fn confirmation(receipt: &str) -> FeedItem {
+    FeedItem::Confirmation(evidence(Source::C2bConfirmation, receipt))
+}
+
+fn push_result(name: &str, receipt: &str) -> FeedItem {
+    FeedItem::PushResult(PushResult {
+        checkout: checkout(name),
+        sale: "7-42".parse().unwrap(),
+        code: "0".to_owned(),
+        description: "ok".to_owned(),
+        received_at: after(0),
+        evidence: Some(evidence(Source::StkResult, receipt)),
+    })
+}
+
+fn in_feed(item: FeedItem) -> Filing {
+    Filing::Feed(duka(), Box::new(item))
+}
+
+/// Records a confirmation with a body of its own.
+async fn confirm<S: Store>(store: &S, shop: &ShopId, receipt: &str) {
+    let filing = Filing::Feed(shop.clone(), Box::new(confirmation(receipt)));
+    assert_eq!(store.record(&raw(receipt), &filing).await, Ok(Recorded::New));
+}
+
+/// Does the same several times at once.
+async fn race<S, T, F>(store: S, act: impl Fn(Arc<S>, u32) -> F) -> Vec<T>
+where
+    S: Store,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let store = Arc::new(store);
+    let racers: JoinSet<T> = (0..RACERS).map(|racer| act(store.clone(), racer)).collect();
+    racers.join_all().await
+}
+
+/// A till that writes a journal.
+struct Writer {
+    shop: ShopId,
+    actor: Actor,
+    head: Head,
+}
+
+/// A batch, and where the journal ends before and after it.
+#[derive(Clone)]
+struct Step {
+    batch: Batch,
+    before: Head,
+    after: Head,
+}
+
+impl Writer {
+    fn new(shop: &ShopId, actor: &str) -> Self {
+        let actor = actor.parse().unwrap();
+        Self { shop: shop.clone(), actor, head: Head::genesis(shop, actor) }
+    }
+
+    /// Writes a batch of so many changes of so many bytes.
+    fn write(&mut self, changes: usize, bytes: usize) -> Step {
+        let before = self.head;
+        let entries: Vec<Entry> = (0..changes).map(|_| self.entry(bytes)).collect();
+        let batch = Batch::seal(&entries, &Keypair::from_seed(&[7; 32])).unwrap();
+        Step { batch, before, after: self.head }
+    }
+
+    fn entry(&mut self, bytes: usize) -> Entry {
+        let (document, change) = (Document::DayBook(after(0).business_day()), vec![5; bytes]);
+        self.head = self.head.next(document, &change);
+        let Head { number, chain } = self.head;
+        Entry { actor: self.actor, number, document, change, chain, signature: None }
+    }
+
+    /// Another history with the same start: what a restored backup writes.
+    fn fork(&self) -> Self {
+        Self { shop: self.shop.clone(), ..*self }
+    }
+}
+
+async fn append<S: Store>(store: &S, shop: &ShopId, step: &Step) -> bool {
+    store.append(shop, &step.batch, step.before, step.after, after(0)).await.unwrap()
+}

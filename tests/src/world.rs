@@ -1,0 +1,312 @@
+//! A world in one process: a hub on the embedded store, tills and head office with their own ledgers,
+//! a clock that the test moves, and a network whose weather the test makes.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use daraja::{StkAccepted, StkPush};
+use domain::{
+    Account, FactId, Line, Money, Person, Quantity, ReceiptCode, Role, Sale, Shop, ShopId, ShortCode, Tender,
+    Timestamp,
+};
+use embedded::EmbeddedStore;
+use local::hub::Parts;
+use service::{CallbackSecret, Clock, Safaricom, SafaricomError, Store};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use till::{Cloud, CloudError, CloudRequest, Folder, SaleRow, Till, enrol};
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+/// The secret of every world's callback tokens.
+const SECRET: [u8; 32] = [7; 32];
+/// The passkey of every shop.
+const PASSKEY: &str = "world-passkey";
+
+/// A Safaricom that takes every push and says nothing more.
+#[derive(Clone, Default)]
+pub struct QuietSafaricom {
+    pushes: Arc<AtomicU64>,
+    /// The next push gets no answer.
+    pub silent: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Safaricom for QuietSafaricom {
+    async fn stk_push(&self, _: &StkPush) -> Result<StkAccepted, SafaricomError> {
+        let number = self.pushes.fetch_add(1, Ordering::SeqCst) + 1;
+        if self.silent.swap(false, Ordering::SeqCst) {
+            return Err(SafaricomError::Unknown);
+        }
+        let checkout = domain::CheckoutId::parse(&format!("ws_CO_{number}")).unwrap();
+        Ok(StkAccepted { checkout, merchant: format!("m-{number}") })
+    }
+}
+
+/// The world.
+pub struct World {
+    runtime: Runtime,
+    router: Router,
+    /// The hub's store.
+    pub store: EmbeddedStore,
+    now: Arc<AtomicI64>,
+    folder: tempfile::TempDir,
+    /// The Safaricom behind the hub.
+    pub safaricom: QuietSafaricom,
+}
+
+/// What the network between one till and the hub does.
+#[derive(Default)]
+pub struct Weather {
+    /// Nothing gets through.
+    pub offline: bool,
+    /// How many of a hundred requests are lost on the way there, and answers on the way back.
+    pub loss_percent: (u8, u8),
+    /// Where chance comes from.
+    pub random: Option<fastrand::Rng>,
+    /// How many requests arrived.
+    pub arrived: u64,
+    /// Bytes of bodies, there and back.
+    pub bytes: (u64, u64),
+}
+
+/// A replica's line to the hub.
+#[derive(Clone)]
+pub struct Line2Hub {
+    router: Router,
+    runtime: tokio::runtime::Handle,
+    /// Its weather.
+    pub weather: Arc<Mutex<Weather>>,
+}
+
+impl Cloud for Line2Hub {
+    fn carry(&self, request: &CloudRequest) -> Result<Vec<u8>, CloudError> {
+        let lost = || Err(CloudError::Unreachable("lost on the way".to_owned()));
+        {
+            let mut weather = self.weather.lock().unwrap();
+            let (there, _) = weather.loss_percent;
+            let unlucky = weather.random.as_mut().is_some_and(|r| r.u8(..100) < there);
+            if weather.offline || unlucky {
+                return lost();
+            }
+            weather.arrived += 1;
+            weather.bytes.0 += request.body.len() as u64;
+        }
+        let mut builder = Request::builder().method(request.method).uri(&request.path);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        let carried = builder.body(Body::from(request.body.clone())).unwrap();
+        let (status, body) = self.runtime.block_on(async {
+            let answer = self.router.clone().oneshot(carried).await.unwrap();
+            (answer.status(), to_bytes(answer.into_body(), usize::MAX).await.unwrap())
+        });
+        let mut weather = self.weather.lock().unwrap();
+        let (_, back) = weather.loss_percent;
+        if weather.random.as_mut().is_some_and(|r| r.u8(..100) < back) {
+            return lost();
+        }
+        weather.bytes.1 += body.len() as u64;
+        if status.is_success() {
+            Ok(body.to_vec())
+        } else {
+            Err(CloudError::from_answer(status.as_u16(), &body))
+        }
+    }
+}
+
+/// A till or head office with its folder and its line.
+pub struct Replica {
+    till: Option<Till>,
+    folder: Folder,
+    /// Where it lives.
+    pub path: PathBuf,
+    /// Its line to the hub.
+    pub line: Line2Hub,
+}
+
+impl std::ops::Deref for Replica {
+    type Target = Till;
+    fn deref(&self) -> &Till {
+        self.till.as_ref().unwrap()
+    }
+}
+
+impl Replica {
+    /// Ends the program as a power cut would, and starts it again on the same folder.
+    pub fn restart(&mut self) {
+        self.till = None;
+        self.till = Some(Till::open(&self.folder, Box::new(self.line.clone())).unwrap());
+    }
+
+    /// Pulls the network, or plugs it in.
+    pub fn offline(&self, offline: bool) {
+        self.line.weather.lock().unwrap().offline = offline;
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// A hub that nobody knows yet, at eight in the morning.
+    pub fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(&folder.path().join("hub.sqlite")).unwrap();
+        let now = Arc::new(AtomicI64::new(Timestamp::parse_daraja("20261121080000").unwrap().millis()));
+        let ticking = Arc::clone(&now);
+        let clock: Clock = Arc::new(move || Timestamp::from_millis(ticking.load(Ordering::SeqCst)).unwrap());
+        let numbers = ["123456", "600638"].map(|n| (ShortCode::parse(n).unwrap(), PASSKEY.to_owned()));
+        let safaricom = QuietSafaricom::default();
+        let parts = Parts {
+            store: Arc::new(store.clone()),
+            safaricom: safaricom.clone(),
+            passkeys: BTreeMap::from(numbers),
+            callback_base: "https://pay.example.com".to_owned(),
+            secret: CallbackSecret::new(SECRET),
+            seed_paths: true,
+            clock,
+        };
+        Self { runtime, router: parts.router(), store, now, folder, safaricom }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst)).unwrap()
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, seconds: i64) {
+        self.now.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// Runs something of the hub's.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Opens a shop with a till number (`123456`) or a paybill (`600638`).
+    pub fn shop(&self, id: &str, account: &str, shortcode: &str) -> ShopId {
+        let id = ShopId::parse(id).unwrap();
+        let account = Account::of_kind(account, ShortCode::parse(shortcode).unwrap()).unwrap();
+        let shop = Shop::new(id.clone(), "Duka", account, None).unwrap();
+        let token = CallbackSecret::new(SECRET).token(&id).hash();
+        self.wait(self.store.put_shop(&shop, &[token])).unwrap();
+        id
+    }
+
+    /// The path under which Safaricom calls for a shop.
+    pub fn token_path(&self, shop: &ShopId, end: &str) -> String {
+        format!("/in/{}/{end}", CallbackSecret::new(SECRET).token(shop).as_str())
+    }
+
+    /// A new till of a shop, enrolled and open.
+    pub fn till(&self, shop: &ShopId, name: &str) -> Replica {
+        self.enrolled(Role::Till, Some(shop), name)
+    }
+
+    /// Head office, enrolled and open.
+    pub fn office(&self) -> Replica {
+        self.enrolled(Role::Office, None, "Head office")
+    }
+
+    fn enrolled(&self, role: Role, shop: Option<&ShopId>, name: &str) -> Replica {
+        let code = service::office::new_code(&self.store, role, shop.cloned(), self.now());
+        let (code, _) = self.wait(code).unwrap();
+        let path = self.folder.path().join(format!("{}-{}", name.replace(' ', "-"), fastrand::u32(..)));
+        let line = self.line();
+        let folder = Folder::at(&path).unwrap();
+        enrol(&folder, &line, &code, name).unwrap();
+        let till = Till::open(&folder, Box::new(line.clone())).unwrap();
+        Replica { till: Some(till), folder, path, line }
+    }
+
+    /// Opens a replica on another folder, such as a copy.
+    pub fn open(&self, path: PathBuf) -> Replica {
+        let (line, folder) = (self.line(), Folder::at(&path).unwrap());
+        let till = Till::open(&folder, Box::new(line.clone())).unwrap();
+        Replica { till: Some(till), folder, path, line }
+    }
+
+    fn line(&self) -> Line2Hub {
+        let runtime = self.runtime.handle().clone();
+        Line2Hub { router: self.router.clone(), runtime, weather: Arc::default() }
+    }
+
+    /// Posts a body to the hub; gives status and answer.
+    pub fn post(&self, path: &str, body: &str) -> (u16, String) {
+        let request = Request::post(path).header("content-type", "application/json");
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        self.wait(async {
+            let answer = self.router.clone().oneshot(request).await.unwrap();
+            let status = answer.status().as_u16();
+            let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+            (status, String::from_utf8(body.to_vec()).unwrap())
+        })
+    }
+
+    /// A customer pays some shillings to a number, and Safaricom confirms it.
+    pub fn pay(&self, receipt: &str, shortcode: &str, shillings: u32, reference: &str) {
+        let body = confirmation(receipt, shortcode, &format!("{shillings}.00"), reference, self.now());
+        let (status, answer) = self.post("/mpesa/callback", &body);
+        assert_eq!((status, answer.as_str()), (200, r#"{"ResultCode":0,"ResultDesc":"Accepted"}"#));
+    }
+}
+
+/// A C2B confirmation as Safaricom sends it today.
+pub fn confirmation(receipt: &str, shortcode: &str, amount: &str, reference: &str, at: Timestamp) -> String {
+    serde_json::json!({
+        "TransactionType": "Customer Merchant Payment", "TransID": receipt, "TransTime": at.to_daraja(),
+        "TransAmount": amount, "BusinessShortCode": shortcode, "BillRefNumber": reference,
+        "InvoiceNumber": "", "OrgAccountBalance": "", "ThirdPartyTransID": "",
+        "MSISDN": "2547 ***** 149", "FirstName": "ASHA", "MiddleName": "", "LastName": "WANJIRU",
+    })
+    .to_string()
+}
+
+/// The cashier of most stories.
+pub fn asha() -> Person {
+    Person::named("Asha")
+}
+
+/// An amount of shillings.
+pub fn kes(shillings: u32) -> Money {
+    Money::from_cents(i64::from(shillings) * 100)
+}
+
+/// A receipt code.
+pub fn code(text: &str) -> ReceiptCode {
+    ReceiptCode::parse(text).unwrap()
+}
+
+/// A sale of one thing.
+pub fn of(shillings: u32, tender: Tender) -> Sale {
+    let line = Line::new("Goods", Quantity::ONE, kes(shillings)).unwrap();
+    Sale::new(vec![line], kes(shillings), tender, None).unwrap()
+}
+
+/// Sells one thing for M-Pesa.
+pub fn sell(till: &Till, shillings: u32, now: Timestamp) -> FactId {
+    till.sell(of(shillings, Tender::Mpesa), &asha(), now, None).unwrap().sale.id
+}
+
+/// What a replica says about every sale of a shop: comparable between replicas.
+pub fn verdicts(till: &Till, shop: &ShopId) -> Vec<(FactId, String, Money, bool, Vec<String>)> {
+    let rows: Vec<SaleRow> = till.sales(shop, till::SaleFilter::All, None, 10_000).unwrap();
+    let mut all: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            let claims = till.claims(row.id).unwrap();
+            let leads = |receipt: &ReceiptCode| till.holder(shop, receipt).unwrap() == Some(row.id);
+            let told = claims.iter().map(|c| format!("{} {} {}", c.id, c.receipt, leads(&c.receipt)));
+            (row.id, row.state.name().to_owned(), row.due, row.conflict, told.collect())
+        })
+        .collect();
+    all.sort_by_key(|(id, ..)| *id);
+    all
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs what the tests need besides Rust into tests/.tools, where it is missing. Quick when nothing is.
+#
+#   dynoxide       speaks DynamoDB's language, for the contract of the DynamoDB store    needs npm
+#   cargo-lambda   is to a function what Lambda is, for the end-to-end tests              needs Python's pip
+#   chromedriver   drives a browser, for the tests of the pages                           needs apt-get and root
+set -euo pipefail
+
+DYNOXIDE=1.2.1
+CARGO_LAMBDA=1.9.2
+
+tools="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/.tools"
+mkdir -p "$tools"
+
+fail() {
+    echo "error: $1" >&2
+    exit 1
+}
+
+# Whether this version was installed before: a stamp tells it, written last.
+installed() {
+    [ -e "$tools/$1.installed" ]
+}
+
+if ! installed "dynoxide-$DYNOXIDE"; then
+    [ "$(uname -sm)" = "Linux x86_64" ] || fail "dynoxide is fetched for Linux on x86-64 only; \
+start a DynamoDB-compatible server yourself and name it in LEJA_DYNAMODB_ENDPOINT"
+    command -v npm >/dev/null || fail "npm is missing: install Node 20 or later"
+    npm install --prefix "$tools" --no-save --no-package-lock --no-audit --no-fund --loglevel=error \
+        "@dynoxide/linux-x64@$DYNOXIDE" >&2
+    touch "$tools/dynoxide-$DYNOXIDE.installed"
+fi
+
+if ! installed "cargo-lambda-$CARGO_LAMBDA"; then
+    command -v python3 >/dev/null || fail "python3 is missing: install Python 3 with pip"
+    # Without its dependencies: they are a C compiler for cross-building, which no test does.
+    python3 -m pip install --quiet --no-deps --disable-pip-version-check --root-user-action=ignore \
+        --upgrade --target "$tools/python" "cargo-lambda==$CARGO_LAMBDA" >&2
+    touch "$tools/cargo-lambda-$CARGO_LAMBDA.installed"
+fi
+
+if ! command -v chromedriver >/dev/null; then
+    command -v apt-get >/dev/null || fail "chromedriver is missing: install Chromium and its driver"
+    [ "$(id -u)" = 0 ] || fail "chromedriver is missing: run 'apt-get install chromium chromium-driver' as root"
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >&2
+fi
