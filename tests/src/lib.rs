@@ -1,6 +1,8 @@
 //! What the system tests share: worlds in one process, real processes, and the contract of every store.
 
+pub mod browser;
 pub mod dynamo;
+pub mod faulty;
 pub mod process;
 pub mod store_contract;
 pub mod world;

@@ -1,6 +1,6 @@
 //! Real processes of the real program.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -137,20 +137,27 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Asks an HTTP server; gives status and JSON.
+/// Asks an HTTP server that is there; gives status and JSON.
 pub fn http(method: &str, url: &str, body: &str) -> (u16, serde_json::Value) {
+    try_http(method, url, body).unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+}
+
+/// Asks an HTTP server that may go away; gives status and JSON.
+pub fn try_http(method: &str, url: &str, body: &str) -> std::io::Result<(u16, serde_json::Value)> {
     let rest = url.strip_prefix("http://").unwrap();
-    let (host, path) = rest.split_once('/').map_or((rest, String::from("/")), |(h, p)| (h, format!("/{p}")));
-    let mut stream = std::net::TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let length = body.len();
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut stream = std::net::TcpStream::connect(host)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
     );
-    std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    stream.write_all(head.as_bytes())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+    stream.read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status = status.ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    (status, serde_json::from_str(body).unwrap_or(serde_json::Value::Null))
+    Ok((status, serde_json::from_str(body).unwrap_or(serde_json::Value::Null)))
 }

@@ -118,7 +118,7 @@ impl Cloud for Line2Hub {
 
 /// A till or head office with its folder and its line.
 pub struct Replica {
-    till: Option<Till>,
+    till: Option<Arc<Till>>,
     folder: Folder,
     /// Where it lives.
     pub path: PathBuf,
@@ -137,7 +137,12 @@ impl Replica {
     /// Ends the program as a power cut would, and starts it again on the same folder.
     pub fn restart(&mut self) {
         self.till = None;
-        self.till = Some(Till::open(&self.folder, Box::new(self.line.clone())).unwrap());
+        self.till = Some(Arc::new(Till::open(&self.folder, Box::new(self.line.clone())).unwrap()));
+    }
+
+    /// The till itself, to be served.
+    pub fn shared(&self) -> Arc<Till> {
+        Arc::clone(self.till.as_ref().unwrap())
     }
 
     /// Pulls the network, or plugs it in.
@@ -178,6 +183,12 @@ impl World {
     /// The time.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst)).unwrap()
+    }
+
+    /// The world's clock, for whoever serves in it.
+    pub fn clock(&self) -> Clock {
+        let ticking = Arc::clone(&self.now);
+        Arc::new(move || Timestamp::from_millis(ticking.load(Ordering::SeqCst)).unwrap())
     }
 
     /// Lets time pass.
@@ -223,14 +234,14 @@ impl World {
         let folder = Folder::at(&path).unwrap();
         enrol(&folder, &line, &code, name).unwrap();
         let till = Till::open(&folder, Box::new(line.clone())).unwrap();
-        Replica { till: Some(till), folder, path, line }
+        Replica { till: Some(Arc::new(till)), folder, path, line }
     }
 
     /// Opens a replica on another folder, such as a copy.
     pub fn open(&self, path: PathBuf) -> Replica {
         let (line, folder) = (self.line(), Folder::at(&path).unwrap());
         let till = Till::open(&folder, Box::new(line.clone())).unwrap();
-        Replica { till: Some(till), folder, path, line }
+        Replica { till: Some(Arc::new(till)), folder, path, line }
     }
 
     fn line(&self) -> Line2Hub {

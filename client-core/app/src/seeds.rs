@@ -15,7 +15,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use till::{PaymentRow, SaleRow, Till};
+use till::{PaymentRow, Till};
 
 /// Seed B's window.
 const MAX_AGE_MINUTES: u32 = 10;
@@ -155,7 +155,7 @@ struct StkPush {
 async fn stk_push(State(app): State<App>, Json(form): Json<StkPush>) -> Json<Value> {
     let pushed = app.with(move |till, now| {
         let phone = Msisdn::parse_phone(&form.phone_number.read()).map_err(|e| Problem::bad_request(&e))?;
-        let sale = sale_to_push(till, &form.order_reference.read(), form.amount.money()?, now)?;
+        let sale = sale_of_order(till, &form.order_reference.read(), form.amount.money()?, now)?;
         let asked = till.ask_for_payment(sale, &phone, now)?;
         Ok(json!({
             "success": true,
@@ -169,10 +169,10 @@ async fn stk_push(State(app): State<App>, Json(form): Json<StkPush>) -> Json<Val
     said(pushed)
 }
 
-/// The sale an order reference names; seed B's front end keeps its orders itself, so a new reference is a
-/// new sale.
-fn sale_to_push(till: &Till, order: &str, amount: Money, now: Timestamp) -> Result<FactId, Problem> {
-    let Ok(found) = till.find_sale(order) else {
+/// The sale of an order, of which exactly `amount` is due. Seed B's front end keeps its orders itself, so an
+/// order that is not known here is a new sale.
+fn sale_of_order(till: &Till, order: &str, amount: Money, now: Timestamp) -> Result<FactId, Problem> {
+    let Some(found) = till.find_order(order)? else {
         let sale = Sale::new(Vec::new(), amount, Tender::Mpesa, Some(order.to_owned()));
         let sale = sale.map_err(|e| Problem::bad_request(&e))?;
         return Ok(till.sell(sale, &Person::named(""), now, None)?.sale.id);
@@ -266,8 +266,11 @@ async fn reconcile_callback(State(app): State<App>, Json(form): Json<Reconcile>)
         let id =
             form.callback_id.read().parse().map_err(|_| Problem::not_found("there is no such callback"))?;
         let payment = till.payment_numbered(id)?;
-        let sale: SaleRow = till.find_sale(&form.order_id.read())?;
-        till.claim(sale.id, payment.receipt.clone(), How::Picked, &Person::named(""), now)?;
+        if let Some(sale) = payment.sale {
+            return Err(till::TillError::Taken(sale).into());
+        }
+        let sale = sale_of_order(till, &form.order_id.read(), payment.amount, now)?;
+        till.claim(sale, payment.receipt.clone(), How::Picked, &Person::named(""), now)?;
         Ok(json!({
             "success": true,
             "message": "Callback reconciled successfully",

@@ -25,6 +25,11 @@ enum Nudge {
 }
 
 impl SyncLoop {
+    /// A handle on no thread, for a program that syncs at its own times.
+    pub fn idle() -> Self {
+        Self(channel().0)
+    }
+
     /// Something was recorded: sync now. Harmless when the thread has ended.
     pub fn nudge(&self) {
         let _ = self.0.send(Nudge::Now);

@@ -252,8 +252,7 @@ impl Till {
         Ok(self.ledger().sale(id)?)
     }
 
-    /// A sale as the seeds' endpoints name it: by its local number, by the shop's own order number, or by
-    /// its name.
+    /// A sale by its name or by its local number, which is what seed A calls `sale_id`.
     ///
     /// # Errors
     /// There is none, or the ledger can not be read.
@@ -262,12 +261,26 @@ impl Till {
         if let Ok(id) = named.parse() {
             return Ok(ledger.sale(id)?);
         }
-        if let Some(id) = ledger.sale_of_order(named)? {
-            return Ok(ledger.sale(id)?);
-        }
         let unknown = || LedgerError::Unknown(format!("sale {named}"));
         let number = named.parse().map_err(|_| unknown())?;
         Ok(ledger.sale(ledger.sale_numbered(number)?)?)
+    }
+
+    /// The sale of a front end's own order number; else a sale without one, by name or local number. A
+    /// sale that has another order number is never meant: two numberings must not meet by chance.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn find_order(&self, order: &str) -> Result<Option<SaleRow>, TillError> {
+        let ordered = self.ledger().sale_of_order(order)?;
+        match ordered {
+            Some(id) => Ok(Some(self.sale(id)?)),
+            None => match self.find_sale(order) {
+                Ok(found) => Ok(Some(found).filter(|sale| sale.order.is_none())),
+                Err(TillError::Ledger(LedgerError::Unknown(_))) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// Sales of a shop, newest first, older than the one with local number `before`.

@@ -1,0 +1,346 @@
+//! What cashiers and head office see: the built program, its pages, and a real browser.
+
+use domain::Timestamp;
+use serde_json::json;
+use std::process::Command;
+use std::time::SystemTime;
+use tempfile::TempDir;
+use tests::browser::{Browser, COUNTER, PHONE, Page};
+use tests::process::{Running, built, http, leja, until};
+
+const TILL_NUMBER: &str = "123456";
+const NOWHERE: &str = "127.0.0.1:0";
+
+/// A shop with its hub, tills and head office, each a process of its own.
+struct Shop {
+    data: TempDir,
+    /// Where the hub listens, also after it was away.
+    address: String,
+    hub: Option<Running>,
+    members: Vec<Running>,
+}
+
+impl Shop {
+    /// A shop that sells bread and milk.
+    fn open() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let hub = start_hub(&data, NOWHERE);
+        let address = hub.address().replace("http://", "");
+        let shop = Self { data, address, hub: Some(hub), members: Vec::new() };
+        // The hub enrols its administrator after it began to listen.
+        let admin = till::Folder::at(&shop.data.path().join("hub/admin")).unwrap();
+        until("the hub has its administrator", || admin.is_enrolled().then_some(()));
+        let number = ["--account", "till", "--shortcode", TILL_NUMBER];
+        shop.admin(&[&["shop", "mjini", "--name", "Duka la Mjini"], &number[..]].concat());
+        shop
+    }
+
+    /// Enrols a till; gives its address.
+    fn till(&mut self, folder: &str, name: &str) -> String {
+        let code = self.admin(&["till", "mjini"]);
+        self.member("till", folder, name, &code)
+    }
+
+    /// Enrols head office; gives its address.
+    fn office(&mut self) -> String {
+        let code = self.admin(&["office"]);
+        self.member("office", "office", "Head office", &code)
+    }
+
+    fn member(&mut self, role: &str, folder: &str, name: &str, code: &str) -> String {
+        let mut command = Command::new(built("leja"));
+        command.args([role, "--listen", NOWHERE, "--enrol", code.trim(), "--name", name]);
+        command.arg("--data").arg(self.data.path().join(folder));
+        command.args(["--hub", &format!("http://{}", self.address)]);
+        let member = Running::start(&mut command);
+        let address = member.address();
+        self.members.push(member);
+        address
+    }
+
+    fn admin(&self, arguments: &[&str]) -> String {
+        let hub = format!("http://{}", self.address);
+        let folder = self.data.path().join("hub/admin");
+        let whom = ["admin", "--hub", &hub, "--admin", folder.to_str().unwrap()];
+        leja(&[&whom, arguments].concat())
+    }
+
+    /// The line goes down, as seen from the tills.
+    fn cut_the_line(&mut self) {
+        self.hub.take().unwrap().kill();
+    }
+
+    /// The line comes back.
+    fn mend_the_line(&mut self) {
+        let hub = start_hub(&self.data, &self.address);
+        hub.address();
+        self.hub = Some(hub);
+    }
+
+    /// A customer pays, and Safaricom confirms it.
+    fn pay(&self, receipt: &str, amount: &str, name: &str) {
+        let confirmation = json!({
+            "TransactionType": "Customer Merchant Payment", "TransID": receipt,
+            "TransTime": Timestamp::from_system(SystemTime::now()).to_daraja(),
+            "TransAmount": amount, "BusinessShortCode": TILL_NUMBER, "BillRefNumber": "",
+            "MSISDN": "2547 ***** 149", "FirstName": name, "MiddleName": "", "LastName": "",
+        });
+        let url = format!("http://{}/mpesa/callback", self.address);
+        assert_eq!(http("POST", &url, &confirmation.to_string()).0, 200, "Safaricom is answered");
+    }
+}
+
+fn start_hub(data: &TempDir, listen: &str) -> Running {
+    let mut command = Command::new(built("leja"));
+    Running::start(
+        command.args(["hub", "--seed-paths", "--listen", listen]).arg("--data").arg(data.path().join("hub")),
+    )
+}
+
+/// Sets a price, as a program of the shop would.
+fn stock(till: &str, id: &str, name: &str, price: &str) {
+    let product = json!({ "name": name, "price": price, "by": "Owner" });
+    let (status, _) = http("PUT", &format!("{till}/v1/products/{id}"), &product.to_string());
+    assert_eq!(status, 200);
+}
+
+/// Asks a till or head office to sync now, and waits until it has.
+fn sync(member: &str) {
+    assert_eq!(http("POST", &format!("{member}/v1/sync"), "{}").0, 200);
+}
+
+/// Sells some amount for M-Pesa and gives the sale's id.
+fn sell(page: &Page<'_>, amount: &str) -> String {
+    page.fill("other-amount", amount);
+    page.click("add-amount");
+    page.until_text("cart-total", amount);
+    page.click("pay-mpesa");
+    shown_sale(page)
+}
+
+/// The id of the sale that a page shows.
+fn shown_sale(page: &Page<'_>) -> String {
+    page.until_text("sale-reference", "");
+    let id = page.run("return decodeURIComponent(location.hash.slice('#sale/'.length));", &json!([]));
+    id.as_str().unwrap().to_owned()
+}
+
+fn show_sale(page: &Page<'_>, id: &str) {
+    page.go(&format!("#sale/{id}"));
+    page.until_text("history", "sold");
+}
+
+fn assert_calm(browser: &Browser) {
+    assert_eq!(browser.complaints(), Vec::<String>::new(), "the browser's console");
+}
+
+#[test]
+fn a_sale_made_offline_settles_by_itself_when_the_line_and_the_payment_are_there() {
+    let mut shop = Shop::open();
+    let (till, office) = (shop.till("till-a", "Front counter"), shop.office());
+    stock(&till, "bread", "Bread 400g", "65.00");
+    stock(&till, "milk", "Milk 500ml", "60.00");
+    let browser = Browser::start();
+    let page = browser.open(&till);
+    page.until_state("status-pill", "online");
+    page.fill("cashier", "Wanjiru");
+
+    shop.cut_the_line();
+    page.click("status-pill");
+    page.until_state("status-pill", "offline");
+    page.click("product-bread");
+    page.click("product-milk");
+    page.until_text("cart-total", "125.00");
+    page.click("pay-mpesa");
+    page.until_state("sale-state", "open");
+    page.until_text("sale-state", "NOT PAID YET");
+    page.until_text("status-pill", "waiting");
+    let sale = shown_sale(&page);
+
+    page.run("window.notReloaded = true;", &json!([]));
+    shop.mend_the_line();
+    shop.pay("UKL1AB2C3D", "125.00", "ASHA");
+    page.until_state("sale-state", "paid");
+    page.until_text("sale-state", "PAID");
+    page.until_state("status-pill", "online");
+    assert_eq!(page.run("return window.notReloaded;", &json!([])), true, "the page learned it by itself");
+    page.until_state(&format!("latest-sale-{sale}"), "paid");
+
+    head_office_sees_it(&browser.open(&office), &sale);
+    assert_calm(&browser);
+}
+
+/// The sale above, as head office shows it: the shop's day, the sale, the payment, and who did what.
+fn head_office_sees_it(page: &Page<'_>, sale: &str) {
+    page.until_state(&format!("office-sale-{sale}"), "paid");
+    page.until_text("office-shop-mjini", "Duka la Mjini");
+    page.until_text("office-shop-mjini", "125.00");
+    page.until_text("today-total", "125.00");
+    page.choose("payment-filter", "all");
+    page.until_text("office-payment-UKL1AB2C3D", "125.00");
+    page.click(&format!("office-sale-{sale}"));
+    page.until_state("sale-state", "paid");
+    let history = page.until_text("history", "claimed");
+    for part in ["sold", "Wanjiru", "UKL1AB2C3D received", "Safaricom", "Leja"] {
+        assert!(history.contains(part), "{part:?} in the history:\n{history}");
+    }
+}
+
+#[test]
+fn of_two_sales_with_one_amount_the_cashier_chooses_and_may_think_again() {
+    let mut shop = Shop::open();
+    let till = shop.till("till-a", "Front counter");
+    let browser = Browser::start();
+    let page = browser.open(&till);
+    page.fill("cashier", "Wanjiru");
+    let other = sell(&page, "200.00");
+    page.click("back");
+    let sale = sell(&page, "200.00");
+    page.until_text("same-amount", "also waits for KES 200.00");
+
+    shop.pay("UKL2AB2C3D", "200.00", "BRIAN");
+    page.until_text("choose-payment", "(1)");
+    // A whole sync later, the till itself has still not chosen.
+    sync(&till);
+    page.until_state("sale-state", "open");
+    page.click("choose-payment");
+    assert!(page.until_text("candidate-UKL2AB2C3D", "BRIAN").contains("149"), "the digits to compare");
+    page.click("candidate-UKL2AB2C3D");
+    page.until_state("sale-state", "paid");
+    page.until_state(&format!("open-sale-{other}"), "open");
+
+    page.click("undo");
+    page.until_state("sale-state", "open");
+    page.until_text("unclaimed-UKL2AB2C3D", "200.00");
+    let history = page.until_text("history", "released");
+    assert!(history.contains("claimed for sale") && history.contains("Wanjiru"), "{history}");
+    show_sale(&page, &sale);
+    assert_calm(&browser);
+}
+
+#[test]
+fn a_code_used_at_two_tills_is_a_conflict_that_everybody_sees_until_one_gives_way() {
+    let mut shop = Shop::open();
+    let (till_a, till_b) = (shop.till("till-a", "Front counter"), shop.till("till-b", "Back counter"));
+    let office = shop.office();
+    let browser = Browser::start();
+    let (front, back) = (browser.open(&till_a), browser.open(&till_b));
+
+    shop.cut_the_line();
+    let (won, lost) = (sell_with_code(&front), sell_with_code(&back));
+    shop.mend_the_line();
+    shop.pay("UKL3AB2C3D", "300.00", "CAROL");
+    // Both send before both receive.
+    for till in [&till_a, &till_b, &till_a] {
+        sync(till);
+    }
+
+    front.until_state("sale-state", "paid");
+    front.until_text("conflict-card", "Another sale claims");
+    back.until_state("sale-state", "open");
+    back.until_text("conflict-card", "Code UKL3AB2C3D is already used for sale");
+    let head_office = browser.open(&office);
+    head_office.until_text(&format!("office-sale-{lost}"), "Conflict");
+    head_office.until_state(&format!("office-sale-{won}"), "paid");
+    head_office.click(&format!("office-sale-{lost}"));
+    head_office.until_text("conflict-card", "at Front counter");
+
+    back.click("release-*");
+    back.fill("reason-input", "Code typed wrongly");
+    back.click("reason-confirm");
+    for page in [&front, &back, &head_office] {
+        page.until_gone("conflict-card");
+    }
+    front.until_state("sale-state", "paid");
+    back.until_text("history", "Code typed wrongly");
+    head_office.until_text(&format!("office-sale-{lost}"), "NOT PAID YET");
+    assert_calm(&browser);
+}
+
+/// Sells, and types the code of the customer's message; gives the sale's id.
+fn sell_with_code(page: &Page<'_>) -> String {
+    let sale = sell(page, "300.00");
+    page.click("type-code");
+    page.fill("code-input", "ukl3ab2c3d");
+    page.click("code-submit");
+    page.until_state("sale-state", "claimed");
+    sale
+}
+
+#[test]
+fn the_simulated_safaricom_takes_payments_and_its_customers_can_be_stopped() {
+    let demo = Demo::start();
+    let browser = Browser::start();
+    let (safaricom, till) = (browser.open(&demo.safaricom), browser.open(&demo.till));
+    until_switched(&safaricom, "true");
+    safaricom.click("customers");
+    until_switched(&safaricom, "false");
+
+    safaricom.choose("pay-shortcode", TILL_NUMBER);
+    safaricom.fill("pay-amount", "77");
+    safaricom.fill("pay-name", "HALIMA ALI");
+    safaricom.click("pay-send");
+    let answer = safaricom.until_text("pay-answer", "Paid");
+    let receipt = answer.trim_end_matches('.').rsplit(' ').next().unwrap();
+    safaricom.until_text("log", receipt);
+    till.until_text(&format!("unclaimed-{receipt}"), "HALIMA ALI");
+    assert_calm(&browser);
+}
+
+fn until_switched(page: &Page<'_>, on: &str) {
+    until("the switch says so", || page.attribute("customers", "aria-checked").filter(|shown| shown == on));
+}
+
+#[test]
+fn every_page_fits_a_counter_screen_and_a_phone() {
+    let demo = Demo::start();
+    let browser = Browser::start();
+    let (till, office) = (browser.open(&demo.till), browser.open(&demo.office));
+    let sale = sell(&till, "140.00");
+    office.until_text(&format!("office-sale-{sale}"), "NOT PAID YET");
+    let safaricom = browser.open(&demo.safaricom);
+    for (name, page) in [("till", &till), ("office", &office), ("safaricom", &safaricom)] {
+        fits(page, name);
+    }
+    for (name, page) in [("till-sale", &till), ("office-sale", &office)] {
+        show_sale(page, &sale);
+        fits(page, name);
+    }
+    assert_calm(&browser);
+}
+
+/// Nothing hangs over the edge. With `LEJA_PICTURES`, a folder, it also leaves pictures for people there.
+fn fits(page: &Page<'_>, name: &str) {
+    for screen in [COUNTER, PHONE] {
+        page.on(screen);
+        assert_eq!(page.overhang(), 0, "{name} on {screen:?}");
+        if let Some(folder) = std::env::var_os("LEJA_PICTURES") {
+            page.picture(&std::path::Path::new(&folder).join(format!("{name}-{}.png", screen.0)));
+        }
+    }
+}
+
+/// `leja demo` on free ports, with the addresses that it printed.
+struct Demo {
+    till: String,
+    office: String,
+    safaricom: String,
+    _demo: Running,
+    _data: TempDir,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut command = Command::new(built("leja"));
+        let demo = Running::start(command.args(["demo", "--port", "0"]).arg("--data").arg(data.path()));
+        let address = |line: &str| {
+            let printed = demo.line_with(line);
+            let word = printed.split_whitespace().find(|word| word.starts_with("http://"));
+            word.unwrap().to_owned()
+        };
+        let (till, office) = (address("Front counter"), address("head office"));
+        let safaricom = address("Safaricom");
+        Self { till, office, safaricom, _demo: demo, _data: data }
+    }
+}

@@ -1,0 +1,221 @@
+//! What Safaricom meets: the seeds' bodies as printed, the token paths, and a store that fails.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use domain::Timestamp;
+use service::Store;
+use service::callbacks::{Callbacks, router};
+use std::sync::Arc;
+use tests::faulty::Faulty;
+use tests::world::{World, code, confirmation, kes};
+use tower::ServiceExt;
+
+/// Seed A's confirmation, as printed there.
+const SEED_A: &str = r#"{
+        "TransactionType": "Pay Bill",
+        "TransID": "LGR019G3J2",
+        "TransTime": "20191122063845",
+        "TransAmount": "500.00",
+        "BusinessShortCode": "123456",
+        "BillRefNumber": "account123",
+        "InvoiceNumber": "",
+        "MSISDN": "254708374149",
+        "FirstName": "John",
+        "MiddleName": "Doe",
+        "LastName": "Customer"
+    }"#;
+/// Seed B's C2B payment, as printed under testing.
+const SEED_B: &str = r#"{
+  "TransactionType": "Pay Bill",
+  "TransID": "TEST123ABC",
+  "TransTime": "20231113150100",
+  "TransAmount": "100.00",
+  "BusinessShortCode": "600638",
+  "BillRefNumber": "ORDER-001",
+  "MSISDN": "254712345678",
+  "FirstName": "John",
+  "MiddleName": "",
+  "LastName": "Doe"
+}"#;
+/// Seed B's C2B callback, as printed under the endpoints: no middle name at all.
+const SEED_B_SPARSE: &str = r#"{
+  "TransactionType": "Pay Bill",
+  "TransID": "ABC123",
+  "TransTime": "20191122063845",
+  "TransAmount": "100.00",
+  "BusinessShortCode": "600638",
+  "BillRefNumber": "ORDER-001",
+  "MSISDN": "254708374149",
+  "FirstName": "John",
+  "LastName": "Doe"
+}"#;
+/// Seed B's STK callback, as printed: it answers a push that nobody sent.
+const SEED_B_STK: &str = r#"{
+  "Body": {
+    "stkCallback": {
+      "MerchantRequestID": "xxx",
+      "CheckoutRequestID": "ws_CO_xxx",
+      "ResultCode": 0,
+      "ResultDesc": "Success",
+      "CallbackMetadata": {
+        "Item": [
+          {"Name": "Amount", "Value": 100},
+          {"Name": "MpesaReceiptNumber", "Value": "NLJ7RT61SV"},
+          {"Name": "TransactionDate", "Value": 20191219102115},
+          {"Name": "PhoneNumber", "Value": 254708374149}
+        ]
+      }
+    }
+  }
+}"#;
+const ACCEPTED: &str = r#"{"ResultCode":0,"ResultDesc":"Accepted"}"#;
+
+fn two_shops() -> (World, domain::ShopId, domain::ShopId) {
+    let world = World::new();
+    let (mjini, kijiji) = (world.shop("mjini", "till", "123456"), world.shop("kijiji", "paybill", "600638"));
+    (world, mjini, kijiji)
+}
+
+fn accepted(world: &World, path: &str, body: &str) {
+    assert_eq!(world.post(path, body), (200, ACCEPTED.to_owned()), "{path}");
+}
+
+fn reasons(world: &World) -> Vec<String> {
+    world.wait(world.store.inbox(99)).unwrap().into_iter().map(|item| item.reason).collect()
+}
+
+#[test]
+fn the_seeds_bodies_reach_their_shops_over_the_seeds_paths() {
+    let (world, mjini, kijiji) = two_shops();
+    accepted(&world, "/mpesa/c2b/confirmation", SEED_A);
+    accepted(&world, "/mpesa/callback", SEED_B);
+    accepted(&world, "/mpesa/callback", SEED_B_SPARSE);
+    let (a, c) = (world.till(&mjini, "Front"), world.till(&kijiji, "Counter"));
+    a.sync(world.now()).unwrap();
+    c.sync(world.now()).unwrap();
+    let paid = a.payment(&mjini, &code("LGR019G3J2")).unwrap().unwrap();
+    assert_eq!((paid.amount, paid.payer.name.as_deref()), (kes(500), Some("John Doe Customer")));
+    assert_eq!(paid.paid_at.to_string(), "2019-11-22T06:38:45.000+03:00");
+    let codes: Vec<_> =
+        c.payments(&kijiji, true, 9).unwrap().into_iter().map(|p| p.receipt.to_string()).collect();
+    assert_eq!(codes, ["TEST123ABC", "ABC123"]);
+    assert_eq!(reasons(&world), Vec::<String>::new());
+}
+
+#[test]
+fn the_token_paths_take_the_same_bodies() {
+    let (world, mjini, kijiji) = two_shops();
+    accepted(&world, &world.token_path(&mjini, "c/confirmation"), SEED_A);
+    accepted(&world, &world.token_path(&kijiji, "c/confirmation"), SEED_B);
+    let validation = world.post(&world.token_path(&mjini, "c/validation"), SEED_A);
+    assert_eq!(validation, (200, r#"{"ResultCode":"0","ResultDesc":"Accepted"}"#.to_owned()));
+    let a = world.till(&mjini, "Front");
+    a.sync(world.now()).unwrap();
+    assert_eq!(a.payments(&mjini, true, 9).unwrap().len(), 1);
+}
+
+#[test]
+fn the_same_body_again_answers_the_same_and_changes_nothing() {
+    let (world, mjini, _) = two_shops();
+    for _ in 0..3 {
+        accepted(&world, "/mpesa/callback", SEED_A);
+    }
+    let a = world.till(&mjini, "Front");
+    assert_eq!(a.sync(world.now()).unwrap().payments, 1);
+    assert_eq!(reasons(&world), Vec::<String>::new());
+}
+
+#[test]
+fn another_body_under_the_same_code_is_kept_aside_and_does_not_change_the_payment() {
+    let (world, mjini, _) = two_shops();
+    accepted(&world, "/mpesa/callback", SEED_A);
+    accepted(&world, "/mpesa/callback", &SEED_A.replace("500.00", "5000.00"));
+    let a = world.till(&mjini, "Front");
+    a.sync(world.now()).unwrap();
+    assert_eq!(a.payment(&mjini, &code("LGR019G3J2")).unwrap().unwrap().amount, kes(500));
+    assert!(reasons(&world)[0].contains("says something else"), "{:?}", reasons(&world));
+}
+
+#[test]
+fn what_is_not_understood_or_belongs_to_nobody_is_kept_with_its_reason_and_acknowledged() {
+    let (world, ..) = two_shops();
+    let cases = [
+        ("", "the body is no JSON object"),
+        ("ResultCode=0", "the body is no JSON object"),
+        ("{\"hello\":1}", "neither an STK result nor a C2B payment"),
+        (&SEED_A.replace("500.00", "five hundred"), "TransAmount is missing or makes no sense"),
+        (&SEED_A.replace("123456", "999999"), "no shop has the number 999999"),
+        (SEED_B_STK, "a push that we did not send"),
+    ];
+    for (body, reason) in cases {
+        accepted(&world, "/mpesa/callback", body);
+        let kept = world.wait(world.store.inbox(99)).unwrap();
+        let item = kept.iter().find(|item| item.body == body.as_bytes()).expect("the raw body is kept");
+        assert!(item.reason.contains(reason), "{}: {reason}", item.reason);
+    }
+    assert_eq!(reasons(&world).len(), cases.len());
+}
+
+#[test]
+fn a_token_speaks_for_its_own_shop_only() {
+    let (world, mjini, kijiji) = two_shops();
+    accepted(&world, &world.token_path(&mjini, "c/confirmation"), SEED_B);
+    assert!(reasons(&world)[0].contains("another shop's token"));
+    let c = world.till(&kijiji, "Counter");
+    assert_eq!(c.sync(world.now()).unwrap().payments, 0, "a forged payment reaches nobody");
+    for path in [format!("/in/{}/c/confirmation", "0".repeat(32)), "/in/short/s".to_owned()] {
+        assert_eq!(world.post(&path, SEED_A).0, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_refused_and_not_acknowledged() {
+    let (world, ..) = two_shops();
+    assert_eq!(world.post("/mpesa/callback", &"x".repeat(64 * 1024 + 1)).0, 413);
+    assert_eq!(reasons(&world), Vec::<String>::new());
+}
+
+/// A callbacks function whose store fails as often as the test says.
+fn faulty(world: &World, percent: u8, seed: u64) -> Router {
+    let store = Arc::new(Faulty::new(world.store.clone(), percent, seed));
+    let now = world.now();
+    router(Callbacks { store, clock: Arc::new(move || now), seed_paths: true })
+}
+
+async fn post(router: &Router, body: String) -> u16 {
+    let request = Request::post("/mpesa/callback").body(Body::from(body)).unwrap();
+    let answer = router.clone().oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let said = to_bytes(answer.into_body(), 9999).await.unwrap();
+    assert_eq!(status == 200, said == ACCEPTED, "an acknowledgement and a 200 are one thing");
+    status
+}
+
+#[test]
+fn nothing_is_acknowledged_that_is_not_stored() {
+    let (world, mjini, _) = two_shops();
+    let at: Timestamp = world.now();
+    let router = faulty(&world, 40, 11);
+    let mut acknowledged = 0;
+    for number in 0..200 {
+        let body = confirmation(&format!("UKL{number:07}"), "123456", "10.00", "", at);
+        match world.wait(post(&router, body)) {
+            200 => acknowledged += 1,
+            status => assert_eq!(status, 503),
+        }
+    }
+    let a = world.till(&mjini, "Front");
+    let stored = a.sync(world.now()).unwrap().payments;
+    assert!(acknowledged > 0 && acknowledged < 200, "{acknowledged}");
+    assert_eq!(stored, acknowledged);
+}
+
+#[test]
+fn a_store_that_is_down_is_a_5xx_and_never_an_acknowledgement() {
+    let (world, ..) = two_shops();
+    let router = faulty(&world, 100, 1);
+    for body in [SEED_A, "garbage", SEED_B_STK] {
+        assert_eq!(world.wait(post(&router, body.to_owned())), 503);
+    }
+}

@@ -1,0 +1,236 @@
+//! Real processes and real sockets: started as the README says, stopped at any moment, started again.
+
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+use tests::process::{Running, built, http, leja, repository, try_http, until};
+use tests::world::confirmation;
+
+/// A hub with one shop, and where it lives.
+struct Hub {
+    home: TempDir,
+    running: Option<Running>,
+    url: String,
+}
+
+impl Hub {
+    fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut hub = Self { home, running: None, url: "http://127.0.0.1:0".to_owned() };
+        hub.start_again();
+        until("the administrator is enrolled", || hub.path("hub/admin/till.key").exists().then_some(()));
+        until("the hub takes the administrator", || hub.try_admin(&["members"]));
+        let arguments = ["shop", "duka", "--name", "Duka", "--account", "till", "--shortcode", "123456"];
+        hub.try_admin(&arguments).unwrap();
+        hub
+    }
+
+    /// On the port it had, so that tills find it.
+    fn start_again(&mut self) {
+        let listen = self.url.trim_start_matches("http://").to_owned();
+        let data = self.path("hub");
+        let mut command = Command::new(built("leja"));
+        command.args(["hub", "--seed-paths", "--listen", &listen, "--data"]).arg(data);
+        let running = Running::start(&mut command);
+        self.url = running.address();
+        self.running = Some(running);
+    }
+
+    fn kill(&mut self) {
+        self.running.take().unwrap().kill();
+    }
+
+    fn path(&self, inside: &str) -> std::path::PathBuf {
+        self.home.path().join(inside)
+    }
+
+    fn try_admin(&self, arguments: &[&str]) -> Option<String> {
+        let admin = self.path("hub/admin");
+        let settings = ["admin", "--hub", &self.url, "--admin", admin.to_str().unwrap()];
+        let all: Vec<&str> = settings.iter().chain(arguments).copied().collect();
+        let output = Command::new(built("leja")).args(all).output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// Starts a till of the shop; enrols it at its first start.
+    fn till(&self, name: &str) -> (Running, String) {
+        let data = self.path(name);
+        let mut command = Command::new(built("leja"));
+        command.args(["till", "--listen", "127.0.0.1:0", "--name", name, "--hub", &self.url, "--data"]);
+        command.arg(&data);
+        if !data.exists() {
+            let code = self.try_admin(&["till", "duka"]).unwrap();
+            command.args(["--enrol", code.trim()]);
+        }
+        let till = Running::start(&mut command);
+        let url = till.address();
+        (till, url)
+    }
+}
+
+fn sell(url: &str, shillings: u32) -> Value {
+    let line = json!({ "name": "Goods", "quantity": "1", "unit_price": format!("{shillings}.00") });
+    let body = json!({ "lines": [line], "tender": "mpesa", "by": "Asha" });
+    let (status, sale) = http("POST", &format!("{url}/v1/sales"), &body.to_string());
+    assert_eq!(status, 201, "{sale}");
+    sale
+}
+
+fn sales(url: &str) -> Vec<Value> {
+    let (status, answer) = http("GET", &format!("{url}/v1/sales?limit=200"), "");
+    assert_eq!(status, 200);
+    answer["sales"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_enrolled_till_starts_sells_and_restarts_with_no_hub_at_all() {
+    let mut hub = Hub::start();
+    let (till, _) = hub.till("front");
+    till.kill();
+    hub.kill();
+
+    let (till, url) = hub.till("front");
+    let sold = sell(&url, 487);
+    assert_eq!(sold["state"], "open");
+    let (_, status) = http("GET", &format!("{url}/v1/status"), "");
+    assert_eq!((&status["online"], &status["waiting"]), (&json!(false), &json!(1)));
+    till.kill();
+    let (_till, url) = hub.till("front");
+    assert_eq!(sales(&url)[0]["id"], sold["id"]);
+
+    hub.start_again();
+    let at = domain::Timestamp::from_system(std::time::SystemTime::now());
+    let body = confirmation("UKL4AB12CD", "123456", "487.00", "", at);
+    assert_eq!(http("POST", &format!("{}/mpesa/callback", hub.url), &body).0, 200);
+    until("the sale is paid", || (sales(&url)[0]["state"] == "paid").then_some(()));
+}
+
+#[test]
+fn a_till_killed_while_it_sells_has_every_sale_it_answered_for() {
+    let hub = Hub::start();
+    let mut answered = Vec::new();
+    for round in 0..8_u64 {
+        let (till, url) = hub.till("front");
+        for id in &answered {
+            let (status, _) = http("GET", &format!("{url}/v1/sales/{id}"), "");
+            assert_eq!(status, 200, "round {round}: sale {id} was answered for and is gone");
+        }
+        let killer = std::thread::spawn(move || {
+            std::thread::park_timeout(std::time::Duration::from_millis(40 + 35 * round));
+            till.kill();
+        });
+        // Until the connection breaks; a sale without an answer may be there or not.
+        while let Some(id) = try_to_sell(&url) {
+            answered.push(id);
+        }
+        killer.join().unwrap();
+    }
+    assert!(answered.len() > 8, "it sold only {}", answered.len());
+}
+
+fn try_to_sell(url: &str) -> Option<String> {
+    let body = json!({ "total": "5.00", "tender": "cash" }).to_string();
+    let (status, sale) = try_http("POST", &format!("{url}/v1/sales"), &body).ok()?;
+    (status == 201).then(|| sale["id"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_hub_killed_while_callbacks_come_has_every_one_it_acknowledged() {
+    let mut hub = Hub::start();
+    let mut acknowledged = 0;
+    for round in 0..5_u64 {
+        let url = format!("{}/mpesa/callback", hub.url);
+        let running = hub.running.take().unwrap();
+        let killer = std::thread::spawn(move || {
+            std::thread::park_timeout(std::time::Duration::from_millis(60 + 40 * round));
+            running.kill();
+        });
+        for number in 0.. {
+            let at = domain::Timestamp::parse_daraja("20261121101500").unwrap();
+            let body = confirmation(&format!("UKL{round}{number:06}"), "123456", "10.00", "", at);
+            match try_http("POST", &url, &body) {
+                Ok((200, _)) => acknowledged += 1,
+                _ => break,
+            }
+        }
+        killer.join().unwrap();
+        hub.start_again();
+    }
+    let (_till, url) = hub.till("front");
+    until("all that was acknowledged is at the till", || {
+        let (_, status) = http("GET", &format!("{url}/v1/status"), "");
+        let count = status["shops"][0]["unclaimed"]["count"].as_u64()?;
+        (count >= acknowledged && acknowledged > 0).then_some(())
+    });
+}
+
+#[test]
+fn the_demo_goes_on_where_it_stopped_and_ends_when_asked() {
+    let home = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut command = Command::new(built("leja"));
+        command.args(["demo", "--port", "0", "--customers", "off", "--data"]).arg(home.path());
+        let demo = Running::start(&mut command);
+        let line = demo.line_with("Front counter");
+        let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
+        (demo, url)
+    };
+    let (demo, url) = start();
+    let sold = sell(&url, 65);
+    assert_eq!(demo.end(), Some(0));
+    let (demo, url) = start();
+    assert_eq!(sales(&url)[0]["id"], sold["id"]);
+    demo.kill();
+    let (_demo, url) = start();
+    assert_eq!(sales(&url).len(), 1, "killed, it goes on as well");
+}
+
+/// The commands of the README's section "On your own", as they stand there.
+fn own_commands() -> Vec<String> {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let section = readme.split("\n## On your own").nth(1).unwrap().split("\n## ").next().unwrap();
+    let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    block.lines().map(str::to_owned).collect()
+}
+
+/// A command line as a shell splits it, with the free port and the code that a person would fill in.
+fn typed(line: &str, home: &Path, hub: &str, code: &str) -> Command {
+    let line = line.replace("127.0.0.1:8309", "127.0.0.1:0").replace("CODE", code);
+    let line = line.replacen("leja", &format!("exec {}", built("leja").display()), 1);
+    let mut command = Command::new("sh");
+    command.args(["-c", &line]).current_dir(home).env("LEJA_HUB", hub);
+    command
+}
+
+#[test]
+fn the_readmes_commands_make_a_shop() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut hub, mut code, mut servers) = (String::new(), String::new(), Vec::new());
+    let commands = own_commands();
+    assert_eq!(commands.len(), 6, "{commands:?}");
+    for line in commands {
+        let mut command = typed(&line, home.path(), &hub, code.trim());
+        if line.starts_with("leja admin") {
+            let output = until(&line, || command.output().ok().filter(|output| output.status.success()));
+            code = String::from_utf8(output.stdout).unwrap();
+        } else {
+            let server = Running::start(command.env("LEJA_LISTEN", "127.0.0.1:0"));
+            let url = server.address();
+            if hub.is_empty() {
+                hub.clone_from(&url);
+            }
+            servers.push((server, url));
+        }
+    }
+    let (till, office) = (&servers[1].1, &servers[2].1);
+    let sold = sell(till, 500);
+    until("head office sees the sale", || {
+        sales(office).iter().any(|sale| sale["id"] == sold["id"]).then_some(())
+    });
+}
+
+#[test]
+fn every_command_has_a_help_that_ends_well() {
+    assert!(leja(&["till", "--help"]).contains("--enrol"));
+}
