@@ -1,9 +1,10 @@
 //! A real browser, driven as a person drives it: find by test id, tap, type, read, and wait for what must
 //! come. It speaks WebDriver to Debian's Chromium; the calls block, so that tests read as stories.
 
-use crate::process::{Running, http, until};
+use crate::process::{PATIENCE, Running, until};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use reqwest::blocking::Client;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -32,8 +33,14 @@ pub const PHONE: Screen = (390, 844);
 /// A browser with a profile of its own. It ends when the test ends, however it ends.
 pub struct Browser {
     session: String,
-    _driver: Running,
+    driver: Driver,
     _profile: tempfile::TempDir,
+}
+
+/// What carries commands to the browser.
+struct Driver {
+    http: Client,
+    _program: Running,
 }
 
 /// A page in a window of its own.
@@ -46,9 +53,11 @@ pub struct Page<'a> {
 impl Browser {
     /// Starts it.
     pub fn start() -> Self {
-        let driver = Running::start(Command::new("chromedriver").arg("--port=0"));
-        let said = driver.line_with("started successfully on port");
-        let port = said.rsplit(' ').next().unwrap().trim_end_matches('.').to_owned();
+        let program = Running::start(Command::new("chromedriver").arg("--port=0"));
+        let said = program.line_with("started successfully on port");
+        let port = said.rsplit(' ').next().unwrap().trim_end_matches('.');
+        let sessions = format!("http://127.0.0.1:{port}/session");
+        let driver = Driver::to(program);
         let profile = tempfile::tempdir().unwrap();
         let mut flags = FLAGS.map(ToOwned::to_owned).to_vec();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
@@ -56,10 +65,9 @@ impl Browser {
             "goog:chromeOptions": { "args": flags },
             "goog:loggingPrefs": { "browser": "ALL" },
         } } });
-        let sessions = format!("http://127.0.0.1:{port}/session");
-        let begun = ask("POST", &sessions, &wanted).unwrap();
-        let id = begun["sessionId"].as_str().unwrap();
-        Self { session: format!("{sessions}/{id}"), _driver: driver, _profile: profile }
+        let begun = driver.ask("POST", &sessions, &wanted).unwrap();
+        let session = format!("{sessions}/{}", begun["sessionId"].as_str().unwrap());
+        Self { driver, session, _profile: profile }
     }
 
     /// Opens a page.
@@ -80,14 +88,14 @@ impl Browser {
     }
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-        ask(method, &format!("{}/{path}", self.session), body)
+        self.driver.ask(method, &format!("{}/{path}", self.session), body)
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
         // Only a session that was ended takes its Chromium with it.
-        let _ = ask("DELETE", &self.session, &Value::Null);
+        let _ = self.driver.ask("DELETE", &self.session, &Value::Null);
     }
 }
 
@@ -220,10 +228,19 @@ fn selector(testid: &str) -> String {
     }
 }
 
-/// Asks the driver something; an error as it names it.
-fn ask(method: &str, url: &str, body: &Value) -> Result<Value, String> {
-    let sent = if body.is_null() { String::new() } else { body.to_string() };
-    let (status, answer) = http(method, url, &sent);
-    let value = answer["value"].clone();
-    if status == 200 { Ok(value) } else { Err(format!("{} {}", value["error"], value["message"])) }
+impl Driver {
+    fn to(program: Running) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { http: Client::builder().timeout(PATIENCE).build().unwrap(), _program: program }
+    }
+
+    /// Asks something; an error as the driver names it.
+    fn ask(&self, method: &str, url: &str, body: &Value) -> Result<Value, String> {
+        let request = self.http.request(method.parse().unwrap(), url);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer: Value = request.send().and_then(|answer| answer.json()).map_err(|e| e.to_string())?;
+        let value = answer["value"].clone();
+        // Only an error carries this.
+        if value["stacktrace"].is_null() { Ok(value) } else { Err(value["message"].to_string()) }
+    }
 }

@@ -236,7 +236,7 @@ fn a_code_used_at_two_tills_is_a_conflict_that_everybody_sees_until_one_gives_wa
     }
 
     front.until_state("sale-state", "paid");
-    front.until_text("conflict-card", "Another sale claims");
+    front.until_text("conflict-card", "at Back counter claims the same payment");
     back.until_state("sale-state", "open");
     back.until_text("conflict-card", "Code UKL3AB2C3D is already used for sale");
     let head_office = browser.open(&office);

@@ -221,7 +221,7 @@ export function detailPanel(host, asking) {
     const [kind, ...names] = location.hash.slice(1).split("/").map(decodeURIComponent);
     const view = views[kind]?.(...names);
     refresh = view?.refresh ?? (async () => {});
-    host.replaceChildren(...(view ? [el("a", { class: "back", href: "#" }, "← Back"), view.node] : []));
+    host.replaceChildren(...(view ? [el("a", { class: "back", href: "#", testid: "back" }, "← Back"), view.node] : []));
     host.hidden = !view;
     document.body.classList.toggle("detailed", Boolean(view));
     if (view) host.focus();
@@ -254,8 +254,9 @@ function saleView(id, asking) {
     sale = await get(salePath(id));
     const owing = ["open", "claimed", "part_paid"].includes(sale.state);
     const fits = owing ? await get(`${salePath(id)}/candidates`) : { candidates: [], as_of: null };
+    const rivals = sale.claims.length ? await rivalsOf(sale) : [];
     show(parts.head, sale, saleHead);
-    show(parts.claims, sale, saleClaims);
+    show(parts.claims, [sale, rivals], () => saleClaims(sale, rivals));
     show(parts.rest, sale, saleRest);
     show(parts.found, [fits, owing], () => owing && candidateList(sale, fits));
     choose.textContent = fits.candidates.length ? `Choose a payment (${fits.candidates.length})` : "Choose a payment";
@@ -285,11 +286,23 @@ function saleHead(sale) {
     cents(sale.over) > 0 && el("p", { class: "hint" }, `${kes(sale.over)} more than the sale was paid.`));
 }
 
-function saleClaims(sale) {
+/** The sales that claim a payment which this sale has: the conflict is marked on them. */
+async function rivalsOf(sale) {
+  const { sales } = await get(`/v1/sales?state=conflict&limit=200&shop=${encodeURIComponent(sale.shop)}`);
+  return sales.filter((other) => other.claims.some((claim) => claim.leading_sale?.id === sale.id));
+}
+
+function saleClaims(sale, rivals) {
   const lost = sale.claims.filter((claim) => !claim.leads);
-  const contested = sale.conflict && lost.length === 0
-    && el("p", { class: "card bad", testid: "conflict-card" }, "Another sale claims the same payment. This sale has it until somebody decides.");
-  return [...lost.map(conflictCard), contested, ...sale.claims.filter((claim) => claim.leads).map(claimRow)];
+  const won = sale.claims.filter((claim) => claim.leads);
+  return [...lost.map(conflictCard), ...rivals.map(rivalCard), ...won.map(claimRow)];
+}
+
+function rivalCard(rival) {
+  return el("section", { class: "card bad stack", testid: "conflict-card" },
+    el("h3", {}, `Sale ${rival.reference} at ${rival.till_name} claims the same payment`),
+    el("p", {}, "This sale has it until somebody decides. Release it here if the customer paid for the other one."),
+    el("a", { class: "button", href: saleLink(rival.id) }, `Show sale ${rival.reference}`));
 }
 
 function conflictCard(claim) {

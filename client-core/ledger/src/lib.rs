@@ -19,7 +19,7 @@ pub use journal::{Content, Identity, Outcome, Page, Taken};
 pub use query::{ClaimRow, Day, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow};
 pub use rows::how_name;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ use std::time::Duration;
 pub const SCHEMA_VERSION: u32 = 1;
 /// How many prepared statements are kept.
 const STATEMENTS_KEPT: usize = 96;
+
+/// How long to wait for another program that is writing.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// An open ledger. It has one writer; keep it behind a lock.
 pub struct Ledger {
@@ -40,23 +43,46 @@ impl Ledger {
     /// The file can not be opened, is damaged, or was written by a newer release. It is never deleted,
     /// emptied or made anew: it may be the only copy of unsent sales.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match version {
-            SCHEMA_VERSION => {}
+        let mut ledger = Self { connection };
+        ledger.migrate()?;
+        Ok(ledger)
+    }
+
+    /// Whose ledger a file is, without touching it: for programs that only need a name. `None` where there
+    /// is no ledger, or nobody's yet.
+    ///
+    /// # Errors
+    /// There is a file, and it can not be read.
+    pub fn identity_at(path: &Path) -> Result<Option<Identity>, LedgerError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(BUSY)?;
+        match version(&connection)? {
+            0 => Ok(None),
+            _ => Self { connection }.identity(),
+        }
+    }
+
+    /// Makes the schema where there is none. Looks inside the transaction: another program may be making
+    /// it at the same moment.
+    fn migrate(&mut self) -> Result<(), LedgerError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        match version(&transaction)? {
+            SCHEMA_VERSION => Ok(()),
             0 => {
-                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 transaction.execute_batch(include_str!("schema.sql"))?;
                 transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-                transaction.commit()?;
+                Ok(transaction.commit()?)
             }
-            newer => return Err(LedgerError::Newer(newer)),
+            newer => Err(LedgerError::Newer(newer)),
         }
-        Ok(Self { connection })
     }
 
     /// Runs a write in one transaction.
@@ -69,4 +95,8 @@ impl Ledger {
         transaction.commit()?;
         Ok(value)
     }
+}
+
+fn version(connection: &Connection) -> Result<u32, LedgerError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }

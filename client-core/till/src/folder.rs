@@ -30,8 +30,7 @@ impl Folder {
 
     /// Whether a till was enrolled here.
     pub fn is_enrolled(&self) -> bool {
-        let enrolled = || Ledger::open(&self.ledger_path()).and_then(|ledger| ledger.identity());
-        self.ledger_path().exists() && matches!(enrolled(), Ok(Some(_)))
+        matches!(Ledger::identity_at(&self.ledger_path()), Ok(Some(_)))
     }
 
     /// Who lives here, and the key to sign with: for programs that ask the cloud without a till.
@@ -39,7 +38,7 @@ impl Folder {
     /// # Errors
     /// Nobody was enrolled here, or the folder can not be read.
     pub fn credentials(&self) -> Result<Credentials, TillError> {
-        let identity = Ledger::open(&self.ledger_path())?.identity()?;
+        let identity = Ledger::identity_at(&self.ledger_path())?;
         let identity = identity.ok_or(ledger::LedgerError::NotEnrolled)?;
         Ok(Credentials { actor: identity.actor, key: self.key()? })
     }

@@ -103,20 +103,21 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)
 }
 
+/// Makes the schema where there is none. Looks inside the transaction: another program may be making it at
+/// the same moment.
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let version: u32 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|e| failed(&e))?;
-    match version {
-        SCHEMA_VERSION => Ok(()),
-        0 => {
-            let make = |connection: &mut Connection| {
-                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                transaction.execute_batch(include_str!("schema.sql"))?;
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-                transaction.commit()
-            };
-            make(connection).map_err(|e| failed(&e))
+    let make = |connection: &mut Connection| {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version == 0 {
+            transaction.execute_batch(include_str!("schema.sql"))?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            transaction.commit()?;
         }
+        Ok(version)
+    };
+    match make(connection).map_err(|e| failed(&e))? {
+        0 | SCHEMA_VERSION => Ok(()),
         other => Err(StoreError::Damaged(format!(
             "the file has schema {other}, this release knows {SCHEMA_VERSION}: use the newer release"
         ))),

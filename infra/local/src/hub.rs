@@ -138,9 +138,8 @@ pub async fn start(
     };
     let address = listener.local_addr()?;
     let first_start = enrol_administrator(store, settings.data.clone(), address);
-    let (served, enrolled) = tokio::join!(serve(listener, parts.router(), stop), first_start);
-    enrolled?;
-    served
+    let ((), ()) = tokio::try_join!(serve(listener, parts.router(), stop), first_start)?;
+    Ok(())
 }
 
 /// At the first start, makes the administrator a member whose key lies beside the store.
