@@ -70,11 +70,12 @@ impl Browser {
         Self { driver, session, _profile: profile }
     }
 
-    /// Opens a page.
+    /// Opens a page on a counter's screen.
     pub fn open(&self, address: &str) -> Page<'_> {
         let window = self.ask("POST", "window/new", &json!({ "type": "window" })).unwrap();
         let window = window["handle"].as_str().unwrap().to_owned();
         let page = Page { browser: self, window, address: address.to_owned() };
+        page.on(COUNTER);
         page.go("");
         page
     }

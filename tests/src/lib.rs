@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod dynamo;
 pub mod faulty;
+pub mod figures;
 pub mod process;
 pub mod store_contract;
 pub mod world;

@@ -33,6 +33,13 @@ pub struct QuietSafaricom {
     pub silent: Arc<std::sync::atomic::AtomicBool>,
 }
 
+impl QuietSafaricom {
+    /// How many prompts were asked of it.
+    pub fn pushes(&self) -> u64 {
+        self.pushes.load(Ordering::SeqCst)
+    }
+}
+
 impl Safaricom for QuietSafaricom {
     async fn stk_push(&self, _: &StkPush) -> Result<StkAccepted, SafaricomError> {
         let number = self.pushes.fetch_add(1, Ordering::SeqCst) + 1;

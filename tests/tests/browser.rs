@@ -156,6 +156,7 @@ fn a_sale_made_offline_settles_by_itself_when_the_line_and_the_payment_are_there
     page.until_text("sale-state", "NOT PAID YET");
     page.until_text("status-pill", "waiting");
     let sale = shown_sale(&page);
+    fits(&page, "till-offline");
 
     page.run("window.notReloaded = true;", &json!([]));
     shop.mend_the_line();
@@ -184,6 +185,7 @@ fn head_office_sees_it(page: &Page<'_>, sale: &str) {
     for part in ["sold", "Wanjiru", "UKL1AB2C3D received", "Safaricom", "Leja"] {
         assert!(history.contains(part), "{part:?} in the history:\n{history}");
     }
+    fits(page, "office-paid");
 }
 
 #[test]
@@ -205,9 +207,11 @@ fn of_two_sales_with_one_amount_the_cashier_chooses_and_may_think_again() {
     page.until_state("sale-state", "open");
     page.click("choose-payment");
     assert!(page.until_text("candidate-UKL2AB2C3D", "BRIAN").contains("149"), "the digits to compare");
+    fits(&page, "till-candidates");
     page.click("candidate-UKL2AB2C3D");
     page.until_state("sale-state", "paid");
     page.until_state(&format!("open-sale-{other}"), "open");
+    fits(&page, "till-picked");
 
     page.click("undo");
     page.until_state("sale-state", "open");
@@ -215,6 +219,29 @@ fn of_two_sales_with_one_amount_the_cashier_chooses_and_may_think_again() {
     let history = page.until_text("history", "released");
     assert!(history.contains("claimed for sale") && history.contains("Wanjiru"), "{history}");
     show_sale(&page, &sale);
+    assert_calm(&browser);
+}
+
+#[test]
+fn what_a_person_released_is_not_taken_again_by_itself() {
+    let mut shop = Shop::open();
+    let till = shop.till("till-a", "Front counter");
+    let browser = Browser::start();
+    let page = browser.open(&till);
+    sell(&page, "250.00");
+    shop.pay("UKL4AB2C3D", "250.00", "DAVID");
+    page.until_state("sale-state", "paid");
+
+    page.click("release-*");
+    page.fill("reason-input", "Other customer's payment");
+    page.click("reason-confirm");
+    page.until_state("sale-state", "open");
+    page.until_text("history", "Other customer's payment");
+    // A whole sync later it is still as the person left it.
+    sync(&till);
+    let answer = http("GET", &format!("{till}/v1/sales?state=open"), "").1;
+    assert_eq!(answer["sales"].as_array().unwrap().len(), 1, "the sale is open: {answer}");
+    page.until_text("choose-payment", "(1)");
     assert_calm(&browser);
 }
 
@@ -245,8 +272,13 @@ fn a_code_used_at_two_tills_is_a_conflict_that_everybody_sees_until_one_gives_wa
     head_office.click(&format!("office-sale-{lost}"));
     head_office.until_text("conflict-card", "at Front counter");
 
+    for (name, page) in [("till-won", &front), ("till-lost", &back), ("office-conflict", &head_office)] {
+        fits(page, name);
+    }
+
     back.click("release-*");
     back.fill("reason-input", "Code typed wrongly");
+    fits(&back, "till-reason");
     back.click("reason-confirm");
     for page in [&front, &back, &head_office] {
         page.until_gone("conflict-card");
@@ -283,7 +315,28 @@ fn the_simulated_safaricom_takes_payments_and_its_customers_can_be_stopped() {
     let answer = safaricom.until_text("pay-answer", "Paid");
     let receipt = answer.trim_end_matches('.').rsplit(' ').next().unwrap();
     safaricom.until_text("log", receipt);
+    fits(&safaricom, "safaricom-paid");
     till.until_text(&format!("unclaimed-{receipt}"), "HALIMA ALI");
+    assert_calm(&browser);
+}
+
+#[test]
+fn a_customer_who_is_asked_on_the_phone_may_refuse_and_then_pay() {
+    let demo = Demo::start();
+    let browser = Browser::start();
+    let page = browser.open(&demo.till);
+    page.click("product-eggs");
+    page.click("pay-mpesa");
+    // The simulated customers tell by their last digit what they will do.
+    page.fill("push-phone", "0712 345 671");
+    page.click("push-send");
+    page.until_state("push-message", "cancelled");
+    page.until_state("sale-state", "open");
+    page.fill("push-phone", "0712 345 678");
+    page.click("push-send");
+    page.until_state("sale-state", "paid");
+    page.until_text("history", "M-Pesa request");
+    fits(&page, "till-asked");
     assert_calm(&browser);
 }
 
@@ -299,6 +352,9 @@ fn every_page_fits_a_counter_screen_and_a_phone() {
     let sale = sell(&till, "140.00");
     office.until_text(&format!("office-sale-{sale}"), "NOT PAID YET");
     let safaricom = browser.open(&demo.safaricom);
+    till.click("product-bread");
+    till.click("product-unga");
+    till.click("product-unga");
     for (name, page) in [("till", &till), ("office", &office), ("safaricom", &safaricom)] {
         fits(page, name);
     }
@@ -311,7 +367,7 @@ fn every_page_fits_a_counter_screen_and_a_phone() {
 
 /// Nothing hangs over the edge. With `LEJA_PICTURES`, a folder, it also leaves pictures for people there.
 fn fits(page: &Page<'_>, name: &str) {
-    for screen in [COUNTER, PHONE] {
+    for screen in [PHONE, COUNTER] {
         page.on(screen);
         assert_eq!(page.overhang(), 0, "{name} on {screen:?}");
         if let Some(folder) = std::env::var_os("LEJA_PICTURES") {

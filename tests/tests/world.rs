@@ -274,11 +274,59 @@ fn an_unknown_answer_keeps_the_prompt_locked_and_the_late_success_still_lands() 
     assert!(a.ask_for_payment(sale, &phone, world.now()).is_err());
     let pending = a.push_status(sale, world.now()).unwrap().unwrap();
     assert_eq!(pending.state.name(), "pending", "the prompt may be on the phone");
-    assert!(matches!(a.ask_for_payment(sale, &phone, world.now()), Err(TillError::Refused(_))));
+    assert!(a.ask_for_payment(sale, &phone, world.now()).is_err());
+    assert_eq!(world.safaricom.pushes(), 1, "and is not sent to it a second time");
     // The money comes by confirmation.
     world.pay("UKL4AB12CD", "123456", 500, "");
     a.sync(world.now()).unwrap();
     assert_eq!(a.sale(sale).unwrap().state, SaleState::Paid);
+}
+
+#[test]
+fn a_push_that_never_left_the_shop_can_be_sent_when_the_line_is_back() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    let sale = sell(&a, 500, world.now());
+    let phone = domain::Msisdn::parse_phone("0712345678").unwrap();
+    a.offline(true);
+    assert!(a.ask_for_payment(sale, &phone, world.now()).is_err());
+    a.offline(false);
+    a.ask_for_payment(sale, &phone, world.now()).unwrap();
+    assert_eq!(world.safaricom.pushes(), 1);
+}
+
+#[test]
+fn a_push_whose_answer_was_lost_is_asked_after_and_not_sent_again() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    let sale = sell(&a, 500, world.now());
+    let phone = domain::Msisdn::parse_phone("0712345678").unwrap();
+    let weather = |percent| {
+        let mut weather = a.line.weather.lock().unwrap();
+        (weather.loss_percent, weather.random) = ((0, percent), Some(fastrand::Rng::with_seed(1)));
+    };
+    weather(100);
+    assert!(a.ask_for_payment(sale, &phone, world.now()).is_err());
+    weather(0);
+    let asked = a.ask_for_payment(sale, &phone, world.now()).unwrap();
+    assert_eq!((asked.checkout_request_id.as_str(), world.safaricom.pushes()), ("ws_CO_1", 1));
+}
+
+#[test]
+fn two_cashiers_at_one_moment_take_the_cash_once() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    let sale = sell(&a, 500, world.now());
+    let taken: usize = std::thread::scope(|scope| {
+        let take = || a.take_cash(sale, &asha(), world.now()).is_ok();
+        let cashiers: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
+        cashiers.into_iter().map(|cashier| usize::from(cashier.join().unwrap())).sum()
+    });
+    assert_eq!(taken, 1);
+    assert_eq!(a.sale(sale).unwrap().over, Money::ZERO);
 }
 
 #[test]

@@ -69,6 +69,8 @@ export function cents(text) {
 export const decimal = (amount) => `${Math.floor(amount / 100)}.${String(amount % 100).padStart(2, "0")}`;
 export const total = (amounts) => decimal(amounts.reduce((sum, amount) => sum + cents(amount), 0));
 export const grouped = (amount) => amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",");
+export const many = (count, one, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;
+export const byName = (things) => things.toSorted((one, other) => one.name.localeCompare(other.name));
 export const kes = (amount) => `KES ${grouped(amount)}`;
 
 /** The wall clock of the shop, as the API gives it: all times carry Nairobi's offset. */
@@ -235,7 +237,7 @@ export function detailPanel(host, asking) {
 /** One sale: what it is, its claims, the ways to settle it, its history. Built once, then updated in place. */
 function saleView(id, asking) {
   let sale;
-  const parts = { head: el("div"), claims: el("div"), found: el("div", { hidden: true }), rest: el("div", { class: "stack" }) };
+  const parts = { head: el("div"), claims: el("div", { class: "stack" }), found: el("div", { hidden: true }), rest: el("div", { class: "stack" }) };
   const code = el("input", { testid: "code-input", autocomplete: "off", autocapitalize: "characters", required: true,
     placeholder: "UKL1AB2C3D, or paste the message", "aria-label": "M-Pesa code" });
   const codeForm = el("form", { class: "row", hidden: true }, code, el("button", { class: "primary", testid: "code-submit" }, "Use code"));
@@ -302,7 +304,7 @@ function rivalCard(rival) {
   return el("section", { class: "card bad stack", testid: "conflict-card" },
     el("h3", {}, `Sale ${rival.reference} at ${rival.till_name} claims the same payment`),
     el("p", {}, "This sale has it until somebody decides. Release it here if the customer paid for the other one."),
-    el("a", { class: "button", href: saleLink(rival.id) }, `Show sale ${rival.reference}`));
+    el("div", { class: "chips" }, el("a", { class: "button", href: saleLink(rival.id) }, `Show sale ${rival.reference}`)));
 }
 
 function conflictCard(claim) {
@@ -330,7 +332,7 @@ function saleRest(sale) {
     el("td", { class: "number" }, grouped(item.amount)));
   return [
     el("table", { class: "lines" }, el("tbody", {}, sale.lines.map(line))),
-    el("p", { class: "hint" }, `Sold ${when(sale.at)} by ${sale.by} at ${sale.till_name}${sale.order ? `, order ${sale.order}` : ""}`),
+    el("p", { class: "hint" }, [`Sold ${when(sale.at)}`, sale.by !== sale.till_name && ` by ${sale.by}`, ` at ${sale.till_name}`, sale.order && `, order ${sale.order}`]),
     timeline(sale.history)];
 }
 

@@ -1,6 +1,6 @@
 // Head office's page: every shop's day from this replica, exceptions first, with the means to correct them.
 
-import { api, byId, button, cents, decimal, detailPanel, el, get, kes, live, notify, onSubmit, page, paintPill, paymentLink, saleLink,
+import { api, button, byId, byName, cents, decimal, detailPanel, el, get, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, saleLink,
   show, stateText, total, when, wireHeader } from "./api.js";
 
 /** A till that was not heard of for so long may hold sales that head office has not seen. */
@@ -20,19 +20,19 @@ function shopCard(shop) {
   const figure = (name, value, mark) => el("div", { class: mark || "" }, el("dt", {}, name), el("dd", {}, value));
   return el("article", { class: "card stack", testid: `office-shop-${shop.id}` },
     el("div", { class: "between" }, el("h2", {}, shop.name), el("span", { class: "figure" }, kes(today.total))),
-    el("p", { class: "hint" }, `${today.sales} sales today · ${shop.account} ${shop.shortcode}`),
+    el("p", { class: "hint" }, `${many(today.sales, "sale")} today · ${shop.account} ${shop.shortcode}`),
     el("dl", { class: "figures" },
       figure("Cash", kes(today.cash)), figure("M-Pesa", kes(today.mpesa)), figure("Open", today.open),
       figure("Conflicts", today.conflicts, today.conflicts > 0 && "bad"),
       figure("Unclaimed", `${unclaimed.count} · ${kes(unclaimed.total)}`, unclaimed.count > 0 && "warn")),
-    el("ul", { class: "members" }, shop.members.filter((member) => member.actor !== status.me.actor).map(memberLine)));
+    el("ul", { class: "members" }, shop.members.filter((member) => member.role === "till").map(memberLine)));
 }
 
 /** Completeness: a shop's figures are whole only as far as each of its tills was heard. */
 function memberLine(member) {
   const minutes = member.last_seen ? (Date.now() - Date.parse(member.last_seen)) / 60_000 : Infinity;
   return el("li", { class: minutes > QUIET_MINUTES ? "quiet-till" : "" },
-    el("span", { class: "letter" }, member.letter), el("span", { class: "grow" }, member.name, el("small", {}, `${member.entries} entries`)),
+    el("span", { class: "letter" }, member.letter), el("span", { class: "grow" }, member.name, el("small", {}, many(member.entries, "entry", "entries"))),
     member.last_seen ? `seen ${when(member.last_seen)}` : "never seen");
 }
 
@@ -132,7 +132,7 @@ async function refresh() {
   paintTable("sales", first((sale) => sale.conflict, [...listed.sales, ...older]), saleRow, "No sale to show.");
   byId("more").hidden = !listed.next;
   paintTable("payments", first((payment) => payment.conflict || payment.disagreement || !payment.sale, paid.payments), paymentRow, "No payment to show.");
-  products = catalogue.products;
+  products = byName(catalogue.products);
   paintTable("products", first((product) => product.others.length, products), productRow, "No product yet.");
   await panel.refresh();
 }

@@ -1,6 +1,6 @@
 // The cashier's page. Selling never waits for a network: a sale is recorded first, then it gets paid.
 
-import { act, api, button, byId, cents, decimal, detailPanel, el, get, grouped, kes, live, notify, onSubmit, page, paintPill, paymentLink, post,
+import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, kes, live, notify, onSubmit, page, paintPill, paymentLink, post,
   saleLink, salePath, show, stateText, uuid, when, wireHeader } from "./api.js";
 
 /** An STK prompt that was not answered by then is "not known yet". */
@@ -55,7 +55,8 @@ function cartLine(line, index) {
 function paintProducts() {
   const wanted = byId("filter").value.trim().toLowerCase();
   byId("filter").hidden = products.length <= MANY_PRODUCTS;
-  show(byId("products"), products.filter((product) => product.name.toLowerCase().includes(wanted)), (list) => list.map(tile));
+  show(byId("products"), products.filter((product) => product.name.toLowerCase().includes(wanted)),
+    (list) => list.length ? list.map(tile) : el("p", { class: "hint" }, products.length ? "No product is called so." : "No product has a price yet. Enter an amount."));
 }
 
 /** Where a price was set differently elsewhere, the tile says so; head office chooses. */
@@ -176,7 +177,7 @@ async function refresh() {
   const of = `shop=${encodeURIComponent(shop.id)}`;
   const [catalogue, open, conflicts, latest, unclaimed] = await Promise.all([`/v1/products?${of}`, `/v1/sales?state=open&limit=50&${of}`,
     `/v1/sales?state=conflict&limit=50&${of}`, `/v1/sales?state=all&limit=15&${of}`, `/v1/payments?state=unclaimed&limit=50&${of}`].map(get));
-  products = catalogue.products;
+  products = byName(catalogue.products);
   openSales = open.sales;
   paintProducts();
   paintCart();

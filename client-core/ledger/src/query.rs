@@ -104,6 +104,8 @@ pub struct ProductRow {
 pub struct PushRow {
     /// The sale.
     pub sale: FactId,
+    /// Which attempt for it, from 1.
+    pub attempt: u32,
     /// When the customer was asked.
     pub at: Timestamp,
     /// Safaricom's name for it; none if the answer was lost or it was not sent.
@@ -391,6 +393,7 @@ impl Ledger {
             let description: Option<String> = row.get("description")?;
             Ok(PushRow {
                 sale: parsed(row, "sale", str::parse)?,
+                attempt: row.get("attempt")?,
                 at: time(row, "at")?,
                 checkout: parsed_option(row, "checkout", CheckoutId::parse)?,
                 refused: row.get("refused")?,

@@ -54,11 +54,9 @@ impl Till {
         by: &Person,
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
-        let ledger = self.ledger();
+        let mut ledger = self.ledger();
         let found = ledger.sale(sale)?;
-        let holder = ledger.holder(&found.shop, &receipt)?;
-        drop(ledger);
-        match holder {
+        match ledger.holder(&found.shop, &receipt)? {
             Some(holder) if holder == sale => return Ok(found),
             Some(holder) => return Err(TillError::Taken(holder)),
             None => {}
@@ -66,9 +64,9 @@ impl Till {
         if matches!(found.state, SaleState::Paid | SaleState::Voided) {
             return Err(TillError::Refused("nothing is due on this sale".to_owned()));
         }
-        let claim = Claim { receipt, sale, how };
-        self.write(&found.shop, by, now, FactBody::Claim(claim), None)?;
-        self.sale(sale)
+        let claim = FactBody::Claim(Claim { receipt, sale, how });
+        self.write(&mut ledger, &found.shop, (by, now), claim, None)?;
+        Ok(ledger.sale(sale)?)
     }
 
     /// Takes a claim back, with a reason. The payment is free again, and the history keeps both.
@@ -82,17 +80,15 @@ impl Till {
         by: &Person,
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
-        let ledger = self.ledger();
+        let reason = reason_of(reason)?;
+        let mut ledger = self.ledger();
         let (sale, _) = ledger.claim(claim)?;
         let shop = ledger.sale(sale)?.shop;
-        let standing = ledger.claims(sale)?.iter().any(|standing| standing.id == claim);
-        drop(ledger);
-        if !standing {
+        if !ledger.claims(sale)?.iter().any(|standing| standing.id == claim) {
             return Err(TillError::Refused("this claim was released before".to_owned()));
         }
-        let reason = reason_of(reason)?;
-        self.write(&shop, by, now, FactBody::Release { claim, reason }, None)?;
-        self.sale(sale)
+        self.write(&mut ledger, &shop, (by, now), FactBody::Release { claim, reason }, None)?;
+        Ok(ledger.sale(sale)?)
     }
 
     /// Claims what leaves no doubt, for this till's own sales: payments that answer its own STK pushes,

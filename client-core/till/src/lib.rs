@@ -165,13 +165,12 @@ impl Till {
             return Err(TillError::Refused("head office does not sell: use a till".to_owned()));
         }
         let shop = self.only_shop()?.id;
-        let ledger = self.ledger();
+        let mut ledger = self.ledger();
         if let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() {
             return Ok(Sold { sale: ledger.sale(made)?, repeated: true });
         }
-        drop(ledger);
-        let id = self.write(&shop, by, now, FactBody::Sale(sale), request)?;
-        Ok(Sold { sale: self.ledger().sale(id)?, repeated: false })
+        let id = self.write(&mut ledger, &shop, (by, now), FactBody::Sale(sale), request)?;
+        Ok(Sold { sale: ledger.sale(id)?, repeated: false })
     }
 
     /// Takes in cash what is still due on a sale.
@@ -179,12 +178,14 @@ impl Till {
     /// # Errors
     /// Nothing is due, or nothing was recorded.
     pub fn take_cash(&self, sale: FactId, by: &Person, now: Timestamp) -> Result<SaleRow, TillError> {
-        let found = self.ledger().sale(sale)?;
+        let mut ledger = self.ledger();
+        let found = ledger.sale(sale)?;
         if found.due == Money::ZERO {
             return Err(TillError::Refused("nothing is due on this sale".to_owned()));
         }
-        self.write(&found.shop, by, now, FactBody::Cash { sale, amount: found.due }, None)?;
-        self.sale(sale)
+        let cash = FactBody::Cash { sale, amount: found.due };
+        self.write(&mut ledger, &found.shop, (by, now), cash, None)?;
+        Ok(ledger.sale(sale)?)
     }
 
     /// Cancels a sale, with a reason. What was claimed for it is free again.
@@ -198,13 +199,14 @@ impl Till {
         by: &Person,
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
-        let found = self.ledger().sale(sale)?;
+        let reason = reason_of(reason)?;
+        let mut ledger = self.ledger();
+        let found = ledger.sale(sale)?;
         if found.state == domain::standing::SaleState::Voided {
             return Err(TillError::Refused("this sale was cancelled before".to_owned()));
         }
-        let reason = reason_of(reason)?;
-        self.write(&found.shop, by, now, FactBody::Void { sale, reason }, None)?;
-        self.sale(sale)
+        self.write(&mut ledger, &found.shop, (by, now), FactBody::Void { sale, reason }, None)?;
+        Ok(ledger.sale(sale)?)
     }
 
     /// Sets a product of a shop's catalogue. A value set elsewhere that was seen here is superseded.
@@ -425,25 +427,24 @@ impl Till {
         receiver
     }
 
-    /// Writes one fact: change, entry and rows in one transaction.
+    /// Writes one fact: change, entry and rows in one transaction. The caller holds the ledger from its
+    /// own checks on, so that two requests at one moment can not both find, say, the same amount due.
     fn write(
         &self,
+        ledger: &mut Ledger,
         shop: &ShopId,
-        by: &Person,
-        now: Timestamp,
+        (by, now): (&Person, Timestamp),
         body: FactBody,
         request: Option<&str>,
     ) -> Result<FactId, TillError> {
-        let mut ledger = self.ledger();
         let writer = ledger.writer(shop)?;
-        let before = head(&ledger, shop, writer)?;
+        let before = head(ledger, shop, writer)?;
         let id = FactId { actor: writer, number: before.number.saturating_add(1) };
         let fact = Fact { id, at: now, by: by.clone(), body };
         let document = Document::DayBook(now.business_day());
         let written = day_book::write(&fact, ledger.strand(shop, writer, document)?);
         let head = before.next(document, &written.change);
         ledger.record(shop, &entry(writer, head, document, &written), written.strand, &fact, request)?;
-        drop(ledger);
         self.tell(Event::Ledger);
         Ok(id)
     }

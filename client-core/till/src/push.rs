@@ -1,7 +1,7 @@
 //! Asking a customer's phone for the payment (STK push), and what became of it.
 
 use crate::{CloudError, CloudRequest, Till, TillError};
-use domain::{CheckoutId, FactId, Money, Msisdn, Timestamp};
+use domain::{CheckoutId, FactId, Money, Msisdn, ShopId, Timestamp};
 use ledger::PushRow;
 use replica::wire::json::{AskPayment, Asked};
 
@@ -56,28 +56,9 @@ impl Till {
     /// # Errors
     /// Nothing is due, an earlier prompt is not over yet, the cloud is not reached, or Safaricom says no.
     pub fn ask_for_payment(&self, sale: FactId, phone: &Msisdn, now: Timestamp) -> Result<Asked, TillError> {
-        let ledger = self.ledger();
-        let found = ledger.sale(sale)?;
-        let pending = ledger.push_for(sale)?.is_some_and(|p| status_of(&p, now).state == PushState::Pending);
-        let reference = found.reference(&self.letters_in(&ledger)?);
-        drop(ledger);
-        if found.due == Money::ZERO {
-            return Err(TillError::Refused("nothing is due on this sale".to_owned()));
-        }
-        if pending {
-            let wait = "the customer has been asked already: wait until that prompt has ended";
-            return Err(TillError::Refused(wait.to_owned()));
-        }
         let number = phone.plain().ok_or_else(|| TillError::Refused("Invalid phone number".to_owned()))?;
-        let attempt = self.ledger().begin_push(sale, found.due, now)?;
-        let ask = AskPayment {
-            sale: sale.to_string(),
-            attempt: format!("{sale}/{attempt}"),
-            amount: found.due.to_string(),
-            phone: number.to_owned(),
-            reference,
-        };
-        let said = self.send_push(&found.shop, &ask, now);
+        let (shop, ask, attempt) = self.begin_push(sale, number, now)?;
+        let said = self.send_push(&shop, &ask, now);
         self.note_push(sale, attempt, &said)?;
         self.tell(crate::Event::Ledger);
         said
@@ -97,6 +78,39 @@ impl Till {
     /// The ledger can not be read.
     pub fn push_named(&self, checkout: &CheckoutId, now: Timestamp) -> Result<Option<PushStatus>, TillError> {
         Ok(self.ledger().push_named(checkout)?.map(|push| status_of(&push, now)))
+    }
+
+    /// Notes the attempt before anybody is asked, provided that something is due and no prompt is open; an
+    /// attempt whose answer was lost is gone on with.
+    fn begin_push(
+        &self,
+        sale: FactId,
+        number: &str,
+        now: Timestamp,
+    ) -> Result<(ShopId, AskPayment, u32), TillError> {
+        let mut ledger = self.ledger();
+        let found = ledger.sale(sale)?;
+        if found.due == Money::ZERO {
+            return Err(TillError::Refused("nothing is due on this sale".to_owned()));
+        }
+        let attempt = match ledger.push_for(sale)? {
+            // Its answer was lost. Under the same name the cloud sends it if it never came, and tells its
+            // name if it did, but never prompts a second time.
+            Some(push) if push.checkout.is_none() && push.refused.is_none() => push.attempt,
+            Some(push) if status_of(&push, now).state == PushState::Pending => {
+                let wait = "the customer has been asked already: wait until that prompt has ended";
+                return Err(TillError::Refused(wait.to_owned()));
+            }
+            _ => ledger.begin_push(sale, found.due, now)?,
+        };
+        let ask = AskPayment {
+            sale: sale.to_string(),
+            attempt: format!("{sale}/{attempt}"),
+            amount: found.due.to_string(),
+            phone: number.to_owned(),
+            reference: found.reference(&self.letters_in(&ledger)?),
+        };
+        Ok((found.shop, ask, attempt))
     }
 
     fn send_push(&self, shop: &domain::ShopId, ask: &AskPayment, now: Timestamp) -> Result<Asked, TillError> {

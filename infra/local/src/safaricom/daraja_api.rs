@@ -62,6 +62,7 @@ async fn token(
     let mut state = simulator.state();
     let token = format!("{:028x}", state.random.u128(..) >> 16);
     state.token = Some(token.clone());
+    state.tokens = state.tokens.saturating_add(1);
     Ok(Json(json!({ "access_token": token, "expires_in": "3599" })))
 }
 

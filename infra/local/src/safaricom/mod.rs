@@ -103,6 +103,7 @@ struct State {
     customers: bool,
     /// A new token makes the one before void.
     token: Option<String>,
+    tokens: u32,
     pushes: u64,
     log: VecDeque<LogLine>,
 }
@@ -119,7 +120,15 @@ impl Simulator {
             consumer_key: consumer_key.to_owned(),
             consumer_secret: consumer_secret.to_owned(),
             http: http_client()?,
-            state: Mutex::new(State { random, numbers, customers: false, token: None, pushes: 0, log }),
+            state: Mutex::new(State {
+                random,
+                numbers,
+                customers: false,
+                token: None,
+                tokens: 0,
+                pushes: 0,
+                log,
+            }),
         }))
     }
 
@@ -134,6 +143,11 @@ impl Simulator {
     pub fn customers(&self, customers: Customers) {
         self.state().customers = customers.on;
         self.log(format!("customers {}", if customers.on { "on" } else { "off" }));
+    }
+
+    /// How many access tokens it has given out.
+    pub fn tokens_given(&self) -> u32 {
+        self.state().tokens
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
