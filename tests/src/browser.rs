@@ -126,7 +126,7 @@ impl Page<'_> {
     /// What a person reads there; `None` where nothing is to be seen.
     pub fn text(&self, testid: &str) -> Option<String> {
         let script = "const node = document.querySelector(arguments[0]);
-                      return node?.checkVisibility() ? node.innerText : null;";
+                      return node?.checkVisibility() ? node.innerText.replaceAll('\\u00a0', ' ') : null;";
         self.run(script, &json!([selector(testid)])).as_str().map(ToOwned::to_owned)
     }
 

@@ -6,11 +6,13 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use daraja::{StkAccepted, StkPush};
 use domain::{
-    Account, FactId, Line, Money, Person, Quantity, ReceiptCode, Role, Sale, Shop, ShopId, ShortCode, Tender,
-    Timestamp,
+    Account, Document, Entry, Fact, FactBody, FactId, Line, Money, Person, Quantity, ReceiptCode, Role, Sale,
+    Shop, ShopId, ShortCode, Tender, Timestamp,
 };
 use embedded::EmbeddedStore;
+use ledger::Ledger;
 use local::hub::Parts;
+use replica::{Head, day_book};
 use service::{CallbackSecret, Clock, Safaricom, SafaricomError, Store};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -145,6 +147,25 @@ impl Replica {
     pub fn restart(&mut self) {
         self.till = None;
         self.till = Some(Arc::new(Till::open(&self.folder, Box::new(self.line.clone())).unwrap()));
+    }
+
+    /// Writes a fact that the till's own program would refuse to write, as a hostile one might.
+    pub fn forge(&mut self, shop: &ShopId, body: FactBody, now: Timestamp) {
+        self.till = None;
+        let mut ledger = Ledger::open(&self.folder.ledger_path()).unwrap();
+        let actor = ledger.writer(shop).unwrap();
+        let head = ledger.head(shop, actor).unwrap().map(|(number, chain)| Head { number, chain });
+        let before = head.unwrap_or_else(|| Head::genesis(shop, actor));
+        let id = FactId { actor, number: before.number + 1 };
+        let fact = Fact { id, at: now, by: Person::named("Mallory"), body };
+        let document = Document::DayBook(now.business_day());
+        let written = day_book::write(&fact, ledger.strand(shop, actor, document).unwrap());
+        let after = before.next(document, &written.change);
+        let (number, chain) = (after.number, after.chain);
+        let entry = Entry { actor, number, document, change: written.change, chain, signature: None };
+        ledger.record(shop, &entry, written.strand, &fact, None).unwrap();
+        drop(ledger);
+        self.restart();
     }
 
     /// The till itself, to be served.

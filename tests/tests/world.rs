@@ -1,7 +1,7 @@
 //! Stories of two tills, a hub and head office, in one process.
 
 use domain::standing::SaleState;
-use domain::{How, Money, Person, Product, ProductId, Tender};
+use domain::{FactBody, How, Money, Person, Product, ProductId, Tender};
 use proptest::prelude::*;
 use tests::world::{Replica, World, asha, code, kes, of, sell, verdicts};
 use till::{SaleFilter, TillError};
@@ -441,6 +441,30 @@ fn a_till_can_not_read_or_write_another_shop() {
     let folder = till::Folder::at(&c.path).unwrap();
     let ask = folder.credentials().unwrap().ask(&c.line, "POST", "/v1/shops/mjini/sync", vec![], world.now());
     assert!(ask.unwrap_err().to_string().contains("no such shop"));
+}
+
+#[test]
+fn no_till_can_speak_about_another_shops_sales() {
+    let world = World::new();
+    let (mjini, kijiji) = (world.shop("mjini", "till", "123456"), world.shop("kijiji", "paybill", "600638"));
+    let (a, mut c, office) = (world.till(&mjini, "Front"), world.till(&kijiji, "Counter"), world.office());
+    let victim = sell(&a, 500, world.now());
+    world.pay("UKL4AB12CD", "600638", 500, "");
+    // A hostile till writes facts about a sale that is not its shop's: its own program would refuse.
+    let claim = domain::Claim { receipt: code("UKL4AB12CD"), sale: victim, how: How::Typed };
+    let reason = "hostile".to_owned();
+    for body in [
+        FactBody::Claim(claim),
+        FactBody::Cash { sale: victim, amount: kes(500) },
+        FactBody::Void { sale: victim, reason },
+    ] {
+        c.forge(&kijiji, body, world.now());
+    }
+    exchange(&world, &[&a, &c, &office]);
+    let sale = office.sale(victim).unwrap();
+    assert_eq!((sale.state, sale.paid, sale.conflict), (SaleState::Open, Money::ZERO, false));
+    assert!(office.claims(victim).unwrap().is_empty());
+    assert_eq!(office.history_of_sale(victim).unwrap().len(), 1);
 }
 
 #[test]

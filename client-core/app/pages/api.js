@@ -71,7 +71,8 @@ export const total = (amounts) => decimal(amounts.reduce((sum, amount) => sum + 
 export const grouped = (amount) => amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",");
 export const many = (count, one, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;
 export const byName = (things) => things.toSorted((one, other) => one.name.localeCompare(other.name));
-export const kes = (amount) => `KES ${grouped(amount)}`;
+/** The space does not break: an amount is one word. */
+export const kes = (amount) => `KES\u00a0${grouped(amount)}`;
 
 /** The wall clock of the shop, as the API gives it: all times carry Nairobi's offset. */
 const clock = (at) => at.slice(11, 16);

@@ -22,8 +22,8 @@ pub enum MoneyError {
     /// A fraction of a cent.
     #[error("an amount has at most two decimals")]
     Fraction,
-    /// Beyond ten billion shillings.
-    #[error("an amount is at most 10000000000.00")]
+    /// Below nothing or beyond ten billion shillings.
+    #[error("an amount is at least 0.00 and at most 10000000000.00")]
     TooLarge,
 }
 
@@ -34,6 +34,14 @@ impl Money {
     /// An amount of whole cents.
     pub const fn from_cents(cents: i64) -> Self {
         Self(cents)
+    }
+
+    /// An amount of cents as an edge accepts it: from nothing up to ten billion shillings.
+    ///
+    /// # Errors
+    /// Less than nothing, or more.
+    pub fn from_edge(cents: i64) -> Result<Self, MoneyError> {
+        (0..=MAX_CENTS).contains(&cents).then_some(Self(cents)).ok_or(MoneyError::TooLarge)
     }
 
     /// The amount in cents.
@@ -141,6 +149,8 @@ mod tests {
         }
         assert_eq!(Money::parse("1.005"), Err(MoneyError::Fraction));
         assert_eq!(Money::parse("99999999999999999999"), Err(MoneyError::TooLarge));
+        assert_eq!(Money::from_edge(-1), Err(MoneyError::TooLarge));
+        assert_eq!(Money::from_edge(i64::MAX), Err(MoneyError::TooLarge));
     }
 
     proptest! {

@@ -25,14 +25,17 @@ impl Ledger {
         let id = sale.to_string();
         let mut all = self.happenings(
             "SELECT at, by, 'sold for ' || tender AS text FROM sales WHERE id = ?1
-             UNION ALL SELECT at, by, 'cash taken: ' || printf('%d.%02d', amount / 100, amount % 100) FROM cash WHERE sale = ?1
-             UNION ALL SELECT at, by, 'sale cancelled: ' || reason FROM voids WHERE sale = ?1
+             UNION ALL SELECT at, by, 'cash taken: ' || printf('%d.%02d', amount / 100, amount % 100) FROM cash
+               WHERE sale = ?1 AND shop = (SELECT shop FROM sales WHERE id = ?1)
+             UNION ALL SELECT at, by, 'sale cancelled: ' || reason FROM voids
+               WHERE sale = ?1 AND shop = (SELECT shop FROM sales WHERE id = ?1)
              UNION ALL SELECT received_at, 'Safaricom', 'M-Pesa request: ' || description FROM feed
                WHERE sale = ?1 AND receipt IS NULL",
             params![id],
         )?;
         let mut find = self.connection.prepare_cached(
-            "SELECT DISTINCT c.receipt, s.id AS shop FROM claims c JOIN shops s ON s.key = c.shop WHERE c.sale = ?",
+            "SELECT DISTINCT c.receipt, s.id AS shop FROM claims c JOIN shops s ON s.key = c.shop
+             WHERE c.sale = ?1 AND c.shop = (SELECT shop FROM sales WHERE id = ?1)",
         )?;
         let read = |row: &Row<'_>| {
             Ok((parsed(row, "receipt", ReceiptCode::parse)?, parsed(row, "shop", ShopId::parse)?))
@@ -64,7 +67,8 @@ impl Ledger {
         all.extend(self.claims_told(shop, receipt)?);
         all.extend(self.happenings(
             "SELECT r.at, r.by, c.receipt || ' released from sale ' || c.sale || ': ' || r.reason AS text
-             FROM releases r JOIN claims c ON c.id = r.claim WHERE c.shop = ?1 AND c.receipt = ?2",
+             FROM releases r JOIN claims c ON c.id = r.claim AND c.shop = r.shop
+             WHERE c.shop = ?1 AND c.receipt = ?2",
             key,
         )?);
         // A stable order: what happened in one instant stays in the order of its kinds.

@@ -13,8 +13,8 @@ pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact, dirty: &mut Dirty) ->
     match &fact.body {
         FactBody::Sale(made) => return sale(c, shop, fact, made, dirty),
         FactBody::Cash { sale, amount } => {
-            let sql = "INSERT INTO cash (id, sale, amount, at, by) VALUES (?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, sale.to_string(), amount.cents(), at, by])?;
+            let sql = "INSERT INTO cash (id, shop, sale, amount, at, by) VALUES (?, ?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), amount.cents(), at, by])?;
             dirty.sale(*sale);
         }
         FactBody::Claim(claim) => {
@@ -25,14 +25,14 @@ pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact, dirty: &mut Dirty) ->
             dirty.receipt(claim.receipt.clone());
         }
         FactBody::Release { claim, reason } => {
-            let sql = "INSERT INTO releases (id, claim, reason, at, by) VALUES (?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, claim.to_string(), reason, at, by])?;
-            dirty.claim(c, *claim)?;
+            let sql = "INSERT INTO releases (id, shop, claim, reason, at, by) VALUES (?, ?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, claim.to_string(), reason, at, by])?;
+            dirty.claim(c, shop, *claim)?;
         }
         FactBody::Void { sale, reason } => {
-            let sql = "INSERT INTO voids (id, sale, reason, at, by) VALUES (?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, sale.to_string(), reason, at, by])?;
-            dirty.sale_and_its_receipts(c, *sale)?;
+            let sql = "INSERT INTO voids (id, shop, sale, reason, at, by) VALUES (?, ?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by])?;
+            dirty.sale_and_its_receipts(c, shop, *sale)?;
         }
     }
     Ok(())
@@ -68,7 +68,7 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
         insert.execute(params![id, position, line.name, line.quantity.milli(), price, amount])?;
     }
     // What was said about this sale may have come before the sale itself, from another till.
-    dirty.if_mentioned(c, fact.id)
+    dirty.if_mentioned(c, shop, fact.id)
 }
 
 /// Writes a feed item, once, and notes what has to be settled anew.

@@ -231,8 +231,9 @@ impl Ledger {
     /// The file can not be read.
     pub fn claims(&self, sale: FactId) -> Result<Vec<ClaimRow>, LedgerError> {
         let sql = "SELECT c.id, c.receipt, c.how, c.at, c.by, shops.id AS shop_id
-                   FROM claims c JOIN shops ON shops.key = c.shop
-                   WHERE c.sale = ? AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id)
+                   FROM claims c JOIN sales s ON s.id = c.sale AND s.shop = c.shop JOIN shops ON shops.key = c.shop
+                   WHERE c.sale = ?
+                     AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)
                    ORDER BY c.at, c.id";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
@@ -357,7 +358,8 @@ impl Ledger {
     ) -> Result<Vec<(FactId, ReceiptCode)>, LedgerError> {
         let sql = "SELECT f.sale, f.receipt FROM feed f JOIN sales s ON s.id = f.sale
                    WHERE f.shop = ? AND f.receipt IS NOT NULL AND s.till = ?
-                     AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.sale = f.sale AND c.receipt = f.receipt)
+                     AND NOT EXISTS (SELECT 1 FROM claims c
+                                     WHERE c.sale = f.sale AND c.shop = f.shop AND c.receipt = f.receipt)
                    ORDER BY f.position";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
@@ -435,7 +437,7 @@ impl Ledger {
         let sql = "SELECT
             count(*) AS sales, coalesce(sum(total), 0) AS total, coalesce(sum(min(paid, total)), 0) AS paid,
             coalesce(sum(CASE tender WHEN 'cash' THEN total ELSE
-              (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id) END), 0) AS cash,
+              (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop) END), 0) AS cash,
             (SELECT count(*) FROM sales WHERE shop = ?1 AND due > 0) AS open,
             (SELECT count(*) FROM sales WHERE shop = ?1 AND conflict = 1) AS conflicts,
             (SELECT count(*) FROM payments WHERE shop = ?1 AND sale IS NULL) AS unclaimed,

@@ -176,14 +176,17 @@ CREATE TABLE lines (
     PRIMARY KEY (sale, position)
 ) STRICT, WITHOUT ROWID;
 
+-- What was said about sales and claims. Each row has the shop whose journal said it, and counts for that
+-- shop only: at head office, no till can speak about another shop's sales.
 CREATE TABLE cash (
     id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
     sale   TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0),
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX cash_of_sale ON cash (sale);
+CREATE INDEX cash_of_sale ON cash (sale, shop);
 
 CREATE TABLE claims (
     id      TEXT PRIMARY KEY,
@@ -195,25 +198,27 @@ CREATE TABLE claims (
     by      TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_of_receipt ON claims (shop, receipt);
-CREATE INDEX claims_of_sale ON claims (sale);
+CREATE INDEX claims_of_sale ON claims (sale, shop);
 
 CREATE TABLE releases (
     id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
     claim  TEXT NOT NULL,
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX releases_of_claim ON releases (claim);
+CREATE INDEX releases_of_claim ON releases (claim, shop);
 
 CREATE TABLE voids (
     id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
     sale   TEXT NOT NULL,
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX voids_of_sale ON voids (sale);
+CREATE INDEX voids_of_sale ON voids (sale, shop);
 
 -- One row a receipt code: what its evidence adds up to, and which sale has it.
 CREATE TABLE payments (

@@ -25,31 +25,41 @@ impl Dirty {
         self.sales.insert(sale);
     }
 
-    pub(crate) fn claim(&mut self, c: &Connection, claim: FactId) -> Result<(), LedgerError> {
-        let mut find = c.prepare_cached("SELECT receipt FROM claims WHERE id = ?")?;
+    pub(crate) fn claim(&mut self, c: &Connection, shop: i64, claim: FactId) -> Result<(), LedgerError> {
+        let mut find = c.prepare_cached("SELECT receipt FROM claims WHERE id = ? AND shop = ?")?;
         let read = |row: &Row<'_>| parsed(row, "receipt", ReceiptCode::parse);
-        self.receipts.extend(find.query_row([claim.to_string()], read).optional()?);
+        self.receipts.extend(find.query_row(params![claim.to_string(), shop], read).optional()?);
         Ok(())
     }
 
-    pub(crate) fn sale_and_its_receipts(&mut self, c: &Connection, sale: FactId) -> Result<(), LedgerError> {
+    pub(crate) fn sale_and_its_receipts(
+        &mut self,
+        c: &Connection,
+        shop: i64,
+        sale: FactId,
+    ) -> Result<(), LedgerError> {
         self.sales.insert(sale);
-        let mut find = c.prepare_cached("SELECT receipt FROM claims WHERE sale = ?")?;
-        let receipts =
-            find.query_map([sale.to_string()], |row| parsed(row, "receipt", ReceiptCode::parse))?;
-        for receipt in receipts {
+        let mut find = c.prepare_cached("SELECT receipt FROM claims WHERE sale = ? AND shop = ?")?;
+        let read = |row: &Row<'_>| parsed(row, "receipt", ReceiptCode::parse);
+        for receipt in find.query_map(params![sale.to_string(), shop], read)? {
             self.receipts.insert(receipt?);
         }
         Ok(())
     }
 
     /// A sale that nothing has been said about stands as it was written.
-    pub(crate) fn if_mentioned(&mut self, c: &Connection, sale: FactId) -> Result<(), LedgerError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM claims WHERE sale = ?1)
-                       OR EXISTS (SELECT 1 FROM cash WHERE sale = ?1)
-                       OR EXISTS (SELECT 1 FROM voids WHERE sale = ?1)";
-        let mentioned: bool = c.prepare_cached(sql)?.query_row([sale.to_string()], |row| row.get(0))?;
-        if mentioned { self.sale_and_its_receipts(c, sale) } else { Ok(()) }
+    pub(crate) fn if_mentioned(
+        &mut self,
+        c: &Connection,
+        shop: i64,
+        sale: FactId,
+    ) -> Result<(), LedgerError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM claims WHERE sale = ?1 AND shop = ?2)
+                       OR EXISTS (SELECT 1 FROM cash WHERE sale = ?1 AND shop = ?2)
+                       OR EXISTS (SELECT 1 FROM voids WHERE sale = ?1 AND shop = ?2)";
+        let mentioned: bool =
+            c.prepare_cached(sql)?.query_row(params![sale.to_string(), shop], |row| row.get(0))?;
+        if mentioned { self.sale_and_its_receipts(c, shop, sale) } else { Ok(()) }
     }
 }
 
@@ -70,8 +80,8 @@ fn claims_of_receipt(
     shop: i64,
     receipt: &ReceiptCode,
 ) -> Result<Vec<StandingClaim>, LedgerError> {
-    let sql = "SELECT c.*, EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id)
-                        OR EXISTS (SELECT 1 FROM voids v WHERE v.sale = c.sale) AS withdrawn
+    let sql = "SELECT c.*, EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)
+                        OR EXISTS (SELECT 1 FROM voids v WHERE v.sale = c.sale AND v.shop = c.shop) AS withdrawn
                FROM claims c WHERE c.shop = ? AND c.receipt = ?";
     let mut find = c.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
@@ -169,20 +179,22 @@ fn weigh(c: &Connection, shop: i64, receipt: &ReceiptCode, sale: FactId) -> Resu
 fn fold_sale(c: &Connection, shop: i64, sale: FactId) -> Result<(), LedgerError> {
     let id = sale.to_string();
     let sql = "SELECT total, tender,
-                 (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id) AS cash,
-                 EXISTS (SELECT 1 FROM voids WHERE voids.sale = sales.id) AS voided
-               FROM sales WHERE id = ?";
+                 (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop) AS cash,
+                 EXISTS (SELECT 1 FROM voids WHERE voids.sale = sales.id AND voids.shop = sales.shop) AS voided
+               FROM sales WHERE id = ? AND shop = ?";
     let read = |row: &Row<'_>| {
         Ok((money(row, "total")?, rows::tender(row)?, money(row, "cash")?, row.get::<_, bool>("voided")?))
     };
-    // A claim may name a sale that has not come yet.
-    let found = c.prepare_cached(sql)?.query_row([&id], read).optional()?;
+    // A claim may name a sale that has not come yet, or that is not this shop's.
+    let found = c.prepare_cached(sql)?.query_row(params![id, shop], read).optional()?;
     let Some((total, tender, cash, voided)) = found else { return Ok(()) };
     // One weight a receipt: two claims of one sale on one payment count its money once.
     let sql = "SELECT DISTINCT receipt FROM claims c
-               WHERE sale = ? AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id)";
+               WHERE sale = ? AND shop = ?
+                 AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)";
     let mut find = c.prepare_cached(sql)?;
-    let receipts = find.query_map([&id], |row| parsed_option(row, "receipt", ReceiptCode::parse))?;
+    let receipts =
+        find.query_map(params![id, shop], |row| parsed_option(row, "receipt", ReceiptCode::parse))?;
     let mut weights = Vec::new();
     for receipt in receipts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
         weights.push(weigh(c, shop, &receipt, sale)?);

@@ -117,7 +117,7 @@ pub(crate) fn encode_product(product: &Product, by: &Person, at_millis: i64) -> 
 /// Reads a product's register.
 pub(crate) fn decode_product(id: ProductId, bytes: &[u8]) -> Result<Product, CodecError> {
     let form: ProductForm = unversioned(bytes)?;
-    Product::new(id, &form.name, Money::from_cents(form.price)).map_err(|_| CodecError::Unreadable)
+    Product::new(id, &form.name, money(form.price)?).map_err(|_| CodecError::Unreadable)
 }
 
 /// Version byte first, then postcard.
@@ -137,6 +137,11 @@ pub(crate) fn unversioned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, 
         Some((&newer, _)) if newer > VERSION => Err(CodecError::Newer(newer)),
         _ => Err(CodecError::Unreadable),
     }
+}
+
+/// An amount as somebody else wrote it: bounded, so that no sum of such amounts can overflow.
+pub(crate) fn money(cents: i64) -> Result<Money, CodecError> {
+    Money::from_edge(cents).map_err(|_| CodecError::Unreadable)
 }
 
 impl From<&FactBody> for BodyForm {
@@ -175,10 +180,10 @@ impl TryFrom<BodyForm> for FactBody {
                     TenderForm::Cash => Tender::Cash,
                     TenderForm::Mpesa => Tender::Mpesa,
                 };
-                Self::Sale(Sale::new(lines, Money::from_cents(total), tender, order)?)
+                Self::Sale(Sale::new(lines, money(total)?, tender, order)?)
             }
             BodyForm::Cash { sale, amount } if amount > 0 => {
-                Self::Cash { sale: sale.into(), amount: Money::from_cents(amount) }
+                Self::Cash { sale: sale.into(), amount: money(amount)? }
             }
             BodyForm::Cash { .. } => return Err(CodecError::Unreadable),
             BodyForm::Claim { receipt, sale, how } => Self::Claim(Claim {
@@ -213,7 +218,7 @@ impl TryFrom<LineForm> for Line {
     type Error = CodecError;
     fn try_from(form: LineForm) -> Result<Self, CodecError> {
         let quantity = Quantity::from_milli(form.quantity_milli)?;
-        let line = Self::new(&form.name, quantity, Money::from_cents(form.unit_price))?;
+        let line = Self::new(&form.name, quantity, money(form.unit_price)?)?;
         if line.amount.cents() == form.amount { Ok(line) } else { Err(CodecError::Unreadable) }
     }
 }
@@ -303,6 +308,14 @@ mod tests {
         let total = bytes.len() - 14;
         bytes[total] ^= 2;
         assert_eq!(decode_fact(&bytes), Err(CodecError::Unreadable));
+    }
+
+    #[test]
+    fn an_amount_beyond_counting_is_unreadable() {
+        for amount in [i64::MAX, i64::MIN, -1, 0] {
+            let cash = FactForm { by: "Asha".into(), body: BodyForm::Cash { sale: name().into(), amount } };
+            assert_eq!(decode_fact(&versioned(&cash)), Err(CodecError::Unreadable), "{amount}");
+        }
     }
 
     proptest! {

@@ -2,11 +2,11 @@
 //! one, and every rule is checked again on the way in.
 
 use super::{SyncAnswer, SyncRequest};
-use crate::codec::{CodecError, NameForm};
+use crate::codec::{CodecError, NameForm, money};
 use crate::{Batch, Head};
 use domain::{
-    Actor, BusinessDay, CheckoutId, Document, Evidence, FactId, FeedItem, IdError, Member, Money, Msisdn,
-    Payer, PushResult, ReceiptCode, Role, ShortCode, Signature, Source, TimeError, Timestamp,
+    Actor, BusinessDay, CheckoutId, Document, Evidence, FactId, FeedItem, IdError, Member, Msisdn, Payer,
+    PushResult, ReceiptCode, Role, ShortCode, Signature, Source, TimeError, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -282,7 +282,7 @@ impl TryFrom<EvidenceForm> for Evidence {
                 SourceForm::StkResult => Source::StkResult,
             },
             receipt: ReceiptCode::parse(&form.receipt)?,
-            amount: Money::from_cents(form.amount),
+            amount: money(form.amount)?,
             shortcode: ShortCode::parse(&form.shortcode)?,
             paid_at: form.paid_at.map(Timestamp::from_millis).transpose()?,
             payer: Payer { name: form.name, msisdn: form.msisdn.as_deref().map(Msisdn::from_safaricom) },
