@@ -36,14 +36,14 @@ impl Plain {
         self.sales += 1;
         let id = format!("1-{}", self.sales);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
-        let (total, day) = (sale.total.cents(), "2026-11-21");
+        let total = sale.total.cents();
         transaction
             .prepare_cached(
-                "INSERT INTO sales (id, shop, till, at, day, by, total, tender, order_no, paid, due, over, state, conflict)
-                 VALUES (?, 1, 1, ?, ?, 'Asha', ?, 'mpesa', NULL, 0, ?, 0, 'open', 0)",
+                "INSERT INTO sales (id, shop, till, at, by, total, tender, order_no, paid, due, over, state, conflict)
+                 VALUES (?, 1, 1, ?, 'Asha', ?, 'mpesa', NULL, 0, ?, 0, 'open', 0)",
             )
             .unwrap()
-            .execute(params![id, at, day, total, total])
+            .execute(params![id, at, total, total])
             .unwrap();
         for (position, line) in (0_i64..).zip(&sale.lines) {
             transaction

@@ -53,12 +53,14 @@ pub struct Page<'a> {
 impl Browser {
     /// Starts it.
     pub fn start() -> Self {
-        let program = Running::start(Command::new("chromedriver").arg("--port=0"));
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = Command::new("chromedriver");
+        // What Chromium leaves behind goes with the profile.
+        let program = Running::start(command.arg("--port=0").env("TMPDIR", profile.path()));
         let said = program.line_with("started successfully on port");
         let port = said.rsplit(' ').next().unwrap().trim_end_matches('.');
         let sessions = format!("http://127.0.0.1:{port}/session");
         let driver = Driver::to(program);
-        let profile = tempfile::tempdir().unwrap();
         let mut flags = FLAGS.map(ToOwned::to_owned).to_vec();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
         let wanted = json!({ "capabilities": { "alwaysMatch": {

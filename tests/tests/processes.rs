@@ -19,8 +19,6 @@ impl Hub {
         let home = tempfile::tempdir().unwrap();
         let mut hub = Self { home, running: None, url: "http://127.0.0.1:0".to_owned() };
         hub.start_again();
-        until("the administrator is enrolled", || hub.path("hub/admin/till.key").exists().then_some(()));
-        until("the hub takes the administrator", || hub.try_admin(&["members"]));
         let arguments = ["shop", "duka", "--name", "Duka", "--account", "till", "--shortcode", "123456"];
         hub.try_admin(&arguments).unwrap();
         hub

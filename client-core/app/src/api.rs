@@ -103,13 +103,16 @@ async fn status(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
 
 /// Syncs now. Being offline is no error here: the status says so.
 async fn sync(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
-    app.with(|till, now| {
+    let synced = app.with(|till, now| {
         if let Err(error) = till.sync(now) {
             tracing::info!(%error, "a sync was asked for and failed");
         }
         Ok(Json(View::of(till, now)?.status()?))
-    })
-    .await
+    });
+    let synced = synced.await;
+    // If the line is back, the thread should not sit out its pause.
+    app.nudge.nudge();
+    synced
 }
 
 async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -173,14 +176,13 @@ async fn sales(State(app): State<App>, Query(which): Query<Which>) -> Result<Jso
             Some(_) => return Err(Problem::bad_request("the state is open, conflict or all")),
         };
         let before = which.before.as_deref().map(read_id).transpose()?;
-        let before = before.map(|id| till.sale(id)).transpose()?.map(|sale| sale.number);
         let limit = which.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
         let view = View::of(till, now)?;
         let mut rows = Vec::new();
         for shop in shops_of(till, which.shop.as_deref())? {
             rows.extend(till.sales(&shop, filter, before, limit)?);
         }
-        rows.sort_by_key(|row| std::cmp::Reverse(row.number));
+        rows.sort_by_key(|row| std::cmp::Reverse((row.at, row.number)));
         let length = usize::try_from(limit).unwrap_or(usize::MAX);
         rows.truncate(length);
         let next = rows.last().filter(|_| rows.len() == length).map(|row| row.id.to_string());

@@ -3,12 +3,12 @@
 
 use crate::problem::Problem;
 use domain::{
-    FactId, Line, Money, Person, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Tender, TillId,
-    Timestamp,
+    FactId, How, Line, Money, Person, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Tender,
+    TillId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use till::{ClaimRow, Happening, PaymentRow, ProductRow, PushStatus, SaleRow, Till};
+use till::{ClaimRow, Deed, Happening, PaymentRow, ProductRow, PushStatus, SaleRow, Till};
 
 /// Looks things up that a view needs besides its row.
 pub(crate) struct View<'a> {
@@ -243,8 +243,8 @@ impl<'a> View<'a> {
 
     pub(crate) fn sale_with_history(&self, id: FactId) -> Result<SaleForm, Problem> {
         let form = self.sale(&self.till.sale(id)?)?;
-        let history = self.till.history_of_sale(id)?;
-        Ok(SaleForm { history: Some(history.into_iter().map(HappeningForm::from).collect()), ..form })
+        let history = self.till.history_of_sale(id)?.into_iter();
+        Ok(SaleForm { history: Some(history.map(|happening| self.told(happening)).collect()), ..form })
     }
 
     fn claim(&self, sale: &SaleRow, claim: &ClaimRow) -> Result<ClaimForm, Problem> {
@@ -290,8 +290,8 @@ impl<'a> View<'a> {
     ) -> Result<PaymentForm, Problem> {
         let row = self.till.payment(shop, receipt)?;
         let row = row.ok_or_else(|| Problem::not_found(&format!("there is no payment {receipt}")))?;
-        let history = self.till.history_of_payment(shop, receipt)?;
-        let history = Some(history.into_iter().map(HappeningForm::from).collect());
+        let history = self.till.history_of_payment(shop, receipt)?.into_iter();
+        let history = Some(history.map(|happening| self.told(happening)).collect());
         Ok(PaymentForm { history, ..self.payment(&row) })
     }
 
@@ -362,6 +362,27 @@ impl<'a> View<'a> {
         })
     }
 
+    /// A line of a timeline, in words.
+    fn told(&self, happening: Happening) -> HappeningForm {
+        let sale = |id: FactId| self.named(id).reference;
+        let text = match happening.deed {
+            Deed::Sold(Tender::Cash) => "sold for cash".to_owned(),
+            Deed::Sold(Tender::Mpesa) => "sold, to be paid by M-Pesa".to_owned(),
+            Deed::CashTaken(amount) => format!("cash taken: KES {amount}"),
+            Deed::Cancelled(reason) => format!("sale cancelled: {reason}"),
+            Deed::RequestEnded(words) => format!("request on the phone ended: {words}"),
+            Deed::Received { receipt, on_request: true } => format!("{receipt} paid on request"),
+            Deed::Received { receipt, on_request: false } => format!("{receipt} confirmed"),
+            Deed::Claimed { receipt, sale: id, how } => {
+                format!("{receipt} claimed for sale {} ({})", sale(id), how_told(how))
+            }
+            Deed::Released { receipt, sale: id, reason } => {
+                format!("{receipt} released from sale {}: {reason}", sale(id))
+            }
+        };
+        HappeningForm { at: happening.at.to_string(), by: happening.by, text }
+    }
+
     fn named(&self, id: FactId) -> NamedSale {
         let reference = self.till.sale(id).map(|sale| sale.reference(&self.letters));
         // A claim may name a sale that has not come yet.
@@ -394,12 +415,6 @@ impl From<&Line> for LineForm {
             unit_price: line.unit_price.to_string(),
             amount: line.amount.to_string(),
         }
-    }
-}
-
-impl From<Happening> for HappeningForm {
-    fn from(happening: Happening) -> Self {
-        Self { at: happening.at.to_string(), by: happening.by, text: happening.text }
     }
 }
 
@@ -449,5 +464,15 @@ impl NewProduct {
         let id = ProductId::parse(id).map_err(|e| Problem::bad_request(&e))?;
         let price = Money::parse(&self.price).map_err(|e| Problem::bad_request(&e))?;
         Product::new(id, &self.name, price).map_err(|e| Problem::bad_request(&e))
+    }
+}
+
+fn how_told(how: How) -> &'static str {
+    match how {
+        How::StkRequest => "asked for on the phone",
+        How::AccountReference => "named in the account reference",
+        How::Typed => "code typed",
+        How::Picked => "picked from the list",
+        How::Automatic => "the only one that fits",
     }
 }

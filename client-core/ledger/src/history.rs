@@ -1,8 +1,8 @@
 //! What happened to a sale or a payment, and who did it.
 
-use crate::rows::{self, parsed, time};
-use crate::{Ledger, LedgerError, how_name};
-use domain::{FactId, ReceiptCode, ShopId, Timestamp};
+use crate::rows::{self, money, parsed, time};
+use crate::{Ledger, LedgerError};
+use domain::{FactId, How, Money, ReceiptCode, ShopId, Tender, Timestamp};
 use rusqlite::{Params, Row, params};
 
 /// One thing that happened.
@@ -12,8 +12,46 @@ pub struct Happening {
     pub at: Timestamp,
     /// Who did it; `Safaricom` for what Safaricom said.
     pub by: String,
-    /// What, in words.
-    pub text: String,
+    /// What.
+    pub deed: Deed,
+}
+
+/// What can happen to a sale or a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// The sale was made.
+    Sold(Tender),
+    /// Cash was taken for it.
+    CashTaken(Money),
+    /// It was cancelled, with a reason.
+    Cancelled(String),
+    /// A request on the customer's phone ended without money, in Safaricom's words.
+    RequestEnded(String),
+    /// A message told of the payment; it was the result of a request on the phone, or not.
+    Received {
+        /// The payment.
+        receipt: ReceiptCode,
+        /// It was.
+        on_request: bool,
+    },
+    /// The payment was claimed for a sale.
+    Claimed {
+        /// The payment.
+        receipt: ReceiptCode,
+        /// The sale.
+        sale: FactId,
+        /// How that was decided.
+        how: How,
+    },
+    /// A claim was taken back, with a reason.
+    Released {
+        /// The payment.
+        receipt: ReceiptCode,
+        /// The sale it was claimed for.
+        sale: FactId,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Ledger {
@@ -22,28 +60,29 @@ impl Ledger {
     /// # Errors
     /// The file can not be read.
     pub fn history_of_sale(&self, sale: FactId) -> Result<Vec<Happening>, LedgerError> {
-        let id = sale.to_string();
-        let mut all = self.happenings(
-            "SELECT at, by, 'sold for ' || tender AS text FROM sales WHERE id = ?1
-             UNION ALL SELECT at, by, 'cash taken: ' || printf('%d.%02d', amount / 100, amount % 100) FROM cash
-               WHERE sale = ?1 AND shop = (SELECT shop FROM sales WHERE id = ?1)
-             UNION ALL SELECT at, by, 'sale cancelled: ' || reason FROM voids
-               WHERE sale = ?1 AND shop = (SELECT shop FROM sales WHERE id = ?1)
-             UNION ALL SELECT received_at, 'Safaricom', 'M-Pesa request: ' || description FROM feed
-               WHERE sale = ?1 AND receipt IS NULL",
-            params![id],
-        )?;
-        let mut find = self.connection.prepare_cached(
-            "SELECT DISTINCT c.receipt, s.id AS shop FROM claims c JOIN shops s ON s.key = c.shop
-             WHERE c.sale = ?1 AND c.shop = (SELECT shop FROM sales WHERE id = ?1)",
-        )?;
-        let read = |row: &Row<'_>| {
-            Ok((parsed(row, "receipt", ReceiptCode::parse)?, parsed(row, "shop", ShopId::parse)?))
-        };
-        for found in find.query_map([&id], read)? {
-            let (receipt, shop) = found?;
+        let name = sale.to_string();
+        let id = params![name];
+        let mut all = self.happenings("SELECT at, by, tender FROM sales WHERE id = ?", id, |row| {
+            Ok(Deed::Sold(rows::tender(row)?))
+        })?;
+        all.extend(self.happenings(
+            "SELECT c.at, c.by, c.amount FROM cash c JOIN sales s ON s.id = c.sale AND s.shop = c.shop WHERE s.id = ?",
+            id,
+            |row| Ok(Deed::CashTaken(money(row, "amount")?)),
+        )?);
+        all.extend(self.happenings(
+            "SELECT received_at AS at, 'Safaricom' AS by, description FROM feed WHERE sale = ? AND receipt IS NULL",
+            id,
+            |row| Ok(Deed::RequestEnded(row.get("description")?)),
+        )?);
+        for (shop, receipt) in self.receipts_claimed(sale)? {
             all.extend(self.history_of_payment(&shop, &receipt)?);
         }
+        all.extend(self.happenings(
+            "SELECT v.at, v.by, v.reason FROM voids v JOIN sales s ON s.id = v.sale AND s.shop = v.shop WHERE s.id = ?",
+            id,
+            |row| Ok(Deed::Cancelled(row.get("reason")?)),
+        )?);
         all.sort_by_key(|happening| happening.at);
         Ok(all)
     }
@@ -59,40 +98,54 @@ impl Ledger {
     ) -> Result<Vec<Happening>, LedgerError> {
         let key = params![self.shop_key(shop)?, receipt.as_str()];
         let mut all = self.happenings(
-            "SELECT received_at AS at, 'Safaricom' AS by, receipt || ' received ('
-               || CASE source WHEN 'stk_result' THEN 'M-Pesa request' ELSE 'confirmation' END || ')' AS text
-             FROM feed WHERE shop = ?1 AND receipt = ?2",
+            "SELECT received_at AS at, 'Safaricom' AS by, source = 'stk_result' AS on_request FROM feed
+             WHERE shop = ? AND receipt = ?",
             key,
+            |row| Ok(Deed::Received { receipt: receipt.clone(), on_request: row.get("on_request")? }),
         )?;
-        all.extend(self.claims_told(shop, receipt)?);
         all.extend(self.happenings(
-            "SELECT r.at, r.by, c.receipt || ' released from sale ' || c.sale || ': ' || r.reason AS text
-             FROM releases r JOIN claims c ON c.id = r.claim AND c.shop = r.shop
-             WHERE c.shop = ?1 AND c.receipt = ?2",
+            "SELECT at, by, sale, how FROM claims WHERE shop = ? AND receipt = ?",
             key,
+            |row| {
+                let (sale, how) = (parsed(row, "sale", str::parse)?, rows::how(row)?);
+                Ok(Deed::Claimed { receipt: receipt.clone(), sale, how })
+            },
+        )?);
+        all.extend(self.happenings(
+            "SELECT r.at, r.by, r.reason, c.sale FROM releases r
+             JOIN claims c ON c.id = r.claim AND c.shop = r.shop WHERE c.shop = ? AND c.receipt = ?",
+            key,
+            |row| {
+                let (sale, reason) = (parsed(row, "sale", str::parse)?, row.get("reason")?);
+                Ok(Deed::Released { receipt: receipt.clone(), sale, reason })
+            },
         )?);
         // A stable order: what happened in one instant stays in the order of its kinds.
         all.sort_by_key(|happening| happening.at);
         Ok(all)
     }
 
-    fn claims_told(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Vec<Happening>, LedgerError> {
-        let sql = "SELECT at, by, sale, how FROM claims WHERE shop = ? AND receipt = ?";
+    /// Every receipt that was ever claimed for a sale, by its own shop.
+    fn receipts_claimed(&self, sale: FactId) -> Result<Vec<(ShopId, ReceiptCode)>, LedgerError> {
+        let sql = "SELECT DISTINCT shops.id AS shop, c.receipt FROM claims c
+                   JOIN sales s ON s.id = c.sale AND s.shop = c.shop JOIN shops ON shops.key = c.shop
+                   WHERE c.sale = ?";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
-            let (sale, how) = (row.get::<_, String>("sale")?, how_name(rows::how(row)?));
-            let text = format!("{receipt} claimed for sale {sale} ({})", how.replace('_', " "));
-            Ok(Happening { at: time(row, "at")?, by: row.get("by")?, text })
+            Ok((parsed(row, "shop", ShopId::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
         };
-        let found = find.query_map(params![self.shop_key(shop)?, receipt.as_str()], read)?;
-        Ok(found.collect::<Result<_, _>>()?)
+        Ok(find.query_map([sale.to_string()], read)?.collect::<Result<_, _>>()?)
     }
 
-    fn happenings(&self, sql: &str, key: impl Params) -> Result<Vec<Happening>, LedgerError> {
+    fn happenings<P: Params>(
+        &self,
+        sql: &str,
+        key: P,
+        deed: impl Fn(&Row<'_>) -> rusqlite::Result<Deed>,
+    ) -> Result<Vec<Happening>, LedgerError> {
         let mut find = self.connection.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| {
-            Ok(Happening { at: time(row, "at")?, by: row.get("by")?, text: row.get("text")? })
-        };
+        let read =
+            |row: &Row<'_>| Ok(Happening { at: time(row, "at")?, by: row.get("by")?, deed: deed(row)? });
         Ok(find.query_map(key, read)?.collect::<Result<_, _>>()?)
     }
 }

@@ -42,14 +42,13 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
     let id = fact.id.to_string();
     let Standing { paid, due, over, state, conflict } =
         standing(sale.total, sale.tender, Money::ZERO, &[], false);
-    let sql = "INSERT INTO sales (id, shop, till, at, day, by, total, tender, order_no, paid, due, over, state, conflict)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO sales (id, shop, till, at, by, total, tender, order_no, paid, due, over, state, conflict)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     c.prepare_cached(sql)?.execute(params![
         id,
         shop,
         fact.id.actor.till.0,
         fact.at.millis(),
-        fact.at.business_day().to_string(),
         fact.by.as_str(),
         sale.total.cents(),
         tender_name(sale.tender),

@@ -9,7 +9,7 @@ use domain::{
     ShopId, Tender, TillId, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A sale and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +178,7 @@ impl Ledger {
         Ok(self.connection.prepare_cached(sql)?.query_row([order], read).optional()?)
     }
 
-    /// Sales of a shop, newest first, after the one with the local number `before`.
+    /// Sales of a shop, newest first by when they were made, older than `before`.
     ///
     /// # Errors
     /// The file can not be read.
@@ -186,7 +186,7 @@ impl Ledger {
         &self,
         shop: &ShopId,
         filter: SaleFilter,
-        before: Option<u64>,
+        before: Option<FactId>,
         limit: u32,
     ) -> Result<Vec<SaleRow>, LedgerError> {
         let filter = match filter {
@@ -194,8 +194,12 @@ impl Ledger {
             SaleFilter::Open => "s.due > 0",
             SaleFilter::Conflict => "s.conflict = 1",
         };
-        let before = before.map(rows::signed).transpose()?.unwrap_or(i64::MAX);
-        let condition = format!("s.shop = ? AND {filter} AND s.number < ? ORDER BY s.number DESC LIMIT ?");
+        let condition = format!(
+            "s.shop = ?1 AND {filter}
+             AND (?2 IS NULL OR (s.at, s.number) < (SELECT at, number FROM sales WHERE id = ?2))
+             ORDER BY s.at DESC, s.number DESC LIMIT ?3"
+        );
+        let before = before.map(|id| id.to_string());
         self.sales_where(&condition, params![self.shop_key(shop)?, before, limit])
     }
 
@@ -347,6 +351,21 @@ impl Ledger {
         Ok((sales.iter().map(|sale| sale.to_match(letters)).collect(), payments))
     }
 
+    /// Pairs of a sale and a receipt that a person has parted: whoever released a claim knew why.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn parted(&self, shop: &ShopId) -> Result<BTreeSet<(FactId, ReceiptCode)>, LedgerError> {
+        let sql = "SELECT DISTINCT c.sale, c.receipt FROM releases r
+                   JOIN claims c ON c.id = r.claim AND c.shop = r.shop
+                   JOIN sales s ON s.id = c.sale AND s.due > 0 WHERE r.shop = ?";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| {
+            Ok((parsed(row, "sale", str::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
+        };
+        Ok(find.query_map([self.shop_key(shop)?], read)?.collect::<Result<_, _>>()?)
+    }
+
     /// Pushes that were answered with money whose payment no claim names yet: sale and receipt.
     ///
     /// # Errors
@@ -442,7 +461,7 @@ impl Ledger {
             (SELECT count(*) FROM sales WHERE shop = ?1 AND conflict = 1) AS conflicts,
             (SELECT count(*) FROM payments WHERE shop = ?1 AND sale IS NULL) AS unclaimed,
             (SELECT coalesce(sum(amount), 0) FROM payments WHERE shop = ?1 AND sale IS NULL) AS unclaimed_total
-            FROM sales WHERE shop = ?1 AND day = ?2 AND state <> 'voided'";
+            FROM sales WHERE shop = ?1 AND at BETWEEN ?2 AND ?3 AND state <> 'voided'";
         let read = |row: &Row<'_>| {
             let (paid, cash) = (money(row, "paid")?, money(row, "cash")?);
             Ok(Day {
@@ -456,7 +475,8 @@ impl Ledger {
                 unclaimed_total: money(row, "unclaimed_total")?,
             })
         };
-        let key = params![self.shop_key(shop)?, day.to_string()];
+        let (first, last) = (day.at(0).map_err(rows::damaged)?, day.at(86_399_999).map_err(rows::damaged)?);
+        let key = params![self.shop_key(shop)?, first.millis(), last.millis()];
         Ok(self.connection.prepare_cached(sql)?.query_row(key, read)?)
     }
 

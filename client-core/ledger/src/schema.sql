@@ -149,7 +149,6 @@ CREATE TABLE sales (
     shop     INTEGER NOT NULL,
     till     INTEGER NOT NULL,
     at       INTEGER NOT NULL,
-    day      TEXT NOT NULL,
     by       TEXT NOT NULL,
     total    INTEGER NOT NULL CHECK (total > 0),
     tender   TEXT NOT NULL CHECK (tender IN ('cash', 'mpesa')),
@@ -162,7 +161,7 @@ CREATE TABLE sales (
     -- What came in is what was owed, less what is due, plus what goes back; a voided sale owes nothing.
     CHECK (paid + due = over + CASE state WHEN 'voided' THEN 0 ELSE total END)
 ) STRICT;
-CREATE INDEX sales_of_day ON sales (shop, day);
+CREATE INDEX sales_by_time ON sales (shop, at);
 CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
 CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1;
 

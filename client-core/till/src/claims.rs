@@ -92,7 +92,8 @@ impl Till {
     }
 
     /// Claims what leaves no doubt, for this till's own sales: payments that answer its own STK pushes,
-    /// and payments that alone fit a sale that alone fits them. Gives how many were claimed.
+    /// and payments that alone fit a sale that alone fits them. What a person has parted stays parted. Gives
+    /// how many were claimed.
     pub(crate) fn claim_what_fits(&self, shop: &ShopId, now: Timestamp) -> Result<u32, TillError> {
         let mut claimed = 0_u32;
         for (sale, receipt, how) in self.beyond_doubt(shop)? {
@@ -112,8 +113,10 @@ impl Till {
         let asked = ledger.paid_pushes(shop, own)?.into_iter();
         let mut found: Vec<_> = asked.map(|(sale, receipt)| (sale, receipt, How::StkRequest)).collect();
         let (sales, payments) = ledger.to_match(shop, &self.letters_in(&ledger)?)?;
+        let parted = ledger.parted(shop)?;
         let fitting = proposals(&sales, &payments, self.rules).into_iter();
-        found.extend(fitting.filter(|candidate| candidate.sale.actor.till == own).map(|candidate| {
+        let ours = |c: &Candidate| c.sale.actor.till == own && !parted.contains(&(c.sale, c.receipt.clone()));
+        found.extend(fitting.filter(ours).map(|candidate| {
             let how = if candidate.named { How::AccountReference } else { How::Automatic };
             (candidate.sale, candidate.receipt, how)
         }));

@@ -19,7 +19,7 @@ pub use error::TillError;
 pub use exchange::SyncReport;
 pub use folder::{Credentials, Folder, enrol};
 pub use http::HttpCloud;
-pub use ledger::history::Happening;
+pub use ledger::history::{Deed, Happening};
 pub use ledger::{
     ClaimRow, Day, LedgerError, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow, how_name,
 };
@@ -285,7 +285,7 @@ impl Till {
         }
     }
 
-    /// Sales of a shop, newest first, older than the one with local number `before`.
+    /// Sales of a shop, newest first, older than `before`.
     ///
     /// # Errors
     /// The ledger can not be read.
@@ -293,7 +293,7 @@ impl Till {
         &self,
         shop: &ShopId,
         filter: SaleFilter,
-        before: Option<u64>,
+        before: Option<FactId>,
         limit: u32,
     ) -> Result<Vec<SaleRow>, TillError> {
         Ok(self.ledger().sales(shop, filter, before, limit)?)

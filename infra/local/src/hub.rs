@@ -1,6 +1,6 @@
 //! The hub: all functions in one process on the embedded store.
 
-use crate::serve::{Stop, bind, serve};
+use crate::serve::{Stop, bind, serve_quietly};
 use crate::{Failure, admin};
 use axum::Router;
 use clap::Args;
@@ -137,8 +137,12 @@ pub async fn start(
         clock: system_clock(),
     };
     let address = listener.local_addr()?;
-    let first_start = enrol_administrator(store, settings.data.clone(), address);
-    let ((), ()) = tokio::try_join!(serve(listener, parts.router(), stop), first_start)?;
+    let first_start = async {
+        enrol_administrator(store, settings.data.clone(), address).await?;
+        println!("listening on http://{address}");
+        Ok(())
+    };
+    let ((), ()) = tokio::try_join!(serve_quietly(listener, parts.router(), stop), first_start)?;
     Ok(())
 }
 
