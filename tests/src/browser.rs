@@ -2,12 +2,17 @@
 //! come. It speaks WebDriver to Debian's Chromium; the calls block, so that tests read as stories.
 
 use crate::process::{PATIENCE, Running, until};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use reqwest::blocking::Client;
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use std::str::FromStr;
+use tokio::runtime::Runtime;
 
 /// As small and quiet as it gets; pages in the background must live on as those in front do.
 const FLAGS: [&str; 10] = [
@@ -30,23 +35,20 @@ pub const COUNTER: Screen = (1280, 800);
 /// A phone.
 pub const PHONE: Screen = (390, 844);
 
+type Answer<T> = Result<T, CmdError>;
+
 /// A browser with a profile of its own. It ends when the test ends, however it ends.
 pub struct Browser {
-    session: String,
-    driver: Driver,
+    client: Client,
+    runtime: Runtime,
+    _driver: Running,
     _profile: tempfile::TempDir,
-}
-
-/// What carries commands to the browser.
-struct Driver {
-    http: Client,
-    _program: Running,
 }
 
 /// A page in a window of its own.
 pub struct Page<'a> {
     browser: &'a Browser,
-    window: String,
+    window: WindowHandle,
     address: String,
 }
 
@@ -55,27 +57,24 @@ impl Browser {
     pub fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut command = Command::new("chromedriver");
-        // What Chromium leaves behind goes with the profile.
-        let program = Running::start(command.arg("--port=0").env("TMPDIR", profile.path()));
-        let said = program.line_with("started successfully on port");
+        // It begins a new profile here, and what Chromium leaves behind goes with it.
+        let driver = Running::start(command.arg("--port=0").env("TMPDIR", profile.path()));
+        let said = driver.line_with("started successfully on port");
         let port = said.rsplit(' ').next().unwrap().trim_end_matches('.');
-        let sessions = format!("http://127.0.0.1:{port}/session");
-        let driver = Driver::to(program);
-        let mut flags = FLAGS.map(ToOwned::to_owned).to_vec();
-        flags.push(format!("--user-data-dir={}", profile.path().display()));
-        let wanted = json!({ "capabilities": { "alwaysMatch": {
-            "goog:chromeOptions": { "args": flags },
+        let wanted = json!({
+            "goog:chromeOptions": { "args": FLAGS },
             "goog:loggingPrefs": { "browser": "ALL" },
-        } } });
-        let begun = driver.ask("POST", &sessions, &wanted).unwrap();
-        let session = format!("{sessions}/{}", begun["sessionId"].as_str().unwrap());
-        Self { driver, session, _profile: profile }
+        });
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(wanted.as_object().unwrap().clone());
+        let runtime = Runtime::new().unwrap();
+        let client = runtime.block_on(builder.connect(&format!("http://127.0.0.1:{port}"))).unwrap();
+        Self { client, runtime, _driver: driver, _profile: profile }
     }
 
     /// Opens a page on a counter's screen.
     pub fn open(&self, address: &str) -> Page<'_> {
-        let window = self.ask("POST", "window/new", &json!({ "type": "window" })).unwrap();
-        let window = window["handle"].as_str().unwrap().to_owned();
+        let window = self.ask(self.client.new_window(false)).unwrap().handle;
         let page = Page { browser: self, window, address: address.to_owned() };
         page.on(COUNTER);
         page.go("");
@@ -85,79 +84,80 @@ impl Browser {
     /// What the pages complained about since it was last asked: broken scripts, what the policy forbids.
     /// Answers with an error status are no complaint: the tests provoke them.
     pub fn complaints(&self) -> Vec<String> {
-        let log = self.ask("POST", "se/log", &json!({ "type": "browser" })).unwrap();
+        let log = self.ask(self.client.issue_cmd(Own("se/log", json!({ "type": "browser" })))).unwrap();
         let serious = |entry: &&Value| entry["level"] == "SEVERE" && entry["source"] != "network";
         log.as_array().unwrap().iter().filter(serious).map(Value::to_string).collect()
     }
 
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-        self.driver.ask(method, &format!("{}/{path}", self.session), body)
+    fn ask<T>(&self, question: impl Future<Output = Answer<T>>) -> Answer<T> {
+        let answer = async { tokio::time::timeout(PATIENCE, question).await };
+        self.runtime.block_on(answer).unwrap_or(Err(CmdError::WaitTimeout))
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
         // Only a session that was ended takes its Chromium with it.
-        let _ = self.driver.ask("DELETE", &self.session, &Value::Null);
+        let _ = self.ask(self.client.clone().close());
     }
 }
 
 impl Page<'_> {
     /// Goes to a place of the page, such as `#sale/…`.
     pub fn go(&self, place: &str) {
-        let url = format!("{}/{place}", self.address);
-        self.ask("POST", "url", &json!({ "url": url })).unwrap();
+        self.ask(self.browser.client.goto(&format!("{}/{place}", self.address))).unwrap();
     }
 
     /// Taps what has a test id.
     pub fn click(&self, testid: &str) {
-        until(&format!("{testid} can be tapped"), || self.try_click(testid).ok());
+        self.act(testid, async |element| element.click().await);
     }
 
     /// Replaces what an input holds.
     pub fn fill(&self, testid: &str, text: &str) {
-        until(&format!("{testid} can be filled"), || self.try_fill(testid, text).ok());
+        self.act(testid, async |element| {
+            element.clear().await?;
+            element.send_keys(text).await
+        });
     }
 
     /// Chooses from a list.
     pub fn choose(&self, testid: &str, value: &str) {
-        let option = format!("{} option[value=\"{value}\"]", selector(testid));
-        until(&format!("{value} can be chosen"), || self.act_on(&option, "click", &json!({})).ok());
+        self.act(testid, async |element| element.select_by_value(value).await);
     }
 
     /// What a person reads there; `None` where nothing is to be seen.
     pub fn text(&self, testid: &str) -> Option<String> {
         let script = "const node = document.querySelector(arguments[0]);
                       return node?.checkVisibility() ? node.innerText.replaceAll('\\u00a0', ' ') : null;";
-        self.run(script, &json!([selector(testid)])).as_str().map(ToOwned::to_owned)
+        self.run(script, vec![json!(selector(testid))]).as_str().map(ToOwned::to_owned)
     }
 
     /// An attribute of what has a test id.
     pub fn attribute(&self, testid: &str, name: &str) -> Option<String> {
-        let script = "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? null;";
-        self.run(script, &json!([selector(testid), name])).as_str().map(ToOwned::to_owned)
+        self.ask(async { self.find(&selector(testid)).await?.attr(name).await }).ok().flatten()
     }
 
     /// Waits until some text is to be read there; gives all that is.
     pub fn until_text(&self, testid: &str, part: &str) -> String {
         let what = format!("{testid} says {part:?}");
-        self.until(&what, || self.text(testid).filter(|text| text.contains(part)))
+        until(&what, || self.text(testid).filter(|text| text.contains(part)))
     }
 
     /// Waits until a state is shown there.
     pub fn until_state(&self, testid: &str, state: &str) {
         let shown = || self.attribute(testid, "data-state").filter(|shown| shown == state);
-        self.until(&format!("{testid} is {state}"), shown);
+        until(&format!("{testid} is {state}"), shown);
     }
 
     /// Waits until there is nothing to be seen there.
     pub fn until_gone(&self, testid: &str) {
-        self.until(&format!("{testid} is gone"), || self.text(testid).is_none().then_some(()));
+        until(&format!("{testid} is gone"), || self.text(testid).is_none().then_some(()));
     }
 
     /// Runs a script in the page and gives what it returns.
-    pub fn run(&self, script: &str, arguments: &Value) -> Value {
-        self.ask("POST", "execute/sync", &json!({ "script": script, "args": arguments })).unwrap()
+    pub fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.ask(self.browser.client.execute(script, arguments)).unwrap()
     }
 
     /// Shows the page on a screen.
@@ -166,59 +166,44 @@ impl Page<'_> {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": metrics });
-        self.ask("POST", "goog/cdp/execute", &command).unwrap();
+        self.ask(self.browser.client.issue_cmd(Own("goog/cdp/execute", command))).unwrap();
     }
 
     /// How many pixels of the page hang over the right edge.
     pub fn overhang(&self) -> i64 {
         let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth;";
-        self.run(script, &json!([])).as_i64().unwrap()
+        self.run(script, vec![]).as_i64().unwrap()
     }
 
     /// Writes what is to be seen as a PNG file.
     pub fn picture(&self, file: &Path) {
-        let picture = self.ask("GET", "screenshot", &Value::Null).unwrap();
-        std::fs::write(file, BASE64_STANDARD.decode(picture.as_str().unwrap()).unwrap()).unwrap();
+        std::fs::write(file, self.ask(self.browser.client.screenshot()).unwrap()).unwrap();
     }
 
-    /// Waits for the page; when nothing comes, the test says what the page showed instead.
-    fn until<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> T {
-        let _told_on_failure = Shows(self);
-        until(what, look)
+    /// Tries until it succeeds: the thing may not be there yet, be covered, or be painted anew just then.
+    fn act(&self, testid: &str, action: impl AsyncFn(Element) -> Answer<()>) {
+        let act = async || action(self.find(&selector(testid)).await?).await;
+        until(&format!("{testid} can be used"), || self.ask(act()).ok());
     }
 
-    fn try_click(&self, testid: &str) -> Result<(), String> {
-        self.act_on(&selector(testid), "click", &json!({}))
+    async fn find(&self, css: &str) -> Answer<Element> {
+        self.browser.client.find(Locator::Css(css)).await
     }
 
-    fn try_fill(&self, testid: &str, text: &str) -> Result<(), String> {
-        self.act_on(&selector(testid), "clear", &json!({}))?;
-        self.act_on(&selector(testid), "value", &json!({ "text": text }))
-    }
-
-    /// Fails where the thing is not there, is covered, or was just painted anew; nothing has happened then.
-    fn act_on(&self, css: &str, action: &str, body: &Value) -> Result<(), String> {
-        let found = self.ask("POST", "element", &json!({ "using": "css selector", "value": css }))?;
-        let element = found.as_object().and_then(|found| found.values().next()).and_then(Value::as_str);
-        let path = format!("element/{}/{action}", element.ok_or("no element")?);
-        self.ask("POST", &path, body).map(drop)
-    }
-
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-        self.browser.ask("POST", "window", &json!({ "handle": self.window }))?;
-        self.browser.ask(method, path, body)
+    fn ask<T>(&self, question: impl Future<Output = Answer<T>>) -> Answer<T> {
+        self.browser.ask(async {
+            self.browser.client.switch_to_window(self.window.clone()).await?;
+            question.await
+        })
     }
 }
 
-/// Says what a page shows when a test fails while waiting for it.
-struct Shows<'a>(&'a Page<'a>);
-
-impl Drop for Shows<'_> {
+impl Drop for Page<'_> {
     fn drop(&mut self) {
+        // A test that fails says what its pages showed.
         if std::thread::panicking() {
-            let script = json!({ "script": "return document.body.innerText;", "args": [] });
-            let text = self.0.ask("POST", "execute/sync", &script).unwrap_or_default();
-            eprintln!("{} showed:\n{}", self.0.address, text.as_str().unwrap_or_default());
+            let text = self.ask(async { self.find("body").await?.text().await });
+            eprintln!("{} showed:\n{}", self.address, text.unwrap_or_default());
         }
     }
 }
@@ -231,19 +216,16 @@ fn selector(testid: &str) -> String {
     }
 }
 
-impl Driver {
-    fn to(program: Running) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { http: Client::builder().timeout(PATIENCE).build().unwrap(), _program: program }
+/// A command of chromedriver's own, beyond the standard: its place and what it is told.
+#[derive(Debug)]
+struct Own(&'static str, Value);
+
+impl WebDriverCompatibleCommand for Own {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
+        base.join(&format!("session/{}/{}", session.unwrap(), self.0))
     }
 
-    /// Asks something; an error as the driver names it.
-    fn ask(&self, method: &str, url: &str, body: &Value) -> Result<Value, String> {
-        let request = self.http.request(method.parse().unwrap(), url);
-        let request = if body.is_null() { request } else { request.json(body) };
-        let answer: Value = request.send().and_then(|answer| answer.json()).map_err(|e| e.to_string())?;
-        let value = answer["value"].clone();
-        // Only an error carries this.
-        if value["stacktrace"].is_null() { Ok(value) } else { Err(value["message"].to_string()) }
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.1.to_string()))
     }
 }

@@ -1,7 +1,7 @@
 //! The truth of the file: identity, journals, feed and cursors, written in one transaction with what is
 //! computed from them.
 
-use crate::rows::{self, damaged, signed, unsigned};
+use crate::rows::{self, damaged, parsed, signed, unsigned};
 use crate::settle::Dirty;
 use crate::{Ledger, LedgerError, project, settle};
 use domain::{
@@ -111,7 +111,8 @@ impl Ledger {
         self.write(|c| {
             c.execute(sql, params![actor.till.0, actor.incarnation, role, identity.letter, identity.name])?;
             shops.iter().try_for_each(|shop| put_shop(c, shop, actor))
-        })
+        })?;
+        self.read_homes()
     }
 
     /// Adds a shop in which this file writes as `writer`, or changes what is known of it.
@@ -119,7 +120,8 @@ impl Ledger {
     /// # Errors
     /// The file can not be written.
     pub fn put_shop(&mut self, shop: &Shop, writer: Actor) -> Result<(), LedgerError> {
-        self.write(|c| put_shop(c, shop, writer))
+        self.write(|c| put_shop(c, shop, writer))?;
+        self.read_homes()
     }
 
     /// Under which name this file writes in a shop's journal.
@@ -127,9 +129,7 @@ impl Ledger {
     /// # Errors
     /// The shop is not here, or the file can not be read.
     pub fn writer(&self, shop: &ShopId) -> Result<Actor, LedgerError> {
-        let mut find = self.connection.prepare_cached("SELECT till, incarnation FROM shops WHERE id = ?")?;
-        let writer = find.query_row([shop.as_str()], rows::actor).optional()?;
-        writer.ok_or_else(|| LedgerError::Unknown(format!("shop {shop} in this ledger")))
+        self.home(shop).map(|(_, writer)| writer)
     }
 
     /// The shops of this ledger.
@@ -245,26 +245,31 @@ impl Ledger {
         Ok(find.query_map(key, entry)?.collect::<Result<_, _>>()?)
     }
 
-    /// The entries of a document that passed the guard, in the order they did.
+    /// The entries of a day book that passed the guard, strand by strand.
     ///
     /// # Errors
     /// The file can not be read.
-    pub fn applied(&self, shop: &ShopId, document: Document) -> Result<Vec<Entry>, LedgerError> {
-        self.of_document(shop, document, "applied")
-    }
-
-    /// The entries of a document that wait for others.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn waiting(&self, shop: &ShopId, document: Document) -> Result<Vec<Entry>, LedgerError> {
-        self.of_document(shop, document, "waiting")
-    }
-
-    fn of_document(&self, shop: &ShopId, document: Document, state: &str) -> Result<Vec<Entry>, LedgerError> {
-        let sql = "SELECT * FROM journal WHERE shop = ? AND document = ? AND state = ? ORDER BY arrival";
+    pub fn day_book(&self, shop: &ShopId, day: BusinessDay) -> Result<Vec<Entry>, LedgerError> {
+        let sql = "SELECT j.* FROM strands s JOIN journal j
+                   ON j.shop = s.shop AND j.till = s.till AND j.incarnation = s.incarnation
+                     AND j.number BETWEEN s.first AND s.last AND j.document = s.document
+                   WHERE s.shop = ? AND s.document = ? AND j.state = 'applied'";
         let mut find = self.connection.prepare_cached(sql)?;
-        let found = find.query_map(params![self.shop_key(shop)?, document.to_string(), state], entry)?;
+        let found = find.query_map(params![self.shop_key(shop)?, day.to_string()], entry)?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// The catalogue's entries that passed the guard, in the order in which they were merged; or those that
+    /// wait for others.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn catalogue(&self, shop: &ShopId, waiting: bool) -> Result<Vec<Entry>, LedgerError> {
+        let sql =
+            "SELECT * FROM journal WHERE shop = ? AND document = 'catalogue' AND state = ? ORDER BY merged";
+        let state = if waiting { "waiting" } else { "applied" };
+        let mut find = self.connection.prepare_cached(sql)?;
+        let found = find.query_map(params![self.shop_key(shop)?, state], entry)?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 
@@ -292,8 +297,8 @@ impl Ledger {
         fact: &Fact,
         request: Option<&str>,
     ) -> Result<(), LedgerError> {
+        let shop = self.shop_key(shop)?;
         self.write(|c| {
-            let shop = shop_key(c, shop)?;
             append(c, shop, entry, "applied", None)?;
             put_strand(c, shop, entry, strand)?;
             let mut dirty = Dirty::default();
@@ -317,8 +322,8 @@ impl Ledger {
         strand: (u64, [u8; 32]),
         products: &[Vec<Product>],
     ) -> Result<(), LedgerError> {
+        let shop = self.shop_key(shop)?;
         self.write(|c| {
-            let shop = shop_key(c, shop)?;
             append(c, shop, entry, "applied", None)?;
             put_strand(c, shop, entry, strand)?;
             project::products(c, shop, products)
@@ -339,8 +344,8 @@ impl Ledger {
     /// # Errors
     /// Nothing was written; asking again brings the same.
     pub fn take(&mut self, shop: &ShopId, page: &Page) -> Result<(), LedgerError> {
+        let key = self.shop_key(shop)?;
         self.write(|c| {
-            let key = shop_key(c, shop)?;
             let mut dirty = Dirty::default();
             page.members.iter().try_for_each(|member| put_member(c, member))?;
             for taken in &page.entries {
@@ -391,15 +396,26 @@ impl Ledger {
         self.write(|c| Ok(c.execute(sql, params![checkout, refused, sale.to_string(), attempt]).map(drop)?))
     }
 
+    /// The short key of a shop in this file.
     pub(crate) fn shop_key(&self, shop: &ShopId) -> Result<i64, LedgerError> {
-        shop_key(&self.connection, shop)
+        self.home(shop).map(|(key, _)| key)
     }
-}
 
-fn shop_key(c: &Connection, shop: &ShopId) -> Result<i64, LedgerError> {
-    let mut find = c.prepare_cached("SELECT key FROM shops WHERE id = ?")?;
-    let key = find.query_row([shop.as_str()], |row| row.get(0)).optional()?;
-    key.ok_or_else(|| LedgerError::Unknown(format!("shop {shop} in this ledger")))
+    fn home(&self, shop: &ShopId) -> Result<(i64, Actor), LedgerError> {
+        let unknown = || LedgerError::Unknown(format!("shop {shop} in this ledger"));
+        self.homes.get(shop).copied().ok_or_else(unknown)
+    }
+
+    /// Reads the shops' keys and writers, which every call needs and which hardly ever change.
+    pub(crate) fn read_homes(&mut self) -> Result<(), LedgerError> {
+        let mut find = self.connection.prepare("SELECT id, key, till, incarnation FROM shops")?;
+        let read =
+            |row: &Row<'_>| Ok((parsed(row, "id", ShopId::parse)?, (row.get("key")?, rows::actor(row)?)));
+        let homes = find.query_map([], read)?.collect::<Result<_, _>>()?;
+        drop(find);
+        self.homes = homes;
+        Ok(())
+    }
 }
 
 fn put_shop(c: &Connection, shop: &Shop, writer: Actor) -> Result<(), LedgerError> {
@@ -465,16 +481,32 @@ fn append(
     Ok(())
 }
 
+/// The next place in the order of the catalogue's changes.
+fn next_merged(c: &Connection, shop: i64) -> Result<i64, LedgerError> {
+    let sql = "SELECT coalesce(max(merged), 0) + 1 FROM journal WHERE shop = ? AND document = 'catalogue'";
+    Ok(c.prepare_cached(sql)?.query_row([shop], |row| row.get(0))?)
+}
+
 fn put_strand(
     c: &Connection,
     shop: i64,
     entry: &Entry,
     (seq, hash): (u64, [u8; 32]),
 ) -> Result<(), LedgerError> {
-    let sql = "INSERT INTO strands (shop, till, incarnation, document, seq, hash) VALUES (?, ?, ?, ?, ?, ?)
-               ON CONFLICT (shop, till, incarnation, document) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
+    let sql = "INSERT INTO strands (shop, till, incarnation, document, seq, hash, first, last)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+               ON CONFLICT (shop, till, incarnation, document)
+               DO UPDATE SET seq = excluded.seq, hash = excluded.hash, last = excluded.last";
     let (till, life, document) = (entry.actor.till.0, entry.actor.incarnation, entry.document.to_string());
-    c.prepare_cached(sql)?.execute(params![shop, till, life, document, signed(seq)?, hash])?;
+    c.prepare_cached(sql)?.execute(params![
+        shop,
+        till,
+        life,
+        document,
+        signed(seq)?,
+        hash,
+        signed(entry.number)?
+    ])?;
     Ok(())
 }
 
@@ -496,14 +528,14 @@ fn apply(c: &Connection, shop: i64, taken: &Taken, dirty: &mut Dirty) -> Result<
     }
 }
 
-/// An entry that waited has an outcome now. It moves to the end, so that `arrival` stays the order in
-/// which changes were merged.
+/// An entry that waited has an outcome now, and its place in the order is where it was merged.
 fn wake(c: &Connection, shop: i64, taken: &Taken) -> Result<(), LedgerError> {
     let (state, reason) = state_of(&taken.outcome);
-    let sql = "UPDATE journal SET state = ?, reason = ?, arrival = (SELECT max(arrival) + 1 FROM journal)
+    let sql = "UPDATE journal SET state = ?, reason = ?, merged = ?
                WHERE shop = ? AND till = ? AND incarnation = ? AND number = ?";
-    let (actor, number) = (taken.entry.actor, signed(taken.entry.number)?);
-    c.prepare_cached(sql)?.execute(params![state, reason, shop, actor.till.0, actor.incarnation, number])?;
+    let (actor, number, merged) = (taken.entry.actor, signed(taken.entry.number)?, next_merged(c, shop)?);
+    let key = params![state, reason, merged, shop, actor.till.0, actor.incarnation, number];
+    c.prepare_cached(sql)?.execute(key)?;
     Ok(())
 }
 

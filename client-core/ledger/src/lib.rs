@@ -19,7 +19,9 @@ pub use journal::{Content, Identity, Outcome, Page, Taken};
 pub use query::{ClaimRow, Day, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow};
 pub use rows::how_name;
 
+use domain::{Actor, ShopId};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// An open ledger. It has one writer; keep it behind a lock.
 pub struct Ledger {
     connection: Connection,
+    /// Each shop's short key in this file, and under which name this file writes in its journal.
+    homes: BTreeMap<ShopId, (i64, Actor)>,
 }
 
 impl Ledger {
@@ -48,8 +52,9 @@ impl Ledger {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        let mut ledger = Self { connection };
+        let mut ledger = Self { connection, homes: BTreeMap::new() };
         ledger.migrate()?;
+        ledger.read_homes()?;
         Ok(ledger)
     }
 
@@ -66,7 +71,7 @@ impl Ledger {
         connection.busy_timeout(BUSY)?;
         match version(&connection)? {
             0 => Ok(None),
-            _ => Self { connection }.identity(),
+            _ => Self { connection, homes: BTreeMap::new() }.identity(),
         }
     }
 

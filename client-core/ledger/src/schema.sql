@@ -44,10 +44,10 @@ CREATE TABLE members (
     PRIMARY KEY (till, incarnation)
 ) STRICT, WITHOUT ROWID;
 
--- Every entry of every journal, in the order it came. `waiting` builds on changes that have not come;
--- `refused` did not pass the guard and is kept with the reason.
+-- Every entry of every journal. `waiting` builds on changes that have not come; `refused` did not pass the
+-- guard and is kept with the reason. Rows lie in the order of their journal, so that adding one touches one
+-- page.
 CREATE TABLE journal (
-    arrival     INTEGER PRIMARY KEY,
     shop        INTEGER NOT NULL,
     till        INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
@@ -58,11 +58,13 @@ CREATE TABLE journal (
     signature   BLOB,
     state       TEXT NOT NULL CHECK (state IN ('applied', 'waiting', 'refused')),
     reason      TEXT,
+    -- In which order the catalogue's changes were merged; facts of a day need no order.
+    merged      INTEGER,
     -- A number is written once: two entries under one number would be two histories.
-    UNIQUE (shop, till, incarnation, number)
-) STRICT;
-CREATE INDEX journal_of_document ON journal (shop, document, arrival);
-CREATE INDEX journal_set_aside ON journal (state) WHERE state <> 'applied';
+    PRIMARY KEY (shop, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX journal_of_catalogue ON journal (shop, merged) WHERE document = 'catalogue';
+CREATE INDEX journal_set_aside ON journal (shop) WHERE reason IS NOT NULL;
 
 -- Batches that do not continue a journal: somebody writes under a name that is not theirs, or a restored
 -- backup does. Kept for whoever looks into it.
@@ -139,8 +141,12 @@ CREATE TABLE strands (
     document    TEXT NOT NULL,
     seq         INTEGER NOT NULL,
     hash        BLOB NOT NULL,
+    -- Between which numbers of the journal the document's entries lie.
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
     PRIMARY KEY (shop, till, incarnation, document)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX strands_of_document ON strands (shop, document);
 
 CREATE TABLE sales (
     -- The local number: what the seeds' endpoints call `sale_id`.

@@ -307,7 +307,7 @@ impl Intake<'_> {
             return Ok(self.page);
         }
         let catalogue = opened(catalogues, self.ledger, self.shop)?;
-        let mut waiting = self.ledger.waiting(self.shop, Document::Catalogue)?;
+        let mut waiting = self.ledger.catalogue(self.shop, true)?;
         let in_page = self.page.entries.iter().filter(|taken| taken.outcome == Outcome::Waiting);
         waiting.extend(in_page.map(|taken| taken.entry.clone()));
         while let Some(index) = waiting.iter().position(|entry| wakes(catalogue, entry, &mut self.page.woken))

@@ -39,6 +39,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// A till, or head office: the same program with more shops.
 pub struct Till {
     identity: Identity,
+    /// The shop of a till; head office has none of its own.
+    home: Option<ShopId>,
     key: Keypair,
     cloud: Box<dyn Cloud>,
     ledger: Mutex<Ledger>,
@@ -110,8 +112,11 @@ impl Till {
         let key = folder.key()?;
         let ledger = Ledger::open(&folder.ledger_path())?;
         let identity = ledger.identity()?.ok_or(LedgerError::NotEnrolled)?;
+        let sells = identity.role == Role::Till;
+        let home = ledger.shops()?.pop().map(|shop| shop.id).filter(|_| sells);
         Ok(Self {
             identity,
+            home,
             key,
             cloud,
             ledger: Mutex::new(ledger),
@@ -161,15 +166,13 @@ impl Till {
         now: Timestamp,
         request: Option<&str>,
     ) -> Result<Sold, TillError> {
-        if self.identity.role != Role::Till {
-            return Err(TillError::Refused("head office does not sell: use a till".to_owned()));
-        }
-        let shop = self.only_shop()?.id;
+        let no_till = || TillError::Refused("head office does not sell: use a till".to_owned());
+        let shop = self.home.as_ref().ok_or_else(no_till)?;
         let mut ledger = self.ledger();
         if let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() {
             return Ok(Sold { sale: ledger.sale(made)?, repeated: true });
         }
-        let id = self.write(&mut ledger, &shop, (by, now), FactBody::Sale(sale), request)?;
+        let id = self.write(&mut ledger, shop, (by, now), FactBody::Sale(sale), request)?;
         Ok(Sold { sale: ledger.sale(id)?, repeated: false })
     }
 
@@ -498,7 +501,7 @@ fn opened<'a>(
     shop: &ShopId,
 ) -> Result<&'a mut Catalogue, TillError> {
     if !catalogues.contains_key(shop) {
-        let entries = ledger.applied(shop, Document::Catalogue)?;
+        let entries = ledger.catalogue(shop, false)?;
         let changes = entries.iter().map(|entry| entry.change.as_slice());
         catalogues.insert(shop.clone(), Catalogue::open(changes)?);
     }

@@ -1,7 +1,7 @@
 //! Whether the merged documents and the rows computed from them say the same.
 
 use crate::{Till, TillError};
-use domain::{Document, FactBody, ShopId};
+use domain::{FactBody, ShopId};
 use replica::DayBook;
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ impl Till {
         let ledger = self.ledger();
         let mut differences = Vec::new();
         for day in ledger.days(shop)? {
-            let entries = ledger.applied(shop, Document::DayBook(day))?;
+            let entries = ledger.day_book(shop, day)?;
             let book = DayBook::open(day, entries.iter().map(|entry| entry.change.as_slice()))?;
             let facts = book.facts();
             if facts.len() != entries.len() {
@@ -41,7 +41,7 @@ impl Till {
         let ledger = self.ledger();
         let mut heads = BTreeMap::new();
         for day in ledger.days(shop)? {
-            let entries = ledger.applied(shop, Document::DayBook(day))?;
+            let entries = ledger.day_book(shop, day)?;
             let book = DayBook::open(day, entries.iter().map(|entry| entry.change.as_slice()))?;
             heads.insert(day.to_string(), book.heads());
         }
