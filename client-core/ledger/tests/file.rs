@@ -1,5 +1,7 @@
 //! What happens to a file that is not what it should be: a clear error, and never a changed byte.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
+
 use ledger::{Ledger, LedgerError};
 use rusqlite::Connection;
 use std::path::Path;

@@ -7,7 +7,10 @@ pub use settings::{SettingError, Settings};
 
 use axum::Router;
 use std::process::ExitCode;
-use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Serves the router that `make` builds from the settings until Lambda ends the process. A setting that
 /// is missing or wrong ends it at once and says so.
@@ -32,8 +35,9 @@ where
     }
 }
 
-/// One JSON object a line, as CloudWatch reads it. `RUST_LOG` says how much.
+/// One JSON object a line, as CloudWatch reads it. `LEJA_LOG` says how much, like `info` or `service=debug`.
 fn log() {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt().json().with_env_filter(filter).init();
+    let asked = std::env::var("LEJA_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: Targets = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    tracing_subscriber::registry().with(fmt::layer().json()).with(filter).init();
 }

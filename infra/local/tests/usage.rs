@@ -1,5 +1,7 @@
 //! What the program says to whoever types it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
+
 use std::process::{Command, Output};
 
 fn leja(arguments: &[&str]) -> Output {
