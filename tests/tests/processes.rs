@@ -104,6 +104,50 @@ fn an_enrolled_till_starts_sells_and_restarts_with_no_hub_at_all() {
     until("the sale is paid", || (sales(&url)[0]["state"] == "paid").then_some(()));
 }
 
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
+}
+
+fn all_sent(url: &str) {
+    until("everything is sent", || {
+        let (_, status) = http("POST", &format!("{url}/v1/sync"), "");
+        (status["waiting"] == 0).then_some(())
+    });
+}
+
+#[test]
+fn a_hub_restored_from_a_backup_is_sent_again_what_it_lost_and_misses_no_payment_after() {
+    let mut hub = Hub::start();
+    let (_till, url) = hub.till("front");
+    let confirm = |hub: &Hub, receipt: &str| {
+        let at = domain::Timestamp::from_system(std::time::SystemTime::now());
+        let body = confirmation(receipt, "123456", "10.00", "", at);
+        assert_eq!(http("POST", &format!("{}/mpesa/callback", hub.url), &body).0, 200);
+    };
+    sell(&url, 1);
+    all_sent(&url);
+    hub.kill();
+    copy(&hub.path("hub"), &hub.path("backup"));
+    hub.start_again();
+    for shillings in 2..=4 {
+        sell(&url, shillings);
+        confirm(&hub, &format!("UKLBEFORE{shillings}"));
+    }
+    all_sent(&url);
+    hub.kill();
+
+    std::fs::remove_dir_all(hub.path("hub")).unwrap();
+    copy(&hub.path("backup"), &hub.path("hub"));
+    hub.start_again();
+    confirm(&hub, "UKLAFTER01");
+    until("the payment after the restore is at the till", || {
+        let (_, all) = http("GET", &format!("{url}/v1/payments"), "");
+        (all["payments"].as_array()?.len() == 4).then_some(())
+    });
+    let (_back, back) = hub.till("back");
+    until("a new till has every sale", || (sales(&back).len() == 4).then_some(()));
+}
+
 #[test]
 fn a_till_killed_while_it_sells_has_every_sale_it_answered_for() {
     let hub = Hub::start();

@@ -548,8 +548,11 @@ fn put_strangers(c: &Connection, shop: i64, page: &Page) -> Result<(), LedgerErr
     Ok(())
 }
 
+/// What the cloud says it has is what counts, even if it is less than before: a cloud that was restored from
+/// a backup is sent again what it lost.
 fn put_cursors(c: &Connection, shop: i64, page: &Page) -> Result<(), LedgerError> {
-    let sql = "UPDATE shops SET cursor = ?, sent = max(sent, coalesce(?, sent)), last_contact = coalesce(?, last_contact)
+    let sql =
+        "UPDATE shops SET cursor = ?, sent = coalesce(?, sent), last_contact = coalesce(?, last_contact)
                WHERE key = ?";
     let sent = page.sent.map(signed).transpose()?;
     c.prepare_cached(sql)?.execute(params![page.cursor, sent, page.at.map(Timestamp::millis), shop])?;

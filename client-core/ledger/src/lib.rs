@@ -75,8 +75,8 @@ impl Ledger {
         }
     }
 
-    /// Makes the schema where there is none. Looks inside the transaction: another program may be making
-    /// it at the same moment.
+    /// Makes the schema where there is none, in one transaction: a till that is killed here finds a whole
+    /// schema or none.
     fn migrate(&mut self) -> Result<(), LedgerError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match version(&transaction)? {

@@ -91,7 +91,8 @@ impl Till {
             let answer = self.ask_sync(shop, &request, now)?;
             self.link().offset_millis = answer.now.millis().saturating_sub(now.millis());
             let sent = self.take(shop, &request, &answer, now, report)?;
-            let own_left = request.batch.is_some() && sent && self.own_after(shop)?.is_some();
+            // Without a batch there may be one now: the cloud may have lost what it had, or a sale was made.
+            let own_left = (sent || request.batch.is_none()) && self.own_after(shop)?.is_some();
             if !answer.more && !own_left {
                 self.link().compared.insert(shop.clone());
                 return Ok(());

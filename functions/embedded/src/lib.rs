@@ -360,15 +360,18 @@ fn batches(
 }
 
 fn news(c: &Connection, shop: &ShopId, cursor: &[u8]) -> rusqlite::Result<News> {
-    let mut position = i64::from_be_bytes(cursor.try_into().unwrap_or_default());
-    let sql = "SELECT position, item, till, incarnation FROM feed WHERE shop = ? AND position > ?
+    let known = Cursor::read(c, cursor)?;
+    let mut at = known.unwrap_or_default();
+    let sql =
+        "SELECT position, received_at, item, till, incarnation FROM feed WHERE shop = ? AND position > ?
                ORDER BY position LIMIT ?";
     let mut find = c.prepare_cached(sql)?;
     let limit = i64::try_from(FEED_PAGE).unwrap_or(i64::MAX);
-    let mut rows = find.query(params![shop.as_str(), position, limit])?;
-    let (mut news, mut seen) = (News::default(), 0_usize);
+    let mut rows = find.query(params![shop.as_str(), at.position, limit])?;
+    let mut news = News { restarted: known.is_none(), ..News::default() };
+    let mut seen = 0_usize;
     while let Some(row) = rows.next()? {
-        position = row.get(0)?;
+        at = Cursor { position: row.get("position")?, received_at: row.get("received_at")? };
         seen = seen.saturating_add(1);
         match row.get::<_, Option<Vec<u8>>>("item")? {
             Some(item) => news.items.push(decode_feed_item(&item).map_err(damaged)?),
@@ -377,9 +380,34 @@ fn news(c: &Connection, shop: &ShopId, cursor: &[u8]) -> rusqlite::Result<News> 
     }
     news.journals.sort_unstable();
     news.journals.dedup();
-    news.cursor = position.to_be_bytes().to_vec();
+    news.cursor = at.write();
     news.more = seen == FEED_PAGE;
     Ok(news)
+}
+
+/// Where a reader left the feed: the last row it saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Cursor {
+    position: i64,
+    received_at: i64,
+}
+
+impl Cursor {
+    /// `None` for a cursor whose row is not here (any more): it belongs to another history, because this
+    /// file was restored from a backup. The reader then starts anew, which repeats what it knows and loses
+    /// nothing.
+    fn read(c: &Connection, bytes: &[u8]) -> rusqlite::Result<Option<Self>> {
+        let Some((position, rest)) = bytes.split_first_chunk::<8>() else { return Ok(Some(Self::default())) };
+        let position = i64::from_be_bytes(*position);
+        let received_at = i64::from_be_bytes(rest.try_into().unwrap_or_default());
+        let mut find = c.prepare_cached("SELECT 1 FROM feed WHERE position = ? AND received_at = ?")?;
+        let known = position == 0 || find.exists([position, received_at])?;
+        Ok(known.then_some(Self { position, received_at }))
+    }
+
+    fn write(self) -> Vec<u8> {
+        [self.position.to_be_bytes(), self.received_at.to_be_bytes()].concat()
+    }
 }
 
 /// The role of a stored name.

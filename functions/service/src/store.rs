@@ -104,6 +104,9 @@ pub struct News {
     pub cursor: Vec<u8>,
     /// There is more.
     pub more: bool,
+    /// The cursor belonged to another history (the store was restored from a backup), so everything is
+    /// told again; journals may have lost their ends.
+    pub restarted: bool,
 }
 
 /// Everything the functions keep. See the contract at the top of this module.

@@ -62,9 +62,10 @@ impl<S: Store> Sync<S> {
         member: &Member,
         request: &SyncRequest,
     ) -> Result<SyncAnswer, Problem> {
-        let (taken, refused) = self.take(shop, member, request).await?;
         let news = self.store.news(shop, &request.cursor).await?;
-        let grown: Vec<(Actor, Option<Head>)> = if request.behind {
+        let behind = request.behind || news.restarted;
+        let (taken, refused) = self.take(shop, member, request, behind).await?;
+        let grown: Vec<(Actor, Option<Head>)> = if behind {
             let heads = self.store.heads(shop).await?;
             heads.into_iter().map(|(actor, head)| (actor, Some(head))).collect()
         } else {
@@ -89,9 +90,10 @@ impl<S: Store> Sync<S> {
         shop: &ShopId,
         member: &Member,
         request: &SyncRequest,
+        behind: bool,
     ) -> Result<(Option<Head>, Option<String>), Problem> {
         let Some(batch) = &request.batch else {
-            let head = if request.behind { Some(self.store.head(shop, member.actor).await?) } else { None };
+            let head = if behind { Some(self.store.head(shop, member.actor).await?) } else { None };
             return Ok((head, None));
         };
         let head = self.store.head(shop, member.actor).await?;
