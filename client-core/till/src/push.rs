@@ -9,6 +9,10 @@ use replica::wire::json::{AskPayment, Asked};
 /// unknown is not failed (seed B; field study W17).
 const PATIENCE_MILLIS: u64 = 75_000;
 
+/// A prompt lives about a minute (Daraja fact sheet §2.6); after ten, one whose result was lost is surely
+/// gone, and the customer may be asked again. Money that comes for it all the same still finds its sale.
+const PROMPT_LIFE_MILLIS: u64 = 600_000;
+
 /// Where a push stands, in seed B's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushState {
@@ -96,8 +100,10 @@ impl Till {
         let attempt = match ledger.push_for(sale)? {
             // Its answer was lost. Under the same name the cloud sends it if it never came, and tells its
             // name if it did, but never prompts a second time.
-            Some(push) if push.checkout.is_none() && push.refused.is_none() => push.attempt,
-            Some(push) if status_of(&push, now).state == PushState::Pending => {
+            Some(push) if is_fresh(&push, now) && push.checkout.is_none() && push.refused.is_none() => {
+                push.attempt
+            }
+            Some(push) if is_fresh(&push, now) && status_of(&push, now).state == PushState::Pending => {
                 let wait = "the customer has been asked already: wait until that prompt has ended";
                 return Err(TillError::Refused(wait.to_owned()));
             }
@@ -146,6 +152,11 @@ impl Till {
     }
 }
 
+/// Whether a prompt without a result may still be on the phone.
+fn is_fresh(push: &PushRow, now: Timestamp) -> bool {
+    push.at.distance_millis(now) < PROMPT_LIFE_MILLIS
+}
+
 fn status_of(push: &PushRow, now: Timestamp) -> PushStatus {
     let late = push.at.distance_millis(now) >= PATIENCE_MILLIS;
     let code = push.result.as_ref().map(|(code, _)| code.as_str());
@@ -154,8 +165,12 @@ fn status_of(push: &PushRow, now: Timestamp) -> PushStatus {
         (Some("1032"), _) => (PushState::Cancelled, "Payment cancelled"),
         (Some("1"), _) => (PushState::Failed, "Insufficient balance"),
         (Some("1037" | "1019"), _) => (PushState::Failed, "Payment timeout"),
-        // A code we do not know leaves the question open; what comes by confirmation still settles it.
-        (Some(_), _) => (PushState::Pending, "Safaricom gave no clear answer yet"),
+        // Still being processed, and the two codes that an earlier prompt causes, leave the question open.
+        (Some("4999" | "17" | "1001" | "26"), _) => {
+            (PushState::Pending, "Safaricom gave no clear answer yet")
+        }
+        // This prompt is over; whatever money still comes, comes by confirmation and finds its sale.
+        (Some(_), _) => (PushState::Failed, "Payment failed"),
         (None, Some(refused)) => (PushState::Error, refused.as_str()),
         (None, None) if late => (PushState::Pending, "Payment timeout"),
         (None, None) => (PushState::Pending, "Waiting for the customer's PIN"),

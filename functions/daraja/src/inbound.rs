@@ -84,9 +84,12 @@ pub fn parse(body: &[u8]) -> Result<Inbound, Unreadable> {
     Err(Unreadable::Shape)
 }
 
+/// The longest name kept beside the raw body; real ones have a third of it.
+const MAX_NAME_CHARS: usize = 80;
+
 fn c2b(body: &Object) -> Result<C2bPayment, Unreadable> {
     let names = ["FirstName", "MiddleName", "LastName"].iter().filter_map(|name| body.text(name));
-    let name = names.collect::<Vec<_>>().join(" ");
+    let name: String = names.collect::<Vec<_>>().join(" ").chars().take(MAX_NAME_CHARS).collect();
     Ok(C2bPayment {
         receipt: receipt(body.text("TransID"), "TransID")?,
         amount: amount(body.text("TransAmount"), "TransAmount")?,
@@ -236,6 +239,15 @@ mod tests {
         check(&c2b("\"ABC123\"", "1e2", "600638"), "TransAmount is missing or makes no sense");
         check(&c2b("null", "5", "600638"), "TransID is missing or makes no sense");
         check(&c2b("\"ABC123\"", "5", "\"\""), "BusinessShortCode is missing or makes no sense");
+    }
+
+    #[test]
+    fn a_name_as_long_as_a_body_is_cut() {
+        let name = "N".repeat(60_000);
+        let body = format!(
+            r#"{{"TransID":"ABC123","TransAmount":"5","BusinessShortCode":"600638","FirstName":"{name}"}}"#
+        );
+        assert_eq!(c2b_of(&body).payer.name.map(|name| name.len()), Some(MAX_NAME_CHARS));
     }
 
     #[test]

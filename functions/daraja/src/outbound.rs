@@ -142,21 +142,28 @@ struct Answer {
     access_token: Option<String>,
 }
 
-/// Reads the answer to an STK push, whatever its status; bodies may be empty or HTML.
+/// Reads the answer to an STK push, whatever its status; bodies may be empty or HTML. `None`: the answer
+/// does not say what became of the push, and the prompt may be on the phone.
 ///
 /// # Errors
-/// [`Refused`], when it is not an acceptance.
-pub fn read_stk_answer(status: u16, body: &[u8]) -> Result<StkAccepted, Refused> {
-    let answer = read(status, body)?;
+/// [`Refused`], when Safaricom says in words that it did not take the push.
+pub fn read_stk_answer(status: u16, body: &[u8]) -> Result<Option<StkAccepted>, Refused> {
+    let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
+        // A token that is not valid any more also comes as an empty 401; nothing was sent then.
+        return if status == 401 { Err(wordless(status)) } else { Ok(None) };
+    };
+    if let Some(code) = answer.error_code {
+        return Err(Refused { code, message: answer.error_message.unwrap_or_default() });
+    }
     let checkout = answer.checkout.and_then(|text| CheckoutId::parse(&text).ok());
-    match (answer.response_code.as_deref(), checkout) {
-        (Some("0"), Some(checkout)) => {
-            Ok(StkAccepted { checkout, merchant: answer.merchant.unwrap_or_default() })
+    match (answer.response_code, checkout) {
+        (Some(code), Some(checkout)) if code == "0" => {
+            Ok(Some(StkAccepted { checkout, merchant: answer.merchant.unwrap_or_default() }))
         }
-        (code, _) => Err(Refused {
-            code: code.unwrap_or("no ResponseCode").to_owned(),
-            message: answer.response_description.unwrap_or_else(|| "not accepted".to_owned()),
-        }),
+        (Some(code), _) if code != "0" => {
+            Err(Refused { code, message: answer.response_description.unwrap_or_default() })
+        }
+        _ => Ok(None),
     }
 }
 
@@ -165,18 +172,15 @@ pub fn read_stk_answer(status: u16, body: &[u8]) -> Result<StkAccepted, Refused>
 /// # Errors
 /// [`Refused`]; wrong keys come with an empty body.
 pub fn read_token_answer(status: u16, body: &[u8]) -> Result<String, Refused> {
-    let token = read(status, body)?.access_token.filter(|token| !token.is_empty());
-    token.ok_or(Refused { code: status.to_string(), message: "no access token".to_owned() })
+    let answer: Answer = serde_json::from_slice(body).map_err(|_| wordless(status))?;
+    if let Some(code) = answer.error_code {
+        return Err(Refused { code, message: answer.error_message.unwrap_or_default() });
+    }
+    answer.access_token.filter(|token| !token.is_empty()).ok_or_else(|| wordless(status))
 }
 
-fn read(status: u16, body: &[u8]) -> Result<Answer, Refused> {
-    let wordless = || Refused { code: status.to_string(), message: format!("HTTP status {status}") };
-    let answer: Answer = serde_json::from_slice(body).map_err(|_| wordless())?;
-    match answer.error_code {
-        Some(code) => Err(Refused { code, message: answer.error_message.unwrap_or_default() }),
-        None if !(200..300).contains(&status) => Err(wordless()),
-        None => Ok(answer),
-    }
+fn wordless(status: u16) -> Refused {
+    Refused { code: status.to_string(), message: format!("HTTP status {status} without a word") }
 }
 
 #[cfg(test)]
@@ -241,11 +245,16 @@ mod tests {
     #[test]
     fn answers_are_read_by_code_first_and_status_second() {
         let ok = br#"{"MerchantRequestID":"m","CheckoutRequestID":"ws_CO_1","ResponseCode":"0"}"#;
-        assert_eq!(read_stk_answer(200, ok).unwrap().checkout.as_str(), "ws_CO_1");
+        assert_eq!(read_stk_answer(200, ok).unwrap().unwrap().checkout.as_str(), "ws_CO_1");
         let token = br#"{"requestId":"r","errorCode":"404.001.03","errorMessage":"Invalid Access Token"}"#;
         assert!(read_stk_answer(404, token).unwrap_err().is_token());
         assert!(read_stk_answer(200, token).is_err(), "an error body under a 200 is an error");
-        assert_eq!(read_stk_answer(503, b"<html>").unwrap_err().code, "503");
+        for (status, body) in [(504, &b"<html>"[..]), (200, b""), (200, b"{}"), (500, b"{\"x\":1}")] {
+            assert_eq!(read_stk_answer(status, body), Ok(None), "unclear is not refused: {status}");
+        }
+        assert!(read_stk_answer(401, b"").unwrap_err().is_token());
+        let no = br#"{"ResponseCode":"1","ResponseDescription":"no"}"#;
+        assert_eq!(read_stk_answer(200, no).unwrap_err().message, "no");
         assert!(read_token_answer(401, b"").unwrap_err().is_token());
         assert_eq!(read_token_answer(200, br#"{"access_token":"abc","expires_in":3599}"#).unwrap(), "abc");
         assert_eq!(read_token_answer(200, br#"{"access_token":"abc","expires_in":"3599"}"#).unwrap(), "abc");

@@ -84,11 +84,7 @@ async fn keep<S: Store>(
 /// # Errors
 /// The store kept nothing; the caller must not acknowledge.
 pub async fn file<S: Store>(store: &S, raw: &RawCallback, bound: Option<&ShopId>) -> Result<(), StoreError> {
-    let filing = match daraja::parse(&raw.body) {
-        Ok(Inbound::C2b(payment)) => file_c2b(store, payment, raw.received_at, bound).await?,
-        Ok(Inbound::Stk(outcome)) => file_stk(store, outcome, raw.received_at, bound).await?,
-        Err(unreadable) => inbox(unreadable.to_string()),
-    };
+    let filing = filing(store, raw, bound).await?;
     if let Filing::Inbox(reason, _) = &filing {
         tracing::warn!(reason, "a callback went to the inbox");
     }
@@ -97,25 +93,42 @@ pub async fn file<S: Store>(store: &S, raw: &RawCallback, bound: Option<&ShopId>
         tracing::warn!(reason, "a callback went to the inbox");
         store.record(raw, &inbox(reason.to_owned())).await?;
     }
-    if let Filing::Inbox(_, Some(checkout)) = &filing {
-        take_if_known_now(store, raw, checkout, bound).await?;
+    // The push may have become known between our look and our note that it is not: whoever made it known
+    // looked before the note was there, so we look once more.
+    match &filing {
+        Filing::Inbox(_, Some(checkout)) if store.push_of(checkout).await?.is_some() => {
+            file_again(store, raw, checkout, bound).await
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// The push became known between our look and our note that it is not: whoever made it known looked
-/// before the note was there, so we look once more.
-async fn take_if_known_now<S: Store>(
+/// Files the result of a push that was not known when it came. It leaves the inbox only for a feed; what is
+/// still not believed stays there, to be looked at.
+pub(crate) async fn file_again<S: Store>(
     store: &S,
     raw: &RawCallback,
     checkout: &CheckoutId,
     bound: Option<&ShopId>,
 ) -> Result<(), StoreError> {
-    if store.push_of(checkout).await?.is_none() {
-        return Ok(());
+    let filing = filing(store, raw, bound).await?;
+    if matches!(filing, Filing::Feed(..)) && store.record(raw, &filing).await? != Recorded::Differs {
+        store.settle_early_result(checkout).await?;
     }
-    Box::pin(file(store, raw, bound)).await?;
-    store.settle_early_result(checkout).await
+    Ok(())
+}
+
+/// Where a callback belongs.
+async fn filing<S: Store>(
+    store: &S,
+    raw: &RawCallback,
+    bound: Option<&ShopId>,
+) -> Result<Filing, StoreError> {
+    match daraja::parse(&raw.body) {
+        Ok(Inbound::C2b(payment)) => file_c2b(store, payment, raw.received_at, bound).await,
+        Ok(Inbound::Stk(outcome)) => file_stk(store, outcome, raw.received_at, bound).await,
+        Err(unreadable) => Ok(inbox(unreadable.to_string())),
+    }
 }
 
 async fn file_c2b<S: Store>(

@@ -220,9 +220,13 @@ async fn revoke<S: Store>(
         return Err(Problem::bad_request("Nobody can revoke themselves: nobody could undo it."));
     }
     let unknown = || Problem::not_found("There is no such member.");
-    let (member, shop) = office.store.member(actor).await?.ok_or_else(unknown)?;
-    office.store.put_member(&Member { revoked: true, ..member }, shop.as_ref()).await?;
-    tracing::info!(%actor, "a member was revoked");
+    let (member, _) = office.store.member(actor).await?.ok_or_else(unknown)?;
+    // Whoever holds the key: head office is a member of each shop under another number, with one key.
+    let same_key = |(other, _): &(Member, Option<ShopId>)| other.public_key == member.public_key;
+    for (other, shop) in office.store.members().await?.into_iter().filter(same_key) {
+        tracing::info!(actor = %other.actor, "a member was revoked");
+        office.store.put_member(&Member { revoked: true, ..other }, shop.as_ref()).await?;
+    }
     Ok(Json(()))
 }
 

@@ -3,7 +3,7 @@
 use crate::auth::{Signed, authenticate};
 use crate::callbacks;
 use crate::store::PushAttempt;
-use crate::{CallbackSecret, Clock, Problem, Safaricom, SafaricomError, Store};
+use crate::{CallbackSecret, Clock, Problem, Safaricom, SafaricomError, Store, StoreError};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -53,7 +53,9 @@ async fn push<S: Store, D: Safaricom>(
     caller.may_act_for(&id)?;
     let shop = payments.store.shop(&id).await?.ok_or_else(|| Problem::not_found("There is no such shop."))?;
     let ask: AskPayment = serde_json::from_slice(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
-    let asked = payments.ask(&shop, &ask).await?;
+    // In a task of its own: a till that hangs up must not stop us between Safaricom's answer and our note.
+    let asking = tokio::spawn(async move { payments.ask(&shop, &ask).await });
+    let asked = asking.await.map_err(|_| refuse(&SafaricomError::Unknown))??;
     Ok(Json(Asked { checkout_request_id: asked.checkout.to_string(), merchant_request_id: asked.merchant }))
 }
 
@@ -71,8 +73,13 @@ impl<S: Store, D: Safaricom> Payments<S, D> {
         }
         let accepted = self.safaricom.stk_push(&push).await.map_err(|error| refuse(&error))?;
         let named = (accepted.checkout.clone(), accepted.merchant.clone());
-        self.store.accept_push(&PushAttempt { accepted: Some(named), ..attempt }).await?;
-        self.take_early_result(&accepted).await?;
+        let accepted_attempt = PushAttempt { accepted: Some(named), ..attempt };
+        let noted = self.note(&shop.id, &accepted_attempt, &accepted).await;
+        // The prompt is on the phone, whatever became of our note: never a clear no from here on.
+        noted.map_err(|error| {
+            tracing::error!(%error, "a push was accepted and could not be noted");
+            refuse(&SafaricomError::Unknown)
+        })?;
         Ok(accepted)
     }
 
@@ -96,13 +103,19 @@ impl<S: Store, D: Safaricom> Payments<S, D> {
         Ok((PushAttempt { shop, attempt, sale, amount, at: now, accepted: None }, push))
     }
 
-    /// The result may have come before we knew the push's name; then it waits in the inbox.
-    async fn take_early_result(&self, accepted: &StkAccepted) -> Result<(), Problem> {
-        if let Some(raw) = self.store.early_result(&accepted.checkout).await? {
-            callbacks::file(&*self.store, &raw, None).await?;
-            self.store.settle_early_result(&accepted.checkout).await?;
+    /// Notes the name of an accepted push. Its result may have come before we knew the name; then it waits
+    /// in the inbox, and is filed anew.
+    async fn note(
+        &self,
+        shop: &ShopId,
+        attempt: &PushAttempt,
+        accepted: &StkAccepted,
+    ) -> Result<(), StoreError> {
+        self.store.accept_push(attempt).await?;
+        match self.store.early_result(&accepted.checkout).await? {
+            Some(raw) => callbacks::file_again(&*self.store, &raw, &accepted.checkout, Some(shop)).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -66,7 +66,10 @@ impl HttpSafaricom {
         }
         let url = format!("{}{TOKEN_PATH}", self.base_url);
         let request = self.http.get(url).basic_auth(&self.consumer_key, Some(&self.consumer_secret));
-        let (status, body) = answer(request).await?;
+        // Without a token nothing was asked of anybody, so this is a clear no.
+        let silent =
+            || Refused { code: "no token".to_owned(), message: "Safaricom does not answer".to_owned() };
+        let (status, body) = answer(request).await.map_err(|_| silent())?;
         let token = read_token_answer(status, &body)?;
         *held = Some((token.clone(), Instant::now()));
         Ok(token)
@@ -86,9 +89,9 @@ impl Safaricom for HttpSafaricom {
             Err(refused) if refused.is_token() => {
                 let token = self.token(Some(&token)).await?;
                 let (status, body) = self.post(STK_PUSH_PATH, push, &token).await?;
-                Ok(read_stk_answer(status, &body)?)
+                read_stk_answer(status, &body)?.ok_or(SafaricomError::Unknown)
             }
-            other => Ok(other?),
+            other => other?.ok_or(SafaricomError::Unknown),
         }
     }
 }
