@@ -191,11 +191,12 @@ function askReason(title, suggestions) {
 /** The quiet, permanent word on the connection. `status` is null when the program itself is silent. */
 export function paintPill(status) {
   const pill = byId("status-pill");
-  const line = !status ? "Leja is not answering" : status.online ? "Online"
+  const line = !status ? "Leja is not answering" : status.problem ? `Needs attention: ${status.problem}`
+    : status.online ? "Online"
     : status.last_contact ? `Offline since ${when(status.last_contact)}` : "Offline";
   const counts = [status?.waiting && `${status.waiting} waiting`, status?.refused && `${status.refused} refused`];
   pill.textContent = [line, ...counts.filter(Boolean)].join(" · ");
-  pill.dataset.state = status?.online ? "online" : "offline";
+  pill.dataset.state = status?.online && !status.problem ? "online" : "offline";
 }
 
 /** What the header of both pages does: the name on every action, and a pill that syncs when tapped. */

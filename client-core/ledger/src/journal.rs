@@ -460,9 +460,10 @@ fn append(
 ) -> Result<(), LedgerError> {
     let (till, life, number) = (entry.actor.till.0, entry.actor.incarnation, signed(entry.number)?);
     let sql = "INSERT INTO journal
-                 (shop, till, incarnation, number, document, change, chain, signature, state, reason)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                 (shop, till, incarnation, number, document, change, chain, signature, state, reason, merged)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let document = entry.document.to_string();
+    let merged = if entry.document == Document::Catalogue { Some(next_merged(c, shop)?) } else { None };
     c.prepare_cached(sql)?.execute(params![
         shop,
         till,
@@ -473,7 +474,8 @@ fn append(
         entry.chain,
         entry.signature,
         state,
-        reason
+        reason,
+        merged
     ])?;
     let sql = "INSERT INTO heads (shop, till, incarnation, number, chain) VALUES (?, ?, ?, ?, ?)
                ON CONFLICT (shop, till, incarnation) DO UPDATE SET number = excluded.number, chain = excluded.chain";

@@ -60,6 +60,7 @@ CREATE TABLE journal (
     reason      TEXT,
     -- In which order the catalogue's changes were merged; facts of a day need no order.
     merged      INTEGER,
+    CHECK ((document = 'catalogue') = (merged IS NOT NULL)),
     -- A number is written once: two entries under one number would be two histories.
     PRIMARY KEY (shop, till, incarnation, number)
 ) STRICT, WITHOUT ROWID;

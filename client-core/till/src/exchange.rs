@@ -69,22 +69,34 @@ impl Till {
             self.join_shops(now)?;
         }
         let mut report = SyncReport::default();
+        let mut failed = None;
         for shop in self.shops()? {
-            self.drain(&shop.id, now, &mut report)?;
-            if self.identity.role == Role::Till {
-                let claimed = self.claim_what_fits(&shop.id, now)?;
-                report.claimed = report.claimed.saturating_add(claimed);
-                if claimed > 0 {
-                    self.drain(&shop.id, now, &mut report)?;
-                }
+            match self.sync_shop(&shop.id, now, &mut report) {
+                Ok(()) => {}
+                // Without a line no other shop can be reached either.
+                Err(offline @ TillError::Cloud(CloudError::Unreachable(_))) => return Err(offline),
+                // What is wrong with one shop stops no other.
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(report)
+        failed.map_or(Ok(report), Err)
+    }
+
+    fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
+        self.drain(shop, now, report)?;
+        if self.identity.role != Role::Till {
+            return Ok(());
+        }
+        let claimed = self.claim_what_fits(shop, now)?;
+        report.claimed = report.claimed.saturating_add(claimed);
+        if claimed > 0 { self.drain(shop, now, report) } else { Ok(()) }
     }
 
     /// Rounds until neither side has more.
     fn drain(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
-        let mut behind = !self.link().compared.contains(shop);
+        // Until the last page is in, nobody may believe that there is nothing more: the feed's cursor has
+        // moved on with the first page, and does not tell of the journals again.
+        let mut behind = !self.link().compared.remove(shop);
         for _ in 0..MAX_ROUNDS {
             report.rounds = report.rounds.saturating_add(1);
             let request = self.request(shop, behind)?;
@@ -97,7 +109,7 @@ impl Till {
                 self.link().compared.insert(shop.clone());
                 return Ok(());
             }
-            behind = behind || answer.more;
+            behind = true;
         }
         Ok(())
     }

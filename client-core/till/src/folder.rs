@@ -14,12 +14,16 @@ use std::path::{Path, PathBuf};
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// A folder, made if it is not there.
+    /// A folder, made if it is not there: for its owner only, because ledgers hold customers' names.
     ///
     /// # Errors
     /// It can not be made.
     pub fn at(path: &Path) -> Result<Self, TillError> {
-        std::fs::create_dir_all(path).map_err(|e| unusable(path, &e))?;
+        let mut make = std::fs::DirBuilder::new();
+        make.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+        make.create(path).map_err(|e| unusable(path, &e))?;
         Ok(Self(path.to_owned()))
     }
 

@@ -446,6 +446,9 @@ impl Till {
         let fact = Fact { id, at: now, by: by.clone(), body };
         let document = Document::DayBook(now.business_day());
         let written = day_book::write(&fact, ledger.strand(shop, writer, document)?);
+        if written.change.len() > replica::journal::MAX_CHANGE_BYTES {
+            return Err(TillError::Refused("this is too long to be sent: make two sales of it".to_owned()));
+        }
         let head = before.next(document, &written.change);
         ledger.record(shop, &entry(writer, head, document, &written), written.strand, &fact, request)?;
         self.tell(Event::Ledger);

@@ -1,4 +1,5 @@
-//! Whether the merged documents and the rows computed from them say the same.
+//! Whether the merged documents and the sales computed from them say the same. The system tests hold every
+//! replica to it.
 
 use crate::{Till, TillError};
 use domain::{FactBody, ShopId};
@@ -6,8 +7,8 @@ use replica::DayBook;
 use std::collections::BTreeMap;
 
 impl Till {
-    /// Merges every day book of a shop from its journal and compares it with the ledger's rows: the same
-    /// sales, totals included. Gives what differs, in words; nothing if all is well.
+    /// Merges every day book of a shop from its journal and compares it with the ledger: as many facts as
+    /// entries, and the same sales with the same totals. Gives what differs, in words; nothing if all is well.
     ///
     /// # Errors
     /// A document does not merge, or the ledger can not be read.

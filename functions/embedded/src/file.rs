@@ -175,3 +175,34 @@ fn failed(error: &rusqlite::Error) -> StoreError {
         other => StoreError::Unreachable(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_on_the_disk_before_it_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("hub.sqlite")).unwrap();
+        prepare(&connection).unwrap();
+        let full: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!(full, 2, "FULL");
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_leaves_nothing_and_takes_nothing_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::open(&folder.path().join("hub.sqlite")).unwrap();
+        let count =
+            |c: &Connection| c.query_row("SELECT count(*) FROM counters", [], |row| row.get::<_, i64>(0));
+        let put = "INSERT INTO counters (name, value) VALUES (?, 1)";
+        let good = file.write(move |c| c.execute(put, ["good"]));
+        let bad = file.write(move |c| {
+            c.execute(put, ["half"])?;
+            c.execute(put, ["half"])
+        });
+        let (good, bad) = tokio::join!(good, bad);
+        assert!(good.is_ok() && bad.is_err());
+        assert_eq!(file.read(count).await, Ok(1));
+    }
+}

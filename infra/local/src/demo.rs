@@ -113,7 +113,7 @@ fn hub_settings(data: PathBuf, hub_url: &str, safaricom_url: &str) -> hub::Setti
     hub::Settings {
         data,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        callback_base: hub_url.to_owned(),
+        callback_base: Some(hub_url.to_owned()),
         seed_paths: true,
         mpesa_environment: "sandbox".to_owned(),
         safaricom: Some(safaricom_url.to_owned()),

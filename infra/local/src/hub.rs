@@ -13,6 +13,7 @@ use service::sync::{self, Sync};
 use service::{CallbackSecret, Clock, HttpSafaricom, Safaricom, Store, system_clock};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use till::{Folder, HttpCloud, enrol};
@@ -30,9 +31,10 @@ pub struct Settings {
     /// Where to listen.
     #[arg(long, env = "LEJA_LISTEN", default_value = "127.0.0.1:8300")]
     pub listen: SocketAddr,
-    /// Where Safaricom reaches this hub, like `https://pay.example.com`.
-    #[arg(long, env = "LEJA_CALLBACK_BASE", default_value = "http://127.0.0.1:8300")]
-    pub callback_base: String,
+    /// Where Safaricom reaches this hub, like `https://pay.example.com`; the address it listens on, unless
+    /// told otherwise.
+    #[arg(long, env = "LEJA_CALLBACK_BASE")]
+    pub callback_base: Option<String>,
     /// Serve the seed documents' callback paths, which carry no token. Not in production.
     #[arg(long, env = "LEJA_SEED_PATHS")]
     pub seed_paths: bool,
@@ -116,13 +118,16 @@ pub async fn start(
     listener: TcpListener,
     stop: Stop,
 ) -> Result<(), Failure> {
-    std::fs::create_dir_all(&settings.data)?;
+    // For its owner only: the store holds customers' names, the secret opens the callback paths.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data)?;
     let environment = if settings.mpesa_environment == "production" { PRODUCTION } else { SANDBOX };
     if settings.mpesa_environment == "production" && settings.seed_paths {
         return Err("the seeds' callback paths carry no token: do not serve them in production".into());
     }
     let base_url = settings.safaricom.as_deref().unwrap_or(environment);
     let store = Arc::new(EmbeddedStore::open(&settings.data.join("hub.sqlite"))?);
+    let address = listener.local_addr()?;
+    let callback_base = settings.callback_base.clone().unwrap_or_else(|| format!("http://{address}"));
     let parts = Parts {
         store: Arc::clone(&store),
         safaricom: HttpSafaricom::new(
@@ -131,12 +136,11 @@ pub async fn start(
             &settings.mpesa_consumer_secret,
         )?,
         passkeys,
-        callback_base: settings.callback_base.trim_end_matches('/').to_owned(),
+        callback_base: callback_base.trim_end_matches('/').to_owned(),
         secret: secret(&settings.data.join("callback.secret"))?,
         seed_paths: settings.seed_paths,
         clock: system_clock(),
     };
-    let address = listener.local_addr()?;
     let first_start = async {
         enrol_administrator(store, settings.data.clone(), address).await?;
         println!("listening on http://{address}");
@@ -169,7 +173,6 @@ async fn enrol_administrator(
 /// The deployment's secret; made at the first start, readable by its owner only.
 fn secret(path: &Path) -> Result<CallbackSecret, Failure> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
     if !path.exists() {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes).map_err(|e| format!("no randomness: {e}"))?;
