@@ -74,6 +74,8 @@ pub struct Weather {
     pub loss_percent: (u8, u8),
     /// Where chance comes from.
     pub random: Option<fastrand::Rng>,
+    /// After so many more requests the line goes down; `None`: it does not.
+    pub requests_left: Option<u64>,
     /// How many requests arrived.
     pub arrived: u64,
     /// Bytes of bodies, there and back.
@@ -96,9 +98,10 @@ impl Cloud for Line2Hub {
             let mut weather = self.weather.lock().unwrap();
             let (there, _) = weather.loss_percent;
             let unlucky = weather.random.as_mut().is_some_and(|r| r.u8(..100) < there);
-            if weather.offline || unlucky {
+            if weather.offline || unlucky || weather.requests_left == Some(0) {
                 return lost();
             }
+            weather.requests_left = weather.requests_left.map(|left| left - 1);
             weather.arrived += 1;
             weather.bytes.0 += request.body.len() as u64;
         }

@@ -511,6 +511,205 @@ fn a_second_program_on_one_ledger_is_kept_out() {
     assert!(matches!(second, Err(TillError::Folder(_))));
 }
 
+#[test]
+fn a_catch_up_that_breaks_off_goes_on_where_it_broke() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (a, b) = (world.till(&shop, "Front"), world.till(&shop, "Back"));
+    let line = domain::Line::new(&"Maize flour ".repeat(6), domain::Quantity::ONE, kes(1)).unwrap();
+    let large = domain::Sale::new(vec![line; 20], kes(20), Tender::Cash, None).unwrap();
+    for _ in 0..500 {
+        a.sell(large.clone(), &asha(), world.now(), None).unwrap();
+    }
+    a.sync(world.now()).unwrap();
+    b.line.weather.lock().unwrap().requests_left = Some(1);
+    assert!(b.sync(world.now()).is_err());
+    let first_page = b.sales(&shop, SaleFilter::All, None, 9_999).unwrap().len();
+    assert!(0 < first_page && first_page < 500, "{first_page}");
+    b.line.weather.lock().unwrap().requests_left = None;
+    b.sync(world.now()).unwrap();
+    assert_eq!(b.sales(&shop, SaleFilter::All, None, 9_999).unwrap().len(), 500);
+}
+
+#[test]
+fn what_is_wrong_with_one_shop_stops_no_other() {
+    let world = World::new();
+    let (kijiji, mjini) = (world.shop("kijiji", "paybill", "600638"), world.shop("mjini", "till", "123456"));
+    let (a, office) = (world.till(&mjini, "Front"), world.office());
+    office.sync(world.now()).unwrap();
+    let own = office.members(&kijiji).unwrap()[0].0.clone();
+    use service::Store;
+    let revoked = domain::Member { revoked: true, ..own };
+    world.wait(world.store.put_member(&revoked, Some(&kijiji))).unwrap();
+    sell(&a, 500, world.now());
+    a.sync(world.now()).unwrap();
+    assert!(office.sync(world.now()).is_err(), "the fault is told");
+    assert_eq!(office.sales(&mjini, SaleFilter::All, None, 9).unwrap().len(), 1);
+    assert!(office.status().unwrap().problem.unwrap().contains("revoked"));
+}
+
+#[test]
+fn a_catalogue_that_was_written_out_of_order_opens_again_as_it_was() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (a, office) = (world.till(&shop, "Front"), world.office());
+    let bread =
+        |shillings| Product::new(ProductId::parse("bread").unwrap(), "Bread", kes(shillings)).unwrap();
+    office.sync(world.now()).unwrap();
+    let set = |till: &till::Till, shillings| {
+        till.set_product(&shop, &bread(shillings), &asha(), world.now()).unwrap()
+    };
+    set(&office, 60);
+    exchange(&world, &[&office, &a]);
+    set(&a, 61);
+    exchange(&world, &[&a, &office]);
+    // A new till is told the journals one after the other, whatever builds on what.
+    let mut b = world.till(&shop, "Back");
+    exchange(&world, &[&b]);
+    set(&a, 62);
+    exchange(&world, &[&a, &b]);
+    b.restart();
+    set(&a, 63);
+    exchange(&world, &[&a, &b]);
+    assert_eq!(b.products(&shop).unwrap()[0].leading, bread(63));
+    assert_eq!(b.status().unwrap().set_aside, Vec::<String>::new());
+}
+
+#[test]
+fn a_sale_that_no_batch_could_carry_is_refused_before_it_is_recorded() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    let long = domain::Line::new(&"\u{1F956}".repeat(80), domain::Quantity::ONE, kes(1)).unwrap();
+    let sale = domain::Sale::new(vec![long; 200], kes(200), Tender::Cash, None).unwrap();
+    assert!(matches!(a.sell(sale, &asha(), world.now(), None), Err(TillError::Refused(_))));
+    sell(&a, 1, world.now());
+    assert_eq!(a.sync(world.now()).unwrap().sent, 1);
+}
+
+#[test]
+fn one_payment_claimed_twice_for_one_sale_counts_once() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (a, b) = (world.till(&shop, "Front"), world.till(&shop, "Back"));
+    world.pay("UKL4AB12CD", "123456", 500, "");
+    world.pass(3600);
+    let sale = sell(&a, 500, world.now());
+    exchange(&world, &[&a, &b]);
+    for till in [&a, &b] {
+        till.claim(sale, code("UKL4AB12CD"), How::Picked, &asha(), world.now()).unwrap();
+    }
+    exchange(&world, &[&a, &b]);
+    assert_eq!(a.claims(sale).unwrap().len(), 2);
+    let settled = a.sale(sale).unwrap();
+    assert_eq!((settled.paid, settled.over, settled.conflict), (kes(500), Money::ZERO, false));
+}
+
+#[test]
+fn messages_that_disagree_are_left_to_a_person() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    let asked = sell(&a, 500, world.now());
+    let phone = domain::Msisdn::parse_phone("0712345678").unwrap();
+    let push = a.ask_for_payment(asked, &phone, world.now()).unwrap();
+    // A confirmation with the same code says 400, and somebody owes just that.
+    world.pay("NLJ7RT61SV", "123456", 400, "");
+    world.post(&world.token_path(&shop, "s"), &stk_result(&push.checkout_request_id, 500));
+    let other = sell(&a, 400, world.now());
+    a.sync(world.now()).unwrap();
+    assert_eq!(a.sale(other).unwrap().state, SaleState::Open);
+    assert!(a.payment(&shop, &code("NLJ7RT61SV")).unwrap().unwrap().disagreement);
+    assert_eq!(a.sale(asked).unwrap().paid, kes(400), "no more is counted than all agree on");
+}
+
+#[test]
+fn a_push_result_of_another_amount_is_not_believed_whenever_it_comes() {
+    for early in [false, true] {
+        let world = World::new();
+        let shop = world.shop("mjini", "till", "123456");
+        let a = world.till(&shop, "Front");
+        let sale = sell(&a, 500, world.now());
+        let phone = domain::Msisdn::parse_phone("0712345678").unwrap();
+        let result = || world.post(&world.token_path(&shop, "s"), &stk_result("ws_CO_1", 5));
+        if early {
+            result();
+        }
+        a.ask_for_payment(sale, &phone, world.now()).unwrap();
+        if !early {
+            result();
+        }
+        a.sync(world.now()).unwrap();
+        assert_eq!(a.sale(sale).unwrap().state, SaleState::Open);
+        use service::Store;
+        assert_eq!(
+            world.wait(world.store.inbox(9)).unwrap().len(),
+            1,
+            "it waits for a person (early: {early})"
+        );
+    }
+}
+
+#[test]
+fn a_push_whose_answer_was_lost_learns_its_end_from_its_result() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    let sale = sell(&a, 500, world.now());
+    let phone = domain::Msisdn::parse_phone("0712345678").unwrap();
+    {
+        let mut weather = a.line.weather.lock().unwrap();
+        (weather.loss_percent, weather.random) = ((0, 100), Some(fastrand::Rng::with_seed(1)));
+    }
+    assert!(a.ask_for_payment(sale, &phone, world.now()).is_err());
+    a.line.weather.lock().unwrap().random = None;
+    world.post(&world.token_path(&shop, "s"), &stk_result("ws_CO_1", 500));
+    a.sync(world.now()).unwrap();
+    assert_eq!(a.push_status(sale, world.now()).unwrap().unwrap().state.name(), "completed");
+    assert_eq!(a.sale(sale).unwrap().state, SaleState::Paid);
+}
+
+#[test]
+fn a_prompt_without_a_result_does_not_lock_its_sale_for_ever() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    let sale = sell(&a, 500, world.now());
+    let phone = domain::Msisdn::parse_phone("0712345678").unwrap();
+    a.ask_for_payment(sale, &phone, world.now()).unwrap();
+    world.pass(599);
+    assert!(a.ask_for_payment(sale, &phone, world.now()).is_err());
+    world.pass(1);
+    assert_eq!(a.ask_for_payment(sale, &phone, world.now()).unwrap().checkout_request_id, "ws_CO_2");
+    // A wrong PIN ends a prompt as well.
+    let wrong_pin = stk_result("ws_CO_2", 500).replace(r#""ResultCode":0"#, r#""ResultCode":2001"#);
+    world.post(&world.token_path(&shop, "s"), &wrong_pin);
+    a.sync(world.now()).unwrap();
+    assert_eq!(a.push_status(sale, world.now()).unwrap().unwrap().state.name(), "failed");
+    assert!(a.ask_for_payment(sale, &phone, world.now()).is_ok());
+}
+
+#[test]
+fn a_signature_is_good_for_minutes_and_roles_hold() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (a, office) = (world.till(&shop, "Front"), world.office());
+    let ask = |replica: &Replica, path: &str, minutes: i64| {
+        let credentials = till::Folder::at(&replica.path).unwrap().credentials().unwrap();
+        let at = world.now().plus_millis(minutes * 60_000);
+        credentials.ask(&replica.line, "GET", path, vec![], at).map_err(|e| e.to_string())
+    };
+    assert!(ask(&a, "/v1/shops", 9).is_ok());
+    for minutes in [-11, 11] {
+        assert!(ask(&a, "/v1/shops", minutes).unwrap_err().contains("clock is off"));
+    }
+    for replica in [&a, &office] {
+        for path in ["/v1/admin/inbox", "/v1/admin/members"] {
+            assert!(ask(replica, path, 0).unwrap_err().contains("another role"), "{path}");
+        }
+    }
+}
+
 /// Random trade in bad weather, with power cuts; then calm. Every sale whose call returned is on every
 /// replica, every replica names the same leaders, and no payment settles two sales.
 fn trade(seed: u64) {
