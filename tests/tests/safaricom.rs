@@ -80,8 +80,22 @@ async fn wrong_keys_and_a_wrong_passkey_are_refused_in_words() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_unknown_and_not_refused() {
+async fn without_a_token_nothing_was_asked_so_it_is_a_clear_no() {
     let safaricom = HttpSafaricom::new("http://127.0.0.1:9", "key", "secret").unwrap();
+    assert!(matches!(safaricom.stk_push(&push("sesame")).await, Err(SafaricomError::Refused(_))));
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_is_unknown_and_not_refused() {
+    let token = || async { r#"{"access_token":"abc","expires_in":"3599"}"# };
+    let gateway = || async { (axum::http::StatusCode::GATEWAY_TIMEOUT, "<html>gateway time-out</html>") };
+    let router = axum::Router::new()
+        .route("/oauth/v1/generate", axum::routing::get(token))
+        .route("/mpesa/stkpush/v1/processrequest", axum::routing::post(gateway));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let safaricom = HttpSafaricom::new(&url, "key", "secret").unwrap();
     assert_eq!(safaricom.stk_push(&push("sesame")).await, Err(SafaricomError::Unknown));
 }
 
