@@ -76,6 +76,25 @@ fn seed_a_creates_a_sale_polls_and_hears_that_it_is_paid() {
 }
 
 #[test]
+fn every_refusal_is_problem_details() {
+    let counter = Counter::new("till", "123456");
+    let cases = [
+        ("POST", "/v1/sales", json!({ "tender": 5 }), 422),
+        ("POST", "/v1/sales", json!({ "tender": "cash" }), 400),
+        ("GET", "/v1/sales/9-9", Value::Null, 404),
+        ("GET", "/no/such/path", Value::Null, 404),
+        ("POST", "/v1/status", Value::Null, 405),
+    ];
+    for (method, path, body, expected) in cases {
+        let (status, problem) = counter.ask(method, path, &body);
+        assert_eq!(status, expected, "{method} {path}");
+        assert_eq!(problem["status"], expected, "{problem}");
+        assert!(problem["type"].as_str().unwrap().starts_with("leja:"), "{problem}");
+        assert!(!problem["title"].as_str().unwrap().is_empty(), "{problem}");
+    }
+}
+
+#[test]
 fn seed_as_sale_may_have_lines_whose_sum_is_checked() {
     let counter = Counter::new("till", "123456");
     let lines = json!([{ "name": "Bread", "quantity": 2, "price": "65.00" }]);

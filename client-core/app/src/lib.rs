@@ -13,6 +13,7 @@ mod sync_loop;
 pub use sync_loop::{SyncLoop, keep_in_sync};
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderMap, header};
 use axum::middleware::{Next, from_fn};
@@ -54,7 +55,21 @@ pub fn router(till: Arc<Till>, clock: Clock, nudge: SyncLoop) -> std::io::Result
         router = router.merge(seeds::router());
     }
     let app = App { till, clock, events, nudge };
-    Ok(router.layer(from_fn(own_pages_only)).layer(DefaultBodyLimit::max(256 * 1024)).with_state(app))
+    let router = router.layer(from_fn(own_pages_only)).layer(from_fn(always_problems));
+    Ok(router.layer(DefaultBodyLimit::max(256 * 1024)).with_state(app))
+}
+
+/// Whatever refuses a request, a reader of JSON or the lack of a route, refuses it as problem details.
+async fn always_problems(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || kind == Some(problem::CONTENT_TYPE) {
+        return response;
+    }
+    let said = to_bytes(response.into_body(), 4096).await.unwrap_or_default();
+    Problem::plain(status, &String::from_utf8_lossy(&said)).into_response()
 }
 
 /// From the till's threads to the pages that listen.

@@ -6,6 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use till::{CloudError, LedgerError, TillError};
 
+/// The media type of problem details.
+pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
+
 /// What went wrong, for a person, with a stable name for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -34,6 +37,12 @@ impl Problem {
     pub(crate) fn inside() -> Self {
         let title = "Something failed inside. Nothing was recorded; try again.".to_owned();
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "leja:inside", title)
+    }
+
+    /// A refusal of the web framework's, in its own words, or in the status's where it has none.
+    pub(crate) fn plain(status: StatusCode, said: &str) -> Self {
+        let words = if said.is_empty() { status.canonical_reason().unwrap_or_default() } else { said };
+        Self::new(status, "leja:bad-request", words.to_owned())
     }
 
     /// What to tell the person.
@@ -69,6 +78,6 @@ impl From<LedgerError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({ "type": self.kind, "title": self.title, "status": self.status.as_u16() });
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
+        (self.status, [(header::CONTENT_TYPE, CONTENT_TYPE)], Json(body)).into_response()
     }
 }
