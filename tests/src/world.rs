@@ -257,6 +257,11 @@ impl World {
         self.enrolled(Role::Office, None, "Head office")
     }
 
+    /// Whoever runs the cloud.
+    pub fn administrator(&self) -> Replica {
+        self.enrolled(Role::Platform, None, "Administrator")
+    }
+
     fn enrolled(&self, role: Role, shop: Option<&ShopId>, name: &str) -> Replica {
         let code = service::office::new_code(&self.store, role, shop.cloned(), self.now());
         let (code, _) = self.wait(code).unwrap();

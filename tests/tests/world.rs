@@ -347,6 +347,24 @@ fn a_revoked_till_is_refused_at_once_and_keeps_its_sales() {
 }
 
 #[test]
+fn revoking_head_office_reaches_it_in_every_shop() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (office, administrator) = (world.office(), world.administrator());
+    office.sync(world.now()).unwrap();
+    let in_shop = office.members(&shop).unwrap()[0].0.actor;
+    assert_ne!(in_shop, office.identity().actor);
+    let body = format!(r#"{{"actor":"{}"}}"#, office.identity().actor).into_bytes();
+    let credentials = till::Folder::at(&administrator.path).unwrap().credentials().unwrap();
+    credentials.ask(&administrator.line, "POST", "/v1/admin/members/revoke", body, world.now()).unwrap();
+    use service::Store;
+    for actor in [office.identity().actor, in_shop] {
+        assert!(world.wait(world.store.member(actor)).unwrap().unwrap().0.revoked, "{actor}");
+    }
+    assert!(office.sync(world.now()).unwrap_err().to_string().contains("revoked"));
+}
+
+#[test]
 fn a_till_can_not_read_or_write_another_shop() {
     let world = World::new();
     let (mjini, kijiji) = (world.shop("mjini", "till", "123456"), world.shop("kijiji", "paybill", "600638"));
