@@ -26,6 +26,7 @@ pub mod msisdn;
 pub mod payment;
 pub mod shop;
 pub mod standing;
+pub mod stk;
 pub mod time;
 pub mod verdict;
 
@@ -34,6 +35,9 @@ pub use ids::{Actor, CheckoutId, FactId, IdError, ProductId, ReceiptCode, ShopId
 pub use journal::{Document, Entry, Signature};
 pub use money::{Money, MoneyError};
 pub use msisdn::{Msisdn, PhoneError};
-pub use payment::{Evidence, FeedItem, Payer, Payment, PushResult, Source};
-pub use shop::{Account, Member, Product, Role, Shop};
+pub use payment::{
+    Disagreement, Evidence, FeedItem, Payer, Payment, PushQuery, PushResult, Retraction, Reversal, Source,
+};
+pub use shop::{Account, Member, Product, Role, Shop, ShopRules, Validation};
+pub use stk::{Ending, Words};
 pub use time::{BusinessDay, TimeError, Timestamp};

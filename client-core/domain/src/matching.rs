@@ -28,6 +28,8 @@ pub struct FreePayment {
     pub paid_at: Timestamp,
     /// What the customer typed as account number.
     pub account_reference: String,
+    /// The sale that was named when the payment was validated.
+    pub order: Option<FactId>,
 }
 
 /// A shop's rules of matching.
@@ -50,7 +52,7 @@ pub struct Candidate {
     pub sale: FactId,
     /// The payment.
     pub receipt: ReceiptCode,
-    /// The account reference names the sale.
+    /// The account reference names the sale, or its validation did.
     pub named: bool,
     /// Whole minutes between sale and payment, either way.
     pub minutes_apart: u64,
@@ -63,7 +65,7 @@ impl Candidate {
     pub fn reasons(&self) -> Vec<String> {
         let mut reasons = vec!["same amount".to_owned()];
         if self.named {
-            reasons.push("the account reference names this sale".to_owned());
+            reasons.push("the payment names this sale".to_owned());
         }
         reasons.push(match self.minutes_apart {
             0 => "less than a minute apart".to_owned(),
@@ -96,10 +98,11 @@ pub fn proposals(sales: &[OpenSale], payments: &[FreePayment], rules: Rules) -> 
     let mut fitting: Vec<Candidate> = Vec::new();
     for payment in payments {
         let same_amount = by_due.get(&payment.amount).into_iter().flatten();
-        let fits = same_amount.filter_map(|sale| candidate(sale, payment, rules)).filter(|c| c.in_window);
-        let fits: Vec<Candidate> = fits.collect();
-        let named = fits.iter().any(|c| c.named);
-        fitting.extend(fits.into_iter().filter(|c| c.named || !named));
+        let fits: Vec<Candidate> = same_amount.filter_map(|sale| candidate(sale, payment, rules)).collect();
+        // What names a sale is for that sale alone: where the sale is out of the window, owes another amount
+        // or is not here at all, a person decides, and no other sale gets the payment by its amount.
+        let named = payment.order.is_some() || sales.iter().any(|sale| names(payment, sale));
+        fitting.extend(fits.into_iter().filter(|c| c.in_window && (c.named || !named)));
     }
     let named_sales: Vec<FactId> = fitting.iter().filter(|c| c.named).map(|c| c.sale).collect();
     fitting.retain(|c| c.named || !named_sales.contains(&c.sale));
@@ -123,18 +126,27 @@ fn candidate(sale: &OpenSale, payment: &FreePayment, rules: Rules) -> Option<Can
     }
     let apart = sale.at.distance_millis(payment.paid_at);
     let window = u64::from(rules.window_minutes).saturating_mul(60_000);
-    let reference = fold(&payment.account_reference);
     Some(Candidate {
         sale: sale.id,
         receipt: payment.receipt.clone(),
-        named: !reference.is_empty() && sale.references.iter().any(|name| fold(name) == reference),
+        named: names(payment, sale),
         minutes_apart: apart.checked_div(60_000).unwrap_or(0),
         in_window: apart <= window,
     })
 }
 
-/// References are typed by people: case and everything but letters and digits is forgiven.
-fn fold(reference: &str) -> String {
+/// Whether a payment names a sale: by its validation, or else by what the customer typed.
+fn names(payment: &FreePayment, sale: &OpenSale) -> bool {
+    let reference = fold(&payment.account_reference);
+    match payment.order {
+        Some(order) => order == sale.id,
+        None => !reference.is_empty() && sale.references.iter().any(|name| fold(name) == reference),
+    }
+}
+
+/// A reference as it is compared: people type them, so case and everything but letters and digits is
+/// forgiven.
+pub fn fold(reference: &str) -> String {
     reference.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
 }
 
@@ -168,6 +180,7 @@ mod tests {
             amount: Money::from_cents(shillings * 100),
             paid_at: at(minute),
             account_reference: reference.to_owned(),
+            order: None,
         }
     }
 
@@ -224,6 +237,25 @@ mod tests {
         let found = candidates(&sale(1, 500, 0), &payments, Rules::default());
         let order: Vec<&str> = found.iter().map(|c| c.receipt.as_str()).collect();
         assert_eq!(order, ["NAMED1", "NEAR1", "FAR1"]);
+    }
+
+    #[test]
+    fn a_payment_that_names_an_old_sale_is_no_younger_sales() {
+        let typed = payment("TYPED1", 500, 16, "A1");
+        check(&[sale(1, 500, 0), sale(2, 500, 15)], &[typed], &[]);
+        let bound = FreePayment { order: Some(sale(1, 500, 0).id), ..payment("BOUND1", 500, 16, "A2") };
+        check(&[sale(1, 500, 0), sale(2, 500, 15)], std::slice::from_ref(&bound), &[]);
+        // The sale it was validated for is settled meanwhile, and not among the open ones.
+        check(&[sale(2, 500, 15)], &[bound], &[]);
+        // It names an open sale that owes another amount.
+        check(&[sale(1, 70, 15), sale(2, 500, 15)], &[payment("OTHER1", 500, 16, "A1")], &[]);
+    }
+
+    #[test]
+    fn a_payment_that_was_validated_for_a_sale_is_that_sales_among_equals() {
+        let bound = FreePayment { order: Some(sale(2, 500, 0).id), ..payment("BOUND1", 500, 1, "") };
+        let found = proposals(&[sale(1, 500, 0), sale(2, 500, 0)], &[bound], Rules::default());
+        assert_eq!(found.iter().map(|c| c.sale.number).collect::<Vec<_>>(), [2]);
     }
 
     prop_compose! {

@@ -11,9 +11,62 @@ pub struct Shop {
     pub name: String,
     /// How customers pay it.
     pub account: Account,
-    /// The number the shop went live with at Safaricom, where that is not the number customers pay to:
-    /// a till's store or head-office number (Daraja fact sheet §2.4).
+    /// A till's store number (Daraja fact sheet §2.4).
     pub store_number: Option<ShortCode>,
+    /// The head-office number above it. Several shops of one organisation may have the same.
+    pub head_office: Option<ShortCode>,
+    /// What the shop chose.
+    pub rules: ShopRules,
+}
+
+/// What a shop chooses about its payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShopRules {
+    /// Which payments Safaricom is told to refuse before any money moves.
+    pub validation: Validation,
+    /// From this amount on goods are handed out only when a second source, one that we asked for, agrees.
+    /// Without it a callback suffices.
+    pub second_source_from: Option<Money>,
+    /// From this amount on a payment is shown to be looked at. Seed A refused such payments, which are
+    /// legal up to 250,000 (field study W4).
+    pub review_from: Money,
+}
+
+impl Default for ShopRules {
+    fn default() -> Self {
+        let review_from = Money::from_cents(10_000_000);
+        Self { validation: Validation::AcceptAll, second_source_from: None, review_from }
+    }
+}
+
+/// Which payments a shop refuses when Safaricom asks (fact sheet §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Validation {
+    /// None: a refused customer at the counter is worse than a late match.
+    #[default]
+    AcceptAll,
+    /// Paybill: those whose account number names no open sale.
+    References,
+    /// Those whose amount no open sale owes.
+    Amounts,
+}
+
+impl Validation {
+    const ALL: [Self; 3] = [Self::AcceptAll, Self::References, Self::Amounts];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AcceptAll => "accept_all",
+            Self::References => "references",
+            Self::Amounts => "amounts",
+        }
+    }
+
+    /// The rule of a stable name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
 }
 
 impl Shop {
@@ -31,17 +84,25 @@ impl Shop {
         if !(1..=100).contains(&name.chars().count()) {
             return Err(IdError("a shop's name has 1 to 100 characters"));
         }
-        Ok(Self { id, name: name.to_owned(), account, store_number })
+        let (name, rules) = (name.to_owned(), ShopRules::default());
+        Ok(Self { id, name, account, store_number, head_office: None, rules })
     }
 
-    /// Every number that leads to this shop: any of them may stand in a callback.
-    pub fn numbers(&self) -> impl Iterator<Item = &ShortCode> {
+    /// The numbers that lead to this shop and to no other.
+    pub fn own_numbers(&self) -> impl Iterator<Item = &ShortCode> {
         std::iter::once(self.account.shortcode()).chain(self.store_number.as_ref())
     }
 
-    /// The number and passkey under which STK pushes are sent.
+    /// Whether a number is one of this shop's: any of them may stand in a callback (field study W26).
+    pub fn has_number(&self, number: &ShortCode) -> bool {
+        self.own_numbers().chain(self.head_office.as_ref()).any(|own| own == number)
+    }
+
+    /// The number that went live at Safaricom, under whose passkey STK pushes are sent: the store's, else
+    /// the head office's, else the one customers pay to (fact sheet §2.4).
     pub fn business_shortcode(&self) -> &ShortCode {
-        self.store_number.as_ref().unwrap_or(self.account.shortcode())
+        let above = self.store_number.as_ref().or(self.head_office.as_ref());
+        above.unwrap_or(self.account.shortcode())
     }
 }
 

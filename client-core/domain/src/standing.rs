@@ -11,6 +11,8 @@ pub enum ClaimWeight {
     Unverified,
     /// Another sale has the payment.
     Lost,
+    /// It had the payment, and the money went back to the customer.
+    Reversed,
 }
 
 /// Where a sale stands.
@@ -26,6 +28,8 @@ pub struct Standing {
     pub state: SaleState,
     /// A claim of this sale lost its payment to another sale: a person has to look.
     pub conflict: bool,
+    /// A payment of this sale was reversed: the goods may be gone, and the money is.
+    pub reversed: bool,
 }
 
 /// The one word for where a sale stands.
@@ -71,9 +75,10 @@ pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight
         .map(|weight| if let ClaimWeight::Leads(amount) = weight { *amount } else { Money::ZERO })
         .sum();
     let paid = cash + arrived;
-    let conflict = claims.contains(&ClaimWeight::Lost);
+    let (conflict, reversed) = (claims.contains(&ClaimWeight::Lost), claims.contains(&ClaimWeight::Reversed));
     if voided {
-        return Standing { paid, due: Money::ZERO, over: paid, state: SaleState::Voided, conflict: false };
+        let (state, conflict, reversed) = (SaleState::Voided, false, false);
+        return Standing { paid, due: Money::ZERO, over: paid, state, conflict, reversed };
     }
     let state = if paid >= total {
         SaleState::Paid
@@ -84,7 +89,14 @@ pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight
     } else {
         SaleState::Open
     };
-    Standing { paid, due: (total - paid).or_zero(), over: (paid - total).or_zero(), state, conflict }
+    Standing {
+        paid,
+        due: (total - paid).or_zero(),
+        over: (paid - total).or_zero(),
+        state,
+        conflict,
+        reversed,
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +118,12 @@ mod tests {
     fn a_sale_that_lost_its_payment_is_open_again_and_in_conflict() {
         let it = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Lost], false);
         assert_eq!((it.state, it.due, it.conflict), (SaleState::Open, kes(500), true));
+    }
+
+    #[test]
+    fn a_sale_whose_payment_was_reversed_is_open_again_and_says_so() {
+        let it = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Reversed], false);
+        assert_eq!((it.state, it.due, it.reversed), (SaleState::Open, kes(500), true));
     }
 
     #[test]
