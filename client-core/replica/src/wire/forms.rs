@@ -6,7 +6,8 @@ use crate::codec::{CodecError, NameForm, money};
 use crate::{Batch, Head};
 use domain::{
     Actor, BusinessDay, CheckoutId, Document, Evidence, FactId, FeedItem, IdError, Member, Msisdn, Payer,
-    PushResult, ReceiptCode, Role, ShortCode, Signature, Source, TimeError, Timestamp,
+    PushQuery, PushResult, ReceiptCode, Retraction, Reversal, Role, ShortCode, Signature, Source, TimeError,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +66,49 @@ struct MemberForm {
     revoked: bool,
 }
 
+/// New kinds come at the end: the place of a kind is its number in the bytes.
 #[derive(Serialize, Deserialize)]
 pub(super) enum FeedItemForm {
-    Confirmation(EvidenceForm),
+    /// The arrival of money, as far as the first release knew it.
+    Plain(EvidenceForm),
     PushResult(PushResultForm),
+    Arrival(ArrivalForm),
+    PushQuery(PushQueryForm),
+    Reversal(ReversalForm),
+    Retraction(RetractionForm),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ArrivalForm {
+    evidence: EvidenceForm,
+    order: Option<NameForm>,
+    balance: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct PushQueryForm {
+    checkout: String,
+    sale: NameForm,
+    code: String,
+    description: String,
+    received_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ReversalForm {
+    receipt: String,
+    reversal: Option<String>,
+    amount: i64,
+    reversed_at: Option<i64>,
+    received_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct RetractionForm {
+    source: SourceForm,
+    receipt: String,
+    reason: String,
+    received_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,6 +128,9 @@ pub(super) struct EvidenceForm {
 enum SourceForm {
     C2bConfirmation,
     StkResult,
+    PulledRow,
+    StatusResult,
+    StatementRow,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -224,7 +267,14 @@ impl TryFrom<MemberForm> for Member {
 impl From<&FeedItem> for FeedItemForm {
     fn from(item: &FeedItem) -> Self {
         match item {
-            FeedItem::Confirmation(evidence) => Self::Confirmation(evidence.into()),
+            FeedItem::Arrival(evidence) if evidence.order.is_none() && evidence.balance.is_none() => {
+                Self::Plain(evidence.into())
+            }
+            FeedItem::Arrival(evidence) => Self::Arrival(ArrivalForm {
+                evidence: evidence.into(),
+                order: evidence.order.map(Into::into),
+                balance: evidence.balance.map(domain::Money::cents),
+            }),
             FeedItem::PushResult(result) => Self::PushResult(PushResultForm {
                 checkout: result.checkout.as_str().to_owned(),
                 sale: result.sale.into(),
@@ -232,6 +282,26 @@ impl From<&FeedItem> for FeedItemForm {
                 description: result.description.clone(),
                 received_at: result.received_at.millis(),
                 evidence: result.evidence.as_ref().map(Into::into),
+            }),
+            FeedItem::PushQuery(query) => Self::PushQuery(PushQueryForm {
+                checkout: query.checkout.as_str().to_owned(),
+                sale: query.sale.into(),
+                code: query.code.clone(),
+                description: query.description.clone(),
+                received_at: query.received_at.millis(),
+            }),
+            FeedItem::Reversal(reversal) => Self::Reversal(ReversalForm {
+                receipt: reversal.receipt.as_str().to_owned(),
+                reversal: reversal.reversal.as_ref().map(ToString::to_string),
+                amount: reversal.amount.cents(),
+                reversed_at: reversal.reversed_at.map(Timestamp::millis),
+                received_at: reversal.received_at.millis(),
+            }),
+            FeedItem::Retraction(retraction) => Self::Retraction(RetractionForm {
+                source: retraction.source.into(),
+                receipt: retraction.receipt.as_str().to_owned(),
+                reason: retraction.reason.clone(),
+                received_at: retraction.received_at.millis(),
             }),
         }
     }
@@ -241,7 +311,13 @@ impl TryFrom<FeedItemForm> for FeedItem {
     type Error = CodecError;
     fn try_from(form: FeedItemForm) -> Result<Self, CodecError> {
         Ok(match form {
-            FeedItemForm::Confirmation(form) => Self::Confirmation(form.try_into()?),
+            FeedItemForm::Plain(form) => Self::Arrival(form.try_into()?),
+            FeedItemForm::Arrival(form) => Self::Arrival(Evidence {
+                order: form.order.map(Into::into),
+                // An organisation may owe Safaricom: a balance below nothing is no mistake.
+                balance: form.balance.map(domain::Money::from_cents),
+                ..form.evidence.try_into()?
+            }),
             FeedItemForm::PushResult(form) => Self::PushResult(PushResult {
                 checkout: CheckoutId::parse(&form.checkout)?,
                 sale: form.sale.into(),
@@ -250,17 +326,58 @@ impl TryFrom<FeedItemForm> for FeedItem {
                 received_at: Timestamp::from_millis(form.received_at)?,
                 evidence: form.evidence.map(TryInto::try_into).transpose()?,
             }),
+            FeedItemForm::PushQuery(form) => Self::PushQuery(PushQuery {
+                checkout: CheckoutId::parse(&form.checkout)?,
+                sale: form.sale.into(),
+                code: form.code,
+                description: form.description,
+                received_at: Timestamp::from_millis(form.received_at)?,
+            }),
+            FeedItemForm::Reversal(form) => Self::Reversal(Reversal {
+                receipt: ReceiptCode::parse(&form.receipt)?,
+                reversal: form.reversal.as_deref().map(ReceiptCode::parse).transpose()?,
+                amount: money(form.amount)?,
+                reversed_at: form.reversed_at.map(Timestamp::from_millis).transpose()?,
+                received_at: Timestamp::from_millis(form.received_at)?,
+            }),
+            FeedItemForm::Retraction(form) => Self::Retraction(Retraction {
+                source: form.source.into(),
+                receipt: ReceiptCode::parse(&form.receipt)?,
+                reason: form.reason,
+                received_at: Timestamp::from_millis(form.received_at)?,
+            }),
         })
+    }
+}
+
+impl From<Source> for SourceForm {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::C2bConfirmation => Self::C2bConfirmation,
+            Source::StkResult => Self::StkResult,
+            Source::PulledRow => Self::PulledRow,
+            Source::StatusResult => Self::StatusResult,
+            Source::StatementRow => Self::StatementRow,
+        }
+    }
+}
+
+impl From<SourceForm> for Source {
+    fn from(form: SourceForm) -> Self {
+        match form {
+            SourceForm::C2bConfirmation => Self::C2bConfirmation,
+            SourceForm::StkResult => Self::StkResult,
+            SourceForm::PulledRow => Self::PulledRow,
+            SourceForm::StatusResult => Self::StatusResult,
+            SourceForm::StatementRow => Self::StatementRow,
+        }
     }
 }
 
 impl From<&Evidence> for EvidenceForm {
     fn from(evidence: &Evidence) -> Self {
         Self {
-            source: match evidence.source {
-                Source::C2bConfirmation => SourceForm::C2bConfirmation,
-                Source::StkResult => SourceForm::StkResult,
-            },
+            source: evidence.source.into(),
             receipt: evidence.receipt.as_str().to_owned(),
             amount: evidence.amount.cents(),
             shortcode: evidence.shortcode.as_str().to_owned(),
@@ -277,16 +394,15 @@ impl TryFrom<EvidenceForm> for Evidence {
     type Error = CodecError;
     fn try_from(form: EvidenceForm) -> Result<Self, CodecError> {
         Ok(Self {
-            source: match form.source {
-                SourceForm::C2bConfirmation => Source::C2bConfirmation,
-                SourceForm::StkResult => Source::StkResult,
-            },
+            source: form.source.into(),
             receipt: ReceiptCode::parse(&form.receipt)?,
             amount: money(form.amount)?,
             shortcode: ShortCode::parse(&form.shortcode)?,
             paid_at: form.paid_at.map(Timestamp::from_millis).transpose()?,
             payer: Payer { name: form.name, msisdn: form.msisdn.as_deref().map(Msisdn::from_safaricom) },
             account_reference: form.account_reference,
+            order: None,
+            balance: None,
             received_at: Timestamp::from_millis(form.received_at)?,
         })
     }

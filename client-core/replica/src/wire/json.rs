@@ -1,6 +1,6 @@
 //! The JSON bodies that tills, head office and administrators exchange with the cloud besides syncing.
 
-use domain::{Account, IdError, Shop, ShopId, ShortCode};
+use domain::{Account, IdError, Money, Shop, ShopId, ShopRules, ShortCode, Validation};
 use serde::{Deserialize, Serialize};
 
 /// `POST /v1/enrol`: a till or head office introduces itself with a one-time code.
@@ -35,7 +35,7 @@ pub struct Joined {
 }
 
 /// A shop, in every JSON body.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct ShopForm {
     /// Its id.
     pub id: String,
@@ -45,9 +45,22 @@ pub struct ShopForm {
     pub account: String,
     /// The number customers pay to.
     pub shortcode: String,
-    /// The number it went live with, where that differs.
+    /// Its store number, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_number: Option<String>,
+    /// The head-office number above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_office: Option<String>,
+    /// Which payments it refuses when Safaricom asks: `accept_all` (unless told otherwise), `references` or
+    /// `amounts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
+    /// From which amount on a payment needs a second source, like `20000.00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_source_from: Option<String>,
+    /// From which amount on a payment is shown to be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_from: Option<String>,
 }
 
 impl From<&Shop> for ShopForm {
@@ -58,6 +71,10 @@ impl From<&Shop> for ShopForm {
             account: shop.account.kind().to_owned(),
             shortcode: shop.account.shortcode().to_string(),
             store_number: shop.store_number.as_ref().map(ToString::to_string),
+            head_office: shop.head_office.as_ref().map(ToString::to_string),
+            validation: Some(shop.rules.validation.name().to_owned()),
+            second_source_from: shop.rules.second_source_from.map(|amount| amount.to_string()),
+            review_from: Some(shop.rules.review_from.to_string()),
         }
     }
 }
@@ -66,13 +83,147 @@ impl TryFrom<ShopForm> for Shop {
     type Error = IdError;
     fn try_from(form: ShopForm) -> Result<Self, IdError> {
         let account = Account::of_kind(&form.account, ShortCode::parse(&form.shortcode)?);
-        Self::new(
+        let number = |text: Option<&str>| text.map(ShortCode::parse).transpose();
+        let shop = Self::new(
             ShopId::parse(&form.id)?,
             &form.name,
             account.ok_or(IdError("an account is paybill or till"))?,
-            form.store_number.as_deref().map(ShortCode::parse).transpose()?,
-        )
+            number(form.store_number.as_deref())?,
+        )?;
+        Ok(Self { head_office: number(form.head_office.as_deref())?, rules: rules(&form)?, ..shop })
     }
+}
+
+fn rules(form: &ShopForm) -> Result<ShopRules, IdError> {
+    let usual = ShopRules::default();
+    let amount = |text: &Option<String>| match text {
+        Some(text) => Money::parse(text).map(Some).map_err(|_| IdError("an amount is like 20000.00")),
+        None => Ok(None),
+    };
+    let validation = match form.validation.as_deref() {
+        Some(name) => Validation::named(name),
+        None => Some(usual.validation),
+    };
+    Ok(ShopRules {
+        validation: validation.ok_or(IdError("a validation is accept_all, references or amounts"))?,
+        second_source_from: amount(&form.second_source_from)?,
+        review_from: amount(&form.review_from)?.unwrap_or(usual.review_from),
+    })
+}
+
+/// `POST /v1/shops/{shop}/open-sales`: what a till has open, so that a validation can be answered. It
+/// replaces what the till told before.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct OpenSales {
+    /// When the cloud heard it, in milliseconds since 1970 UTC; what a till puts here does not count.
+    #[serde(default)]
+    pub at: i64,
+    /// These are all it has open. A till that does not say so (an older one, or one with more than a
+    /// message takes) may have the sale that a customer pays: then nothing is refused.
+    #[serde(default)]
+    pub complete: bool,
+    /// The sales.
+    pub sales: Vec<OpenSale>,
+}
+
+/// A sale that waits for a payment.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct OpenSale {
+    /// Its name, like `7-42`.
+    pub sale: String,
+    /// What it still owes, in cents.
+    pub due: i64,
+    /// What a customer may type as account number for it.
+    pub references: Vec<String>,
+}
+
+/// `POST /v1/shops/{shop}/push/query`: what became of a push.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AskPush {
+    /// Safaricom's name for it.
+    pub checkout_request_id: String,
+}
+
+/// The answer to [`AskPush`].
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct PushEnded {
+    /// Safaricom's result code; none while it is not known.
+    pub code: Option<String>,
+    /// When it is worth asking again, in milliseconds since 1970 UTC; never, where there is none.
+    pub ask_at: Option<i64>,
+}
+
+/// `POST /v1/shops/{shop}/status`: whether a payment is real. The answer comes into the feed.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AskStatus {
+    /// The receipt code.
+    pub receipt: String,
+}
+
+/// `POST /v1/shops/{shop}/reversal`: that a payment goes back to the customer, whole.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AskReversal {
+    /// The receipt code.
+    pub receipt: String,
+    /// How much it was, like `500.00`.
+    pub amount: String,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+/// Safaricom took a request whose result comes later.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Requested {
+    /// Its name, for `GET /v1/shops/{shop}/requests/{request}`.
+    pub request: String,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct RequestState {
+    /// What was asked: `status UKL4AB12CD`, `balance` …
+    pub purpose: String,
+    /// `waiting`, `done`, `refused` or `timed_out`. Timed out is unknown, not failed.
+    pub state: String,
+    /// What Safaricom said, and what to do about it.
+    pub words: String,
+    /// What the accounts hold, for a balance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub balances: Vec<String>,
+}
+
+/// `POST /v1/shops/{shop}/qr`: a code to be scanned with the M-PESA app. The answer is a PNG.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AskQr {
+    /// Whole shillings, like `500.00`.
+    pub amount: String,
+    /// The account reference, for a paybill.
+    pub reference: String,
+}
+
+/// `POST /v1/shops/{shop}/simulate`: a customer of Safaricom's sandbox pays.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AskSimulation {
+    /// Whole shillings, like `500.00`.
+    pub amount: String,
+    /// The customer's phone.
+    pub phone: String,
+    /// The account number typed, for a paybill.
+    pub reference: String,
+}
+
+/// `POST /v1/shops/{shop}/pull/register`: who may be told of pulled payments.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AskPullRegistration {
+    /// A phone that belongs to the organisation in Safaricom's portal.
+    pub phone: String,
+}
+
+/// An answer that is a sentence for a person.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Said {
+    /// The sentence.
+    pub message: String,
 }
 
 /// `POST /v1/push`: ask a customer's phone for a payment.

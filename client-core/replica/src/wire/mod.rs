@@ -114,8 +114,8 @@ fn bounded(bytes: &[u8]) -> Result<&[u8], CodecError> {
 mod tests {
     use super::*;
     use domain::{
-        CheckoutId, Document, Evidence, Money, Msisdn, Payer, PushResult, ReceiptCode, Role, ShortCode,
-        Source, TillId,
+        CheckoutId, Document, Evidence, Money, Msisdn, Payer, PushQuery, PushResult, ReceiptCode, Retraction,
+        Reversal, Role, ShortCode, Source, TillId,
     };
     use proptest::prelude::*;
 
@@ -132,6 +132,8 @@ mod tests {
                 msisdn: Some(Msisdn::from_safaricom("2547 ***** 126")),
             },
             account_reference: "A42".into(),
+            order: None,
+            balance: None,
             received_at: at.plus_millis(1500),
         }
     }
@@ -146,6 +148,38 @@ mod tests {
             received_at: evidence.received_at,
             evidence: Some(evidence),
         }
+    }
+
+    /// The kinds of message that came after the first release.
+    fn newer() -> [FeedItem; 5] {
+        let pulled = evidence(Source::PulledRow);
+        let (order, balance) = (Some(push().sale), Some(Money::from_cents(-1)));
+        let PushResult { checkout, sale, received_at, .. } = push();
+        let (receipt, amount) = (pulled.receipt.clone(), pulled.amount);
+        [
+            FeedItem::Arrival(Evidence { order, balance, ..evidence(Source::C2bConfirmation) }),
+            FeedItem::Arrival(pulled),
+            FeedItem::PushQuery(PushQuery {
+                checkout,
+                sale,
+                code: "1032".into(),
+                description: "no".into(),
+                received_at,
+            }),
+            FeedItem::Reversal(Reversal {
+                receipt: receipt.clone(),
+                reversal: Some(receipt.clone()),
+                amount,
+                reversed_at: Some(received_at),
+                received_at,
+            }),
+            FeedItem::Retraction(Retraction {
+                source: Source::C2bConfirmation,
+                receipt,
+                reason: "no".into(),
+                received_at,
+            }),
+        ]
     }
 
     fn batch() -> Batch {
@@ -174,10 +208,7 @@ mod tests {
             refused: Some("no".into()),
             batches: vec![batch()],
             members: vec![member],
-            feed: vec![
-                FeedItem::Confirmation(evidence(Source::C2bConfirmation)),
-                FeedItem::PushResult(push()),
-            ],
+            feed: vec![FeedItem::Arrival(evidence(Source::C2bConfirmation)), FeedItem::PushResult(push())],
             cursor: vec![9],
             more: true,
         }
@@ -187,7 +218,7 @@ mod tests {
     fn messages_read_back_as_they_were_written() {
         assert_eq!(SyncRequest::decode(&request().encode()), Ok(request()));
         assert_eq!(SyncAnswer::decode(&answer().encode()), Ok(answer()));
-        for item in answer().feed {
+        for item in answer().feed.into_iter().chain(newer()) {
             assert_eq!(decode_feed_item(&encode_feed_item(&item)), Ok(item));
         }
         assert_eq!(decode_batch(&encode_batch(&batch())), Ok(batch()));
@@ -203,6 +234,21 @@ mod tests {
         assert_eq!(
             hex::encode(answer().encode()),
             "01c0e4aacfbf680109040404040404040404040404040404040404040404040404040404040404040401026e6f0107010901010301020305050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505010701000474696c6c01410546726f6e740303030303030303030303030303030303030303030303030303030303030303000200000a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68010777735f434f5f7807002a0130026f6bf8fbaacfbf6801010a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68010901"
+        );
+    }
+
+    #[test]
+    fn newer_messages_keep_their_bytes() {
+        let bytes: Vec<String> = newer().iter().map(|item| hex::encode(encode_feed_item(item))).collect();
+        assert_eq!(
+            bytes,
+            [
+                "0102000a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf680107002a0101",
+                "0100020a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68",
+                "01030777735f434f5f7807002a0431303332026e6ff8fbaacfbf68",
+                "01040a554b4c34414231324344010a554b4c34414231324344f0a20401f8fbaacfbf68f8fbaacfbf68",
+                "0105000a554b4c34414231324344026e6ff8fbaacfbf68",
+            ]
         );
     }
 
