@@ -2,7 +2,7 @@
 
 use crate::rows::{self, money, parsed, time};
 use crate::{Ledger, LedgerError};
-use domain::{FactId, How, Money, ReceiptCode, ShopId, Tender, Timestamp};
+use domain::{FactId, How, Money, ReceiptCode, ShopId, Source, Tender, Timestamp};
 use rusqlite::{Params, Row, params};
 
 /// One thing that happened.
@@ -10,7 +10,7 @@ use rusqlite::{Params, Row, params};
 pub struct Happening {
     /// When.
     pub at: Timestamp,
-    /// Who did it; `Safaricom` for what Safaricom said.
+    /// Who did it; `Safaricom` for what Safaricom said, `the platform` for what whoever runs it decided.
     pub by: String,
     /// What.
     pub deed: Deed,
@@ -25,14 +25,33 @@ pub enum Deed {
     CashTaken(Money),
     /// It was cancelled, with a reason.
     Cancelled(String),
-    /// A request on the customer's phone ended without money, in Safaricom's words.
-    RequestEnded(String),
-    /// A message told of the payment; it was the result of a request on the phone, or not.
+    /// Safaricom told how a request on the customer's phone ended, and named no payment.
+    RequestEnded {
+        /// Its result code.
+        code: String,
+        /// It told because it was asked.
+        asked: bool,
+    },
+    /// A message told of the payment.
     Received {
         /// The payment.
         receipt: ReceiptCode,
-        /// It was.
-        on_request: bool,
+        /// Which kind of message.
+        source: Source,
+    },
+    /// The money went back to the customer.
+    Reversed {
+        /// The payment.
+        receipt: ReceiptCode,
+    },
+    /// A person took back that a message on the payment belongs to this shop, with a reason.
+    Retracted {
+        /// The payment.
+        receipt: ReceiptCode,
+        /// Which kind of message.
+        source: Source,
+        /// Why, and who said so.
+        reason: String,
     },
     /// The payment was claimed for a sale.
     Claimed {
@@ -71,9 +90,10 @@ impl Ledger {
             |row| Ok(Deed::CashTaken(money(row, "amount")?)),
         )?);
         all.extend(self.happenings(
-            "SELECT received_at AS at, 'Safaricom' AS by, description FROM feed WHERE sale = ? AND receipt IS NULL",
+            "SELECT received_at AS at, 'Safaricom' AS by, code, source = 'stk_query' AS asked FROM feed
+             WHERE sale = ? AND receipt IS NULL",
             id,
-            |row| Ok(Deed::RequestEnded(row.get("description")?)),
+            |row| Ok(Deed::RequestEnded { code: row.get("code")?, asked: row.get("asked")? }),
         )?);
         for (shop, receipt) in self.receipts_claimed(sale)? {
             all.extend(self.history_of_payment(&shop, &receipt)?);
@@ -98,10 +118,20 @@ impl Ledger {
     ) -> Result<Vec<Happening>, LedgerError> {
         let key = params![self.shop_key(shop)?, receipt.as_str()];
         let mut all = self.happenings(
-            "SELECT received_at AS at, 'Safaricom' AS by, source = 'stk_result' AS on_request FROM feed
-             WHERE shop = ? AND receipt = ?",
+            "SELECT received_at AS at, iif(source LIKE 'retracted_%', 'the platform', 'Safaricom') AS by,
+               source, description
+             FROM feed WHERE shop = ? AND receipt = ?",
             key,
-            |row| Ok(Deed::Received { receipt: receipt.clone(), on_request: row.get("on_request")? }),
+            |row| {
+                let (kind, receipt) = (row.get::<_, String>("source")?, receipt.clone());
+                Ok(match (Source::named(&kind), Source::retracted_as(&kind)) {
+                    (Some(source), _) => Deed::Received { receipt, source },
+                    (None, Some(source)) => {
+                        Deed::Retracted { receipt, source, reason: row.get("description")? }
+                    }
+                    (None, None) => Deed::Reversed { receipt },
+                })
+            },
         )?;
         all.extend(self.happenings(
             "SELECT at, by, sale, how FROM claims WHERE shop = ? AND receipt = ?",

@@ -5,8 +5,8 @@ use crate::rows::{self, damaged, parsed, signed, unsigned};
 use crate::settle::Dirty;
 use crate::{Ledger, LedgerError, project, settle};
 use domain::{
-    Actor, BusinessDay, CheckoutId, Document, Entry, Fact, FactId, FeedItem, Member, Money, Product, Role,
-    Shop, ShopId, TillId, Timestamp,
+    Actor, BusinessDay, Document, Entry, Fact, FactId, FeedItem, Member, Money, Product, Role, Shop, ShopId,
+    TillId, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -369,33 +369,6 @@ impl Ledger {
         })
     }
 
-    /// Notes that the cloud was asked to push, before it is asked. Gives the attempt's number.
-    ///
-    /// # Errors
-    /// Nothing was noted.
-    pub fn begin_push(&mut self, sale: FactId, amount: Money, at: Timestamp) -> Result<u32, LedgerError> {
-        let sql = "INSERT INTO pushes (sale, attempt, at, amount)
-                   SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3 FROM pushes WHERE sale = ?1
-                   RETURNING attempt";
-        let row = params![sale.to_string(), at.millis(), amount.cents()];
-        self.write(|c| Ok(c.query_row(sql, row, |row| row.get(0))?))
-    }
-
-    /// Notes what Safaricom said to a push: its name for it, or why it was not sent.
-    ///
-    /// # Errors
-    /// Nothing was noted.
-    pub fn end_push(
-        &mut self,
-        sale: FactId,
-        attempt: u32,
-        said: Result<&CheckoutId, &str>,
-    ) -> Result<(), LedgerError> {
-        let sql = "UPDATE pushes SET checkout = ?, refused = ? WHERE sale = ? AND attempt = ?";
-        let (checkout, refused) = (said.ok().map(CheckoutId::as_str), said.err());
-        self.write(|c| Ok(c.execute(sql, params![checkout, refused, sale.to_string(), attempt]).map(drop)?))
-    }
-
     /// The short key of a shop in this file.
     pub(crate) fn shop_key(&self, shop: &ShopId) -> Result<i64, LedgerError> {
         self.home(shop).map(|(key, _)| key)
@@ -419,14 +392,29 @@ impl Ledger {
 }
 
 fn put_shop(c: &Connection, shop: &Shop, writer: Actor) -> Result<(), LedgerError> {
-    let sql = "INSERT INTO shops (id, name, account, shortcode, store_number, till, incarnation)
-               VALUES (?, ?, ?, ?, ?, ?, ?)
+    let sql = "INSERT INTO shops (id, name, account, shortcode, store_number, head_office, validation,
+                 second_source_from, review_from, till, incarnation)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                ON CONFLICT (id) DO UPDATE SET name = excluded.name, account = excluded.account,
-                 shortcode = excluded.shortcode, store_number = excluded.store_number";
-    let store = shop.store_number.as_ref().map(domain::ShortCode::as_str);
-    let (kind, number) = (shop.account.kind(), shop.account.shortcode().as_str());
-    let (till, life) = (writer.till.0, writer.incarnation);
-    c.execute(sql, params![shop.id.as_str(), shop.name, kind, number, store, till, life])?;
+                 shortcode = excluded.shortcode, store_number = excluded.store_number,
+                 head_office = excluded.head_office, validation = excluded.validation,
+                 second_source_from = excluded.second_source_from, review_from = excluded.review_from";
+    c.execute(
+        sql,
+        params![
+            shop.id.as_str(),
+            shop.name,
+            shop.account.kind(),
+            shop.account.shortcode().as_str(),
+            shop.store_number.as_ref().map(domain::ShortCode::as_str),
+            shop.head_office.as_ref().map(domain::ShortCode::as_str),
+            shop.rules.validation.name(),
+            shop.rules.second_source_from.map(Money::cents),
+            shop.rules.review_from.cents(),
+            writer.till.0,
+            writer.incarnation
+        ],
+    )?;
     Ok(())
 }
 

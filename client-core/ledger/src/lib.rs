@@ -5,6 +5,7 @@
 //! did, [`take`](Ledger::take) what others did and what Safaricom said, [`query`] answers what a person
 //! asks. The documented schema is [`schema.sql`](../src/schema.sql).
 
+mod doubt;
 mod error;
 mod project;
 mod rows;
@@ -12,11 +13,13 @@ mod settle;
 
 pub mod history;
 pub mod journal;
+pub mod push;
 pub mod query;
 
 pub use error::LedgerError;
 pub use journal::{Content, Identity, Outcome, Page, Taken};
-pub use query::{ClaimRow, Day, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow};
+pub use push::PushRow;
+pub use query::{ClaimRow, Day, PaymentRow, ProductRow, SaleFilter, SaleRow};
 pub use rows::how_name;
 
 use domain::{Actor, ShopId};
@@ -26,7 +29,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The number of this schema, in `user_version`.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 /// How many prepared statements are kept.
 const STATEMENTS_KEPT: usize = 96;
 
@@ -75,19 +78,19 @@ impl Ledger {
         }
     }
 
-    /// Makes the schema where there is none, in one transaction: a till that is killed here finds a whole
-    /// schema or none.
+    /// Makes the schema where there is none, or brings an older one up to date, in one transaction: a till
+    /// that is killed here finds the schema as it was or as it should be.
     fn migrate(&mut self) -> Result<(), LedgerError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        match version(&transaction)? {
-            SCHEMA_VERSION => Ok(()),
-            0 => {
-                transaction.execute_batch(include_str!("schema.sql"))?;
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-                Ok(transaction.commit()?)
-            }
-            newer => Err(LedgerError::Newer(newer)),
-        }
+        let change = match version(&transaction)? {
+            SCHEMA_VERSION => return Ok(()),
+            0 => include_str!("schema.sql"),
+            1 => include_str!("from_1.sql"),
+            newer => return Err(LedgerError::Newer(newer)),
+        };
+        transaction.execute_batch(change)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        Ok(transaction.commit()?)
     }
 
     /// Runs a write in one transaction.

@@ -4,7 +4,7 @@ use crate::LedgerError;
 use crate::rows::{how_name, tender_name};
 use crate::settle::Dirty;
 use domain::standing::{Standing, standing};
-use domain::{CheckoutId, Fact, FactBody, FeedItem, Money, Product, Sale, Timestamp};
+use domain::{CheckoutId, Fact, FactBody, FactId, FeedItem, Money, Product, ReceiptCode, Sale, Timestamp};
 use rusqlite::{Connection, params};
 
 /// Writes the rows of a fact and notes what has to be settled anew.
@@ -40,10 +40,11 @@ pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact, dirty: &mut Dirty) ->
 
 fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) -> Result<(), LedgerError> {
     let id = fact.id.to_string();
-    let Standing { paid, due, over, state, conflict } =
+    let Standing { paid, due, over, state, conflict, reversed } =
         standing(sale.total, sale.tender, Money::ZERO, &[], false);
-    let sql = "INSERT INTO sales (id, shop, till, at, by, total, tender, order_no, paid, due, over, state, conflict)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO sales (id, shop, till, at, by, total, tender, order_no, paid, due, over, state, conflict,
+                 reversed)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     c.prepare_cached(sql)?.execute(params![
         id,
         shop,
@@ -57,7 +58,8 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
         due.cents(),
         over.cents(),
         state.name(),
-        conflict
+        conflict,
+        reversed
     ])?;
     let sql =
         "INSERT INTO lines (sale, position, name, quantity, unit_price, amount) VALUES (?, ?, ?, ?, ?, ?)";
@@ -78,38 +80,87 @@ pub(crate) fn feed_item(
     dirty: &mut Dirty,
 ) -> Result<(), LedgerError> {
     let (source, name) = item.name();
+    let columns = Columns::of(item);
     let evidence = item.evidence();
-    let push = match item {
-        FeedItem::PushResult(result) => Some(result),
-        FeedItem::Confirmation(_) => None,
-    };
     let sql = "INSERT INTO feed (shop, source, name, receipt, amount, shortcode, paid_at, payer_name,
-                 payer_msisdn, account_reference, received_at, sale, code, description)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (shop, source, name) DO NOTHING";
+                 payer_msisdn, account_reference, received_at, order_sale, sale, code, description)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (shop, source, name) DO NOTHING";
     let new = c.prepare_cached(sql)?.execute(params![
         shop,
-        source.name(),
+        source,
         name,
-        evidence.map(|e| e.receipt.as_str()),
-        evidence.map(|e| e.amount.cents()),
+        columns.receipt.map(ReceiptCode::as_str),
+        columns.amount.map(Money::cents),
         evidence.map(|e| e.shortcode.as_str()),
-        evidence.and_then(|e| e.paid_at).map(Timestamp::millis),
+        columns.at.map(Timestamp::millis),
         evidence.and_then(|e| e.payer.name.as_deref()),
         evidence.and_then(|e| e.payer.msisdn.as_ref()).map(|m| m.as_str().to_owned()),
         evidence.map(|e| e.account_reference.as_str()),
         item.received_at().millis(),
-        push.map(|p| p.sale.to_string()),
-        push.map(|p| p.code.as_str()),
-        push.map(|p| p.description.as_str()),
+        evidence.and_then(|e| e.order).map(|sale| sale.to_string()),
+        columns.push.map(|(sale, _)| sale.to_string()),
+        columns.code,
+        columns.description,
     ])? == 1;
-    if let (true, Some(evidence)) = (new, evidence) {
-        dirty.receipt(evidence.receipt.clone());
+    if let (true, Some(receipt)) = (new, columns.receipt) {
+        dirty.receipt(receipt.clone());
     }
     // A push whose answer was lost learns its name from its result.
-    if let Some(push) = push {
-        name_push(c, push.sale.to_string(), &push.checkout)?;
+    if let Some((sale, checkout)) = columns.push {
+        name_push(c, sale.to_string(), checkout)?;
     }
     Ok(())
+}
+
+/// What the kinds of message have in common, as the table has it.
+#[derive(Default)]
+struct Columns<'a> {
+    receipt: Option<&'a ReceiptCode>,
+    amount: Option<Money>,
+    at: Option<Timestamp>,
+    push: Option<(FactId, &'a CheckoutId)>,
+    code: Option<&'a str>,
+    description: Option<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(item: &'a FeedItem) -> Self {
+        let evidence = item.evidence();
+        let money = Self {
+            receipt: evidence.map(|e| &e.receipt),
+            amount: evidence.map(|e| e.amount),
+            at: evidence.and_then(|e| e.paid_at),
+            ..Self::default()
+        };
+        match item {
+            FeedItem::Arrival(_) => money,
+            FeedItem::PushResult(push) => Self {
+                push: Some((push.sale, &push.checkout)),
+                code: Some(&push.code),
+                description: Some(&push.description),
+                ..money
+            },
+            FeedItem::PushQuery(push) => Self {
+                push: Some((push.sale, &push.checkout)),
+                code: Some(&push.code),
+                description: Some(&push.description),
+                ..money
+            },
+            FeedItem::Reversal(reversal) => Self {
+                receipt: Some(&reversal.receipt),
+                amount: Some(reversal.amount),
+                at: reversal.reversed_at,
+                description: reversal.reversal.as_ref().map(ReceiptCode::as_str),
+                ..money
+            },
+            FeedItem::Retraction(retraction) => Self {
+                receipt: Some(&retraction.receipt),
+                code: Some(retraction.source.name()),
+                description: Some(&retraction.reason),
+                ..money
+            },
+        }
+    }
 }
 
 fn name_push(c: &Connection, sale: String, checkout: &CheckoutId) -> Result<(), LedgerError> {

@@ -5,7 +5,7 @@ use crate::{Ledger, LedgerError};
 use domain::matching::{FreePayment, OpenSale};
 use domain::standing::SaleState;
 use domain::{
-    BusinessDay, CheckoutId, FactId, How, Line, Money, Payer, Product, ProductId, Quantity, ReceiptCode,
+    BusinessDay, Disagreement, FactId, How, Line, Money, Payer, Product, ProductId, Quantity, ReceiptCode,
     ShopId, Tender, TillId, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, params};
@@ -42,6 +42,11 @@ pub struct SaleRow {
     pub state: SaleState,
     /// A payment of this sale went to another sale.
     pub conflict: bool,
+    /// A payment of this sale went back to the customer.
+    pub reversed: bool,
+    /// The shop hands out goods for a payment this large only when a source that was asked for agrees, and
+    /// none has yet.
+    pub unconfirmed: bool,
 }
 
 /// A claim on a sale that was not released.
@@ -82,8 +87,18 @@ pub struct PaymentRow {
     pub account_reference: String,
     /// Which kinds of message tell of it.
     pub sources: Vec<String>,
-    /// The messages disagree.
-    pub disagreement: bool,
+    /// In what the messages disagree.
+    pub disagreements: Vec<Disagreement>,
+    /// A source that was asked for says so too, and not only a message posted to us.
+    pub confirmed: bool,
+    /// The money went back to the customer.
+    pub reversed: bool,
+    /// So large that somebody should look at it.
+    pub review: bool,
+    /// The sale that was named when the payment was validated.
+    pub order: Option<FactId>,
+    /// The sale for which the customer's phone was asked, where the payment answers a push.
+    pub asked_for: Option<FactId>,
     /// The sale that has it.
     pub sale: Option<FactId>,
     /// Other sales want it too.
@@ -99,23 +114,6 @@ pub struct ProductRow {
     pub others: Vec<Product>,
 }
 
-/// The last STK push for a sale.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PushRow {
-    /// The sale.
-    pub sale: FactId,
-    /// Which attempt for it, from 1.
-    pub attempt: u32,
-    /// When the customer was asked.
-    pub at: Timestamp,
-    /// Safaricom's name for it; none if the answer was lost or it was not sent.
-    pub checkout: Option<CheckoutId>,
-    /// Why it was not sent.
-    pub refused: Option<String>,
-    /// Safaricom's result code and words.
-    pub result: Option<(String, String)>,
-}
-
 /// A shop's figures for a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Day {
@@ -129,8 +127,12 @@ pub struct Day {
     pub mpesa: Money,
     /// How many sales of any day still owe something.
     pub open: u64,
-    /// How many sales of any day are in conflict.
+    /// How many sales of any day a person has to look at.
     pub conflicts: u64,
+    /// How many of them owe again because their payment went back to the customer.
+    pub reversed: u64,
+    /// How many of them were paid so much that a second source has to agree first.
+    pub unconfirmed: u64,
     /// How many payments no sale has.
     pub unclaimed: u64,
     /// What those add up to.
@@ -144,9 +146,27 @@ pub enum SaleFilter {
     All,
     /// Those that still owe something.
     Open,
-    /// Those in conflict.
+    /// Those a person has to look at: in conflict, owing again because a payment was reversed, or waiting for
+    /// a second source.
     Conflict,
 }
+
+/// Every sale with what is asked for besides its own row.
+pub(crate) const SALES: &str = "SELECT s.*, shops.id AS shop_id, EXISTS (
+       SELECT 1 FROM payments p WHERE p.sale = s.id AND p.shop = s.shop AND p.confirmed = 0
+         AND p.reversed = 0 AND p.amount >= shops.second_source_from
+       GROUP BY p.sale HAVING s.paid - sum(p.amount) < s.total) AS unconfirmed
+     FROM sales s JOIN shops ON shops.key = s.shop";
+/// Sales of shop `?1` whose goods are not to be handed out yet: without the large payments that no second
+/// source has confirmed, they would not be paid.
+const UNCONFIRMED: &str = "SELECT p.sale FROM payments p JOIN sales q ON q.id = p.sale AND q.shop = p.shop
+     WHERE p.shop = ?1 AND p.confirmed = 0 AND p.reversed = 0 AND p.sale IS NOT NULL
+       AND p.amount >= (SELECT second_source_from FROM shops WHERE key = ?1)
+     GROUP BY p.sale HAVING q.paid - sum(p.amount) < q.total";
+/// Sales of shop `?1` that have to be looked at for another reason. A reversed payment of a sale that was paid
+/// otherwise is no trouble any more.
+const TROUBLED: &str = "SELECT t.id FROM sales t WHERE t.shop = ?1 AND (t.conflict = 1 OR t.reversed = 1)
+     AND (t.conflict = 1 OR t.due > 0)";
 
 impl Ledger {
     /// A sale by its name.
@@ -190,12 +210,12 @@ impl Ledger {
         limit: u32,
     ) -> Result<Vec<SaleRow>, LedgerError> {
         let filter = match filter {
-            SaleFilter::All => "1",
-            SaleFilter::Open => "s.due > 0",
-            SaleFilter::Conflict => "s.conflict = 1",
+            SaleFilter::All => "s.shop = ?1".to_owned(),
+            SaleFilter::Open => "s.shop = ?1 AND s.due > 0".to_owned(),
+            SaleFilter::Conflict => format!("s.id IN ({TROUBLED} UNION {UNCONFIRMED})"),
         };
         let condition = format!(
-            "s.shop = ?1 AND {filter}
+            "{filter}
              AND (?2 IS NULL OR (s.at, s.number) < (SELECT at, number FROM sales WHERE id = ?2))
              ORDER BY s.at DESC, s.number DESC LIMIT ?3"
         );
@@ -204,9 +224,7 @@ impl Ledger {
     }
 
     fn sales_where(&self, condition: &str, key: impl Params) -> Result<Vec<SaleRow>, LedgerError> {
-        let sql = format!(
-            "SELECT s.*, shops.id AS shop_id FROM sales s JOIN shops ON shops.key = s.shop WHERE {condition}"
-        );
+        let sql = format!("{SALES} WHERE {condition}");
         let mut find = self.connection.prepare_cached(&sql)?;
         let mut sales: Vec<SaleRow> = find.query_map(key, sale_row)?.collect::<Result<_, _>>()?;
         for sale in &mut sales {
@@ -298,7 +316,7 @@ impl Ledger {
         found.ok_or_else(|| LedgerError::Unknown(format!("payment {number}")))
     }
 
-    /// Payments of a shop, newest first: all of them, or those no sale has.
+    /// Payments of a shop, newest first: all of them, or those that no sale has and that did not go back.
     ///
     /// # Errors
     /// The file can not be read.
@@ -308,7 +326,7 @@ impl Ledger {
         unclaimed: bool,
         limit: u32,
     ) -> Result<Vec<PaymentRow>, LedgerError> {
-        let filter = if unclaimed { "p.sale IS NULL" } else { "1" };
+        let filter = if unclaimed { "p.sale IS NULL AND p.reversed = 0" } else { "1" };
         let condition = format!("p.shop = ? AND {filter} ORDER BY p.paid_at DESC, p.receipt LIMIT ?");
         self.payments_where(&condition, params![self.shop_key(shop)?, limit])
     }
@@ -318,19 +336,27 @@ impl Ledger {
     /// # Errors
     /// The file can not be read.
     pub fn unclaimed_of(&self, shop: &ShopId, amount: Money) -> Result<Vec<PaymentRow>, LedgerError> {
-        let condition = "p.shop = ? AND p.amount = ? AND p.sale IS NULL ORDER BY p.paid_at DESC, p.receipt";
+        let condition = "p.shop = ? AND p.amount = ? AND p.sale IS NULL AND p.reversed = 0
+                         ORDER BY p.paid_at DESC, p.receipt";
         self.payments_where(condition, params![self.shop_key(shop)?, amount.cents()])
     }
 
-    fn payments_where(&self, condition: &str, key: impl Params) -> Result<Vec<PaymentRow>, LedgerError> {
+    pub(crate) fn payments_where(
+        &self,
+        condition: &str,
+        key: impl Params,
+    ) -> Result<Vec<PaymentRow>, LedgerError> {
         let sql = format!(
-            "SELECT p.*, shops.id AS shop_id FROM payments p JOIN shops ON shops.key = p.shop WHERE {condition}"
+            "SELECT p.*, shops.id AS shop_id, p.amount >= shops.review_from AS review,
+               EXISTS (SELECT 1 FROM payments o WHERE o.receipt = p.receipt AND o.shop <> p.shop) AS elsewhere
+             FROM payments p JOIN shops ON shops.key = p.shop WHERE {condition}"
         );
         let mut find = self.connection.prepare_cached(&sql)?;
         Ok(find.query_map(key, payment_row)?.collect::<Result<_, _>>()?)
     }
 
-    /// The payments and open sales of a shop that could still meet: equal amounts, none claimed.
+    /// The payments and open sales of a shop that could still meet: equal amounts, none claimed. A payment
+    /// that answers a push belongs to that push's sale, and is never given to another by itself.
     ///
     /// # Errors
     /// The file can not be read.
@@ -340,7 +366,8 @@ impl Ledger {
         letters: &BTreeMap<TillId, String>,
     ) -> Result<(Vec<OpenSale>, Vec<FreePayment>), LedgerError> {
         let key = self.shop_key(shop)?;
-        let free = "p.shop = ?1 AND p.sale IS NULL AND p.disagreement = 0
+        let free = "p.shop = ?1 AND p.sale IS NULL AND p.disagreements = '' AND p.reversed = 0
+                    AND p.asked_for IS NULL
                     AND EXISTS (SELECT 1 FROM sales s WHERE s.shop = ?1 AND s.due > 0 AND s.due = p.amount)";
         let payments: Vec<FreePayment> =
             self.payments_where(free, [key])?.into_iter().map(FreePayment::from).collect();
@@ -364,64 +391,6 @@ impl Ledger {
             Ok((parsed(row, "sale", str::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
         };
         Ok(find.query_map([self.shop_key(shop)?], read)?.collect::<Result<_, _>>()?)
-    }
-
-    /// Pushes that were answered with money whose payment no claim names yet: sale and receipt.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn paid_pushes(
-        &self,
-        shop: &ShopId,
-        till: TillId,
-    ) -> Result<Vec<(FactId, ReceiptCode)>, LedgerError> {
-        let sql = "SELECT f.sale, f.receipt FROM feed f JOIN sales s ON s.id = f.sale
-                   WHERE f.shop = ? AND f.receipt IS NOT NULL AND s.till = ?
-                     AND NOT EXISTS (SELECT 1 FROM claims c
-                                     WHERE c.sale = f.sale AND c.shop = f.shop AND c.receipt = f.receipt)
-                   ORDER BY f.position";
-        let mut find = self.connection.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| {
-            Ok((parsed(row, "sale", str::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
-        };
-        let found = find.query_map(params![self.shop_key(shop)?, till.0], read)?;
-        Ok(found.collect::<Result<_, _>>()?)
-    }
-
-    /// The last push for a sale.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn push_for(&self, sale: FactId) -> Result<Option<PushRow>, LedgerError> {
-        self.push_where("p.sale = ? ORDER BY p.attempt DESC LIMIT 1", &sale.to_string())
-    }
-
-    /// A push by Safaricom's name for it.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn push_named(&self, checkout: &CheckoutId) -> Result<Option<PushRow>, LedgerError> {
-        self.push_where("p.checkout = ?", checkout.as_str())
-    }
-
-    fn push_where(&self, condition: &str, key: &str) -> Result<Option<PushRow>, LedgerError> {
-        let sql = format!(
-            "SELECT p.*, f.code, f.description FROM pushes p
-             LEFT JOIN feed f ON f.source = 'stk_result' AND f.name = p.checkout WHERE {condition}"
-        );
-        let read = |row: &Row<'_>| {
-            let code: Option<String> = row.get("code")?;
-            let description: Option<String> = row.get("description")?;
-            Ok(PushRow {
-                sale: parsed(row, "sale", str::parse)?,
-                attempt: row.get("attempt")?,
-                at: time(row, "at")?,
-                checkout: parsed_option(row, "checkout", CheckoutId::parse)?,
-                refused: row.get("refused")?,
-                result: code.map(|code| (code, description.unwrap_or_default())),
-            })
-        };
-        Ok(self.connection.prepare_cached(&sql)?.query_row([key], read).optional()?)
     }
 
     /// The products of a shop, by id.
@@ -453,15 +422,18 @@ impl Ledger {
     /// # Errors
     /// The file can not be read.
     pub fn day(&self, shop: &ShopId, day: BusinessDay) -> Result<Day, LedgerError> {
-        let sql = "SELECT
+        let sql = format!("SELECT
             count(*) AS sales, coalesce(sum(total), 0) AS total, coalesce(sum(min(paid, total)), 0) AS paid,
             coalesce(sum(CASE tender WHEN 'cash' THEN total ELSE
               (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop) END), 0) AS cash,
             (SELECT count(*) FROM sales WHERE shop = ?1 AND due > 0) AS open,
-            (SELECT count(*) FROM sales WHERE shop = ?1 AND conflict = 1) AS conflicts,
-            (SELECT count(*) FROM payments WHERE shop = ?1 AND sale IS NULL) AS unclaimed,
-            (SELECT coalesce(sum(amount), 0) FROM payments WHERE shop = ?1 AND sale IS NULL) AS unclaimed_total
-            FROM sales WHERE shop = ?1 AND at BETWEEN ?2 AND ?3 AND state <> 'voided'";
+            (SELECT count(*) FROM ({TROUBLED} UNION {UNCONFIRMED})) AS conflicts,
+            (SELECT count(*) FROM sales s WHERE s.shop = ?1 AND s.reversed = 1 AND s.due > 0) AS reversed,
+            (SELECT count(*) FROM ({UNCONFIRMED})) AS unconfirmed,
+            (SELECT count(*) FROM payments WHERE shop = ?1 AND sale IS NULL AND reversed = 0) AS unclaimed,
+            (SELECT coalesce(sum(amount), 0) FROM payments
+             WHERE shop = ?1 AND sale IS NULL AND reversed = 0) AS unclaimed_total
+            FROM sales WHERE shop = ?1 AND at BETWEEN ?2 AND ?3 AND state <> 'voided'");
         let read = |row: &Row<'_>| {
             let (paid, cash) = (money(row, "paid")?, money(row, "cash")?);
             Ok(Day {
@@ -471,13 +443,15 @@ impl Ledger {
                 mpesa: (paid - cash).or_zero(),
                 open: unsigned(row, "open")?,
                 conflicts: unsigned(row, "conflicts")?,
+                reversed: unsigned(row, "reversed")?,
+                unconfirmed: unsigned(row, "unconfirmed")?,
                 unclaimed: unsigned(row, "unclaimed")?,
                 unclaimed_total: money(row, "unclaimed_total")?,
             })
         };
         let (first, last) = (day.at(0).map_err(rows::damaged)?, day.at(86_399_999).map_err(rows::damaged)?);
         let key = params![self.shop_key(shop)?, first.millis(), last.millis()];
-        Ok(self.connection.prepare_cached(sql)?.query_row(key, read)?)
+        Ok(self.connection.prepare_cached(&sql)?.query_row(key, read)?)
     }
 
     /// How many of our own entries the cloud does not have yet, over all shops.
@@ -541,11 +515,12 @@ impl From<PaymentRow> for FreePayment {
             amount: row.amount,
             paid_at: row.paid_at,
             account_reference: row.account_reference,
+            order: row.order,
         }
     }
 }
 
-fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
+pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
     let state: String = row.get("state")?;
     Ok(SaleRow {
         number: unsigned(row, "number")?,
@@ -562,11 +537,16 @@ fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         over: money(row, "over")?,
         state: SaleState::named(&state).ok_or_else(|| rows::damaged("a state that does not exist"))?,
         conflict: row.get("conflict")?,
+        reversed: row.get("reversed")?,
+        unconfirmed: row.get("unconfirmed")?,
     })
 }
 
 fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
-    let sources: String = row.get("sources")?;
+    let (sources, disagreements): (String, String) = (row.get("sources")?, row.get("disagreements")?);
+    let named = disagreements.split(',').filter_map(Disagreement::named);
+    // Seen where the ledgers of several shops lie together, at head office.
+    let elsewhere = row.get::<_, bool>("elsewhere")?.then_some(Disagreement::Shop);
     Ok(PaymentRow {
         number: unsigned(row, "number")?,
         shop: parsed(row, "shop_id", ShopId::parse)?,
@@ -577,7 +557,12 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         payer: rows::payer(row)?,
         account_reference: row.get("account_reference")?,
         sources: sources.split(',').map(ToOwned::to_owned).collect(),
-        disagreement: row.get("disagreement")?,
+        disagreements: named.chain(elsewhere).collect(),
+        confirmed: row.get("confirmed")?,
+        reversed: row.get("reversed")?,
+        review: row.get("review")?,
+        order: parsed_option(row, "order_sale", str::parse)?,
+        asked_for: parsed_option(row, "asked_for", str::parse)?,
         sale: parsed_option(row, "sale", str::parse)?,
         contested: row.get("contested")?,
     })

@@ -1,6 +1,9 @@
 //! Columns as values, every rule of the domain checked on the way out.
 
-use domain::{Actor, How, Member, Money, Msisdn, Payer, Role, Shop, ShortCode, Tender, TillId, Timestamp};
+use domain::{
+    Actor, How, Member, Money, Msisdn, Payer, Role, Shop, ShopRules, ShortCode, Tender, TillId, Timestamp,
+    Validation,
+};
 use rusqlite::Row;
 use rusqlite::types::Type;
 
@@ -25,6 +28,10 @@ pub(crate) fn money(row: &Row<'_>, column: &str) -> rusqlite::Result<Money> {
 
 pub(crate) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     Timestamp::from_millis(row.get(column)?).map_err(damaged)
+}
+
+pub(crate) fn time_option(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis).transpose().map_err(damaged)
 }
 
 /// A name or code that was checked when it was written.
@@ -67,7 +74,14 @@ pub(crate) fn shop(row: &Row<'_>) -> rusqlite::Result<Shop> {
     let account = account.ok_or_else(|| damaged("an account that does not exist"))?;
     let id = parsed(row, "id", domain::ShopId::parse)?;
     let store = parsed_option(row, "store_number", ShortCode::parse)?;
-    Shop::new(id, &row.get::<_, String>("name")?, account, store).map_err(damaged)
+    let shop = Shop::new(id, &row.get::<_, String>("name")?, account, store).map_err(damaged)?;
+    let rules = ShopRules {
+        validation: Validation::named(&row.get::<_, String>("validation")?)
+            .ok_or_else(|| damaged("a rule"))?,
+        second_source_from: row.get::<_, Option<i64>>("second_source_from")?.map(Money::from_cents),
+        review_from: money(row, "review_from")?,
+    };
+    Ok(Shop { head_office: parsed_option(row, "head_office", ShortCode::parse)?, rules, ..shop })
 }
 
 pub(crate) fn payer(row: &Row<'_>) -> rusqlite::Result<Payer> {

@@ -22,6 +22,12 @@ CREATE TABLE shops (
     account      TEXT NOT NULL CHECK (account IN ('paybill', 'till')),
     shortcode    TEXT NOT NULL,
     store_number TEXT,
+    head_office  TEXT,
+    validation   TEXT NOT NULL DEFAULT 'accept_all',
+    -- From which amount on goods are handed out only when a source that was asked for agrees.
+    second_source_from INTEGER,
+    -- From which amount on a payment is shown to be looked at.
+    review_from  INTEGER NOT NULL DEFAULT 10000000,
     -- Under which name this file writes in this shop's journal. Head office has one for each shop, so
     -- that the names of facts never collide between shops.
     till         INTEGER NOT NULL,
@@ -93,7 +99,12 @@ CREATE TABLE feed (
     payer_msisdn      TEXT,
     account_reference TEXT,
     received_at       INTEGER NOT NULL,
-    -- For the result of an STK push: which sale it answers, and how it ended.
+    -- The sale that was named when the payment was validated.
+    order_sale        TEXT,
+    -- For the result of an STK push: which sale it answers, and how it ended. For a reversal, whose
+    -- receipt is that of the payment it takes back, the description is the reversal's own receipt.
+    -- For a retraction (its source is `retracted_` and the source it takes back) the code is that source
+    -- and the description the reason.
     sale              TEXT,
     code              TEXT,
     description       TEXT,
@@ -112,8 +123,12 @@ CREATE TABLE pushes (
     checkout TEXT UNIQUE,
     -- Why it was not sent, in words; the customer's phone was not reached then.
     refused  TEXT,
+    -- How often Safaricom was asked what became of it, and when last.
+    queries    INTEGER NOT NULL DEFAULT 0,
+    queried_at INTEGER,
     PRIMARY KEY (sale, attempt)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX pushes_by_time ON pushes (at);
 
 -- A key that a caller gave to a request, so that repeating the request finds its sale.
 CREATE TABLE requests (
@@ -165,12 +180,14 @@ CREATE TABLE sales (
     over     INTEGER NOT NULL,
     state    TEXT NOT NULL,
     conflict INTEGER NOT NULL,
+    -- A payment of this sale went back to the customer.
+    reversed INTEGER NOT NULL DEFAULT 0,
     -- What came in is what was owed, less what is due, plus what goes back; a voided sale owes nothing.
     CHECK (paid + due = over + CASE state WHEN 'voided' THEN 0 ELSE total END)
 ) STRICT;
 CREATE INDEX sales_by_time ON sales (shop, at);
 CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
-CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1;
+CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
 
 CREATE TABLE lines (
     sale       TEXT NOT NULL,
@@ -240,13 +257,27 @@ CREATE TABLE payments (
     payer_msisdn      TEXT,
     account_reference TEXT NOT NULL,
     sources           TEXT NOT NULL,
-    disagreement      INTEGER NOT NULL,
+    -- In what the messages disagree: amount, number, time.
+    disagreements     TEXT NOT NULL DEFAULT '',
+    -- A source that we asked for ourselves says so too.
+    confirmed         INTEGER NOT NULL DEFAULT 0,
+    -- The money went back to the customer.
+    reversed          INTEGER NOT NULL DEFAULT 0,
+    order_sale        TEXT,
+    -- The sale whose push it answers.
+    asked_for         TEXT,
     sale              TEXT,
     contested         INTEGER NOT NULL DEFAULT 0,
     -- A receipt code is the identity of the money: one row, or a shilling counts twice.
     UNIQUE (shop, receipt)
 ) STRICT;
 CREATE INDEX payments_free ON payments (shop, amount) WHERE sale IS NULL;
+CREATE INDEX payments_by_receipt ON payments (receipt);
+CREATE INDEX payments_of_sale ON payments (sale) WHERE sale IS NOT NULL;
+-- What a person has to look at, or a second source has to confirm, is little, and asked for often.
+CREATE INDEX payments_unconfirmed ON payments (shop, amount) WHERE confirmed = 0 AND sale IS NOT NULL;
+CREATE INDEX payments_astray ON payments (shop) WHERE sale IS NOT asked_for AND asked_for IS NOT NULL;
+CREATE INDEX payments_disagreeing ON payments (shop, paid_at) WHERE disagreements <> '';
 
 -- Every value a product's registers hold; more than one until somebody chooses.
 CREATE TABLE products (

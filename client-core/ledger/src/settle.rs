@@ -5,7 +5,7 @@ use crate::LedgerError;
 use crate::rows::{self, money, parsed, parsed_option, time};
 use domain::standing::{ClaimWeight, standing};
 use domain::verdict::{StandingClaim, Verdict, judge};
-use domain::{Claim, Evidence, FactId, Payment, ReceiptCode, ShortCode, Source};
+use domain::{Claim, Evidence, FactId, Payment, ReceiptCode, Retraction, Reversal, ShortCode, Source};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
 
@@ -96,29 +96,64 @@ fn claims_of_receipt(
     Ok(find.query_map(params![shop, receipt.as_str()], read)?.collect::<Result<_, _>>()?)
 }
 
-fn evidence_on(c: &Connection, shop: i64, receipt: &ReceiptCode) -> Result<Vec<Evidence>, LedgerError> {
+/// What all messages on a receipt say together, and the sale for which the customer's phone was asked.
+fn payment_of(
+    c: &Connection,
+    shop: i64,
+    receipt: &ReceiptCode,
+) -> Result<Option<(Payment, Option<FactId>)>, LedgerError> {
     let mut find = c.prepare_cached("SELECT * FROM feed WHERE shop = ? AND receipt = ?")?;
-    let read = |row: &Row<'_>| {
-        let source: String = row.get("source")?;
-        let sources = [Source::C2bConfirmation, Source::StkResult];
-        let paid_at: Option<i64> = row.get("paid_at")?;
-        Ok(Evidence {
-            source: sources
-                .into_iter()
-                .find(|s| s.name() == source)
-                .ok_or_else(|| rows::damaged("a source"))?,
-            receipt: receipt.clone(),
-            amount: money(row, "amount")?,
-            shortcode: parsed(row, "shortcode", ShortCode::parse)?,
-            paid_at: paid_at.map(domain::Timestamp::from_millis).transpose().map_err(rows::damaged)?,
-            payer: rows::payer(row)?,
-            account_reference: row.get("account_reference")?,
-            received_at: time(row, "received_at")?,
-        })
-    };
-    Ok(find.query_map(params![shop, receipt.as_str()], read)?.collect::<Result<_, _>>()?)
+    let (mut given, mut answers, mut asked_for) = (Vec::new(), Vec::new(), None);
+    let (mut reversals, mut retractions) = (Vec::new(), Vec::new());
+    let mut rows = find.query(params![shop, receipt.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let sale = parsed_option(row, "sale", str::parse)?;
+        asked_for = asked_for.or(sale);
+        let kind: String = row.get("source")?;
+        match (Source::named(&kind), Source::retracted_as(&kind)) {
+            (Some(source), _) if sale.is_some() => answers.push(evidence_of(row, source, receipt)?),
+            (Some(source), _) => given.push(evidence_of(row, source, receipt)?),
+            (None, Some(source)) => retractions.push(retraction_of(row, source, receipt)?),
+            (None, None) => reversals.push(reversal_of(row, receipt)?),
+        }
+    }
+    answers.extend(Retraction::leave_out(&retractions, given));
+    Ok(Payment::fold(&answers, &reversals).map(|payment| (payment, asked_for)))
 }
 
+fn evidence_of(row: &Row<'_>, source: Source, receipt: &ReceiptCode) -> rusqlite::Result<Evidence> {
+    Ok(Evidence {
+        source,
+        receipt: receipt.clone(),
+        amount: money(row, "amount")?,
+        shortcode: parsed(row, "shortcode", ShortCode::parse)?,
+        paid_at: rows::time_option(row, "paid_at")?,
+        payer: rows::payer(row)?,
+        account_reference: row.get("account_reference")?,
+        order: parsed_option(row, "order_sale", str::parse)?,
+        // The cloud watches the chain of balances; a till has no use for it.
+        balance: None,
+        received_at: time(row, "received_at")?,
+    })
+}
+
+fn reversal_of(row: &Row<'_>, receipt: &ReceiptCode) -> rusqlite::Result<Reversal> {
+    Ok(Reversal {
+        receipt: receipt.clone(),
+        reversal: parsed_option(row, "description", ReceiptCode::parse)?,
+        amount: money(row, "amount")?,
+        reversed_at: rows::time_option(row, "paid_at")?,
+        received_at: time(row, "received_at")?,
+    })
+}
+
+fn retraction_of(row: &Row<'_>, source: Source, receipt: &ReceiptCode) -> rusqlite::Result<Retraction> {
+    let (reason, received_at) = (row.get("description")?, time(row, "received_at")?);
+    Ok(Retraction { source, receipt: receipt.clone(), reason, received_at })
+}
+
+/// Writes what is known of a payment. Where nothing is left of it, because all of it was taken back, there
+/// is no payment any more.
 fn put_payment(
     c: &Connection,
     shop: i64,
@@ -126,17 +161,24 @@ fn put_payment(
     claims: &[StandingClaim],
     verdict: &Verdict,
 ) -> Result<(), LedgerError> {
-    let Some(payment) = Payment::fold(&evidence_on(c, shop, receipt)?) else { return Ok(()) };
+    let Some((payment, asked_for)) = payment_of(c, shop, receipt)? else {
+        let sql = "DELETE FROM payments WHERE shop = ? AND receipt = ?";
+        return Ok(c.prepare_cached(sql)?.execute(params![shop, receipt.as_str()]).map(drop)?);
+    };
     let sale = claims.iter().find(|claim| Some(claim.id) == verdict.leader).map(|claim| claim.claim.sale);
     let sources: Vec<&str> = payment.sources.iter().map(|source| source.name()).collect();
+    let disagreements: Vec<&str> = payment.disagreements.iter().map(|it| it.name()).collect();
     let sql = "INSERT INTO payments (shop, receipt, amount, shortcode, paid_at, received_at, payer_name,
-                 payer_msisdn, account_reference, sources, disagreement, sale, contested)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 payer_msisdn, account_reference, sources, disagreements, confirmed, reversed, order_sale,
+                 asked_for, sale, contested)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                ON CONFLICT (shop, receipt) DO UPDATE SET amount = excluded.amount,
                  shortcode = excluded.shortcode, paid_at = excluded.paid_at,
                  received_at = excluded.received_at, payer_name = excluded.payer_name,
                  payer_msisdn = excluded.payer_msisdn, account_reference = excluded.account_reference,
-                 sources = excluded.sources, disagreement = excluded.disagreement, sale = excluded.sale,
+                 sources = excluded.sources, disagreements = excluded.disagreements,
+                 confirmed = excluded.confirmed, reversed = excluded.reversed,
+                 order_sale = excluded.order_sale, asked_for = excluded.asked_for, sale = excluded.sale,
                  contested = excluded.contested";
     c.prepare_cached(sql)?.execute(params![
         shop,
@@ -149,7 +191,11 @@ fn put_payment(
         payment.payer.msisdn.as_ref().map(|msisdn| msisdn.as_str().to_owned()),
         payment.account_reference,
         sources.join(","),
-        payment.disagreement,
+        disagreements.join(","),
+        payment.is_confirmed(),
+        payment.reversed.is_some(),
+        payment.order.map(|sale| sale.to_string()),
+        asked_for.map(|sale| sale.to_string()),
         sale.map(|sale| sale.to_string()),
         !verdict.losers.is_empty()
     ])?;
@@ -172,8 +218,11 @@ fn weigh(c: &Connection, shop: i64, receipt: &ReceiptCode, sale: FactId) -> Resu
     if leading_sale(c, shop, receipt)? != Some(sale) {
         return Ok(ClaimWeight::Lost);
     }
-    let payment = Payment::fold(&evidence_on(c, shop, receipt)?);
-    Ok(payment.map_or(ClaimWeight::Unverified, |payment| ClaimWeight::Leads(payment.amount)))
+    Ok(match payment_of(c, shop, receipt)? {
+        None => ClaimWeight::Unverified,
+        Some((payment, _)) if payment.reversed.is_some() => ClaimWeight::Reversed,
+        Some((payment, _)) => ClaimWeight::Leads(payment.amount),
+    })
 }
 
 fn fold_sale(c: &Connection, shop: i64, sale: FactId) -> Result<(), LedgerError> {
@@ -200,8 +249,17 @@ fn fold_sale(c: &Connection, shop: i64, sale: FactId) -> Result<(), LedgerError>
         weights.push(weigh(c, shop, &receipt, sale)?);
     }
     let it = standing(total, tender, cash, &weights, voided);
-    let sql = "UPDATE sales SET paid = ?, due = ?, over = ?, state = ?, conflict = ? WHERE id = ?";
+    let sql =
+        "UPDATE sales SET paid = ?, due = ?, over = ?, state = ?, conflict = ?, reversed = ? WHERE id = ?";
     let (paid, due, over) = (it.paid.cents(), it.due.cents(), it.over.cents());
-    c.prepare_cached(sql)?.execute(params![paid, due, over, it.state.name(), it.conflict, id])?;
+    c.prepare_cached(sql)?.execute(params![
+        paid,
+        due,
+        over,
+        it.state.name(),
+        it.conflict,
+        it.reversed,
+        id
+    ])?;
     Ok(())
 }
