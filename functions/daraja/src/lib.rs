@@ -20,5 +20,9 @@ pub mod outbound;
 
 mod loose;
 
-pub use inbound::{C2bPayment, Inbound, StkOutcome, StkPayment, Unreadable, parse};
-pub use outbound::{StkAccepted, StkPush};
+pub use inbound::{
+    AccountBalance, C2bPayment, Inbound, ListedTime, Party, PullPage, PulledPayment, PulledRow,
+    RequestResult, ResultContent, ReversalResult, RowKind, StatusResult, StkOutcome, StkPayment, Unreadable,
+    Zone, parse, read_pull_page,
+};
+pub use outbound::{Call, CallError, Refused, StkAccepted, StkPush};
