@@ -47,6 +47,14 @@ impl Caller {
         if own { Ok(()) } else { Err(Problem::not_found("There is no such shop here.")) }
     }
 
+    /// Whether this caller may act for a shop, or for all of them as whoever runs the cloud.
+    ///
+    /// # Errors
+    /// It may not; the answer does not say whether the shop exists.
+    pub fn may_run(&self, shop: &ShopId) -> Result<(), Problem> {
+        if self.member.role == Role::Platform { Ok(()) } else { self.may_act_for(shop) }
+    }
+
     /// Whether this caller has one of some roles.
     ///
     /// # Errors

@@ -1,220 +1,266 @@
 //! What Safaricom calls. Public: it may only append evidence, and it matches nothing.
 //!
-//! The rule is *store, then acknowledge*: `200` goes out when the body lies in the store, and only then.
-//! What is not understood, or belongs to nobody, is kept in the inbox with its reason and acknowledged
-//! too: the money has already moved (field study W1, W3).
+//! The rule is *store, then acknowledge*: `200` goes out when the body lies in the store, else in the
+//! fallback queue, and only then; with both down the answer is a 503. A validation alone may be refused,
+//! and is answered in time whatever the store does.
 
-use crate::store::{Filing, RawCallback, Recorded};
+use crate::fallback::{Fallback, Spilled};
+use crate::filing::{Arrived, Filed, file};
+use crate::guard::{Counts, KnownTokens, SourceRule, Sources};
+use crate::store::RawCallback;
+use crate::validation::{self, Decision, decide};
 use crate::{CallbackToken, Clock, Problem, Store, StoreError};
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use daraja::{C2bPayment, Inbound, StkOutcome, ack};
-use domain::{CheckoutId, Evidence, FeedItem, PushResult, ShopId, Source, Timestamp};
+use daraja::{Inbound, ack};
+use domain::{Shop, Validation};
+use replica::wire::json::OpenSales;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The largest body taken; real ones have a few hundred bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long a validation may think. Safaricom waits about eight seconds, the network included (fact sheet
+/// §5.3); then the registered default decides, which is to take the money.
+const VALIDATION_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the store may take before the fallback queue is asked.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What whoever has no token is told.
+const NOTHING_HERE: &str = "There is nothing here.";
 
 /// What the callbacks function works with.
-pub struct Callbacks<S> {
+pub struct Callbacks<S, F> {
     /// Where callbacks are kept.
     pub store: Arc<S>,
+    /// Where they wait while the store is down.
+    pub fallback: Arc<F>,
     /// The time.
     pub clock: Clock,
     /// Serve the seeds' paths, which carry no token. Never in production.
     pub seed_paths: bool,
+    /// Who may call.
+    pub sources: Sources,
+    /// Whose tokens are remembered.
+    pub tokens: KnownTokens,
+    /// What came in.
+    pub counts: Arc<Counts>,
 }
 
 /// The routes Safaricom calls.
-pub fn router<S: Store>(callbacks: Callbacks<S>) -> Router {
+pub fn router<S: Store, F: Fallback>(callbacks: Callbacks<S, F>) -> Router {
+    let knock = format!("/in/{}/c/confirmation", CallbackToken::nobodys().as_str());
     let mut router = Router::new()
-        .route("/in/{token}/c/validation", post(validate_with_token::<S>))
-        .route("/in/{token}/c/confirmation", post(take_with_token::<S>))
-        .route("/in/{token}/s", post(take_with_token::<S>));
+        .route(&knock, post(nothing_here))
+        .route("/in/{token}/c/validation", post(validate_with_token::<S, F>))
+        .route("/in/{token}/c/confirmation", post(take_with_token::<S, F>))
+        .route("/in/{token}/s", post(take_with_token::<S, F>))
+        .route("/in/{token}/r", post(take_with_token::<S, F>))
+        .route("/in/{token}/t", post(take_timed_out::<S, F>));
     if callbacks.seed_paths {
         router = router
-            .route("/mpesa/c2b/validation", post(|| async { acknowledge(ack::VALIDATED) }))
-            .route("/mpesa/c2b/confirmation", post(take::<S>))
-            .route("/mpesa/callback", post(take::<S>));
+            .route("/mpesa/c2b/validation", post(validate_without_token))
+            .route("/mpesa/c2b/confirmation", post(take_without_token::<S, F>))
+            .route("/mpesa/callback", post(take_without_token::<S, F>));
     }
     router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(Arc::new(callbacks))
 }
 
-async fn validate_with_token<S: Store>(
-    State(callbacks): State<Arc<Callbacks<S>>>,
-    Path(token): Path<String>,
-) -> Result<Response, Problem> {
-    shop_of(&*callbacks.store, &token).await?;
-    Ok(acknowledge(ack::VALIDATED))
-}
-
-async fn take_with_token<S: Store>(
-    State(callbacks): State<Arc<Callbacks<S>>>,
-    Path(token): Path<String>,
+/// A callback on its way in: the body, and whether the caller's address is believed.
+struct Incoming {
     body: Bytes,
-) -> Result<Response, Problem> {
-    let shop = shop_of(&*callbacks.store, &token).await?;
-    keep(&callbacks, body, Some(&shop)).await
+    suspect: Option<&'static str>,
 }
 
-async fn take<S: Store>(
-    State(callbacks): State<Arc<Callbacks<S>>>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    keep(&callbacks, body, None).await
-}
-
-async fn keep<S: Store>(
-    callbacks: &Callbacks<S>,
-    body: Bytes,
-    shop: Option<&ShopId>,
-) -> Result<Response, Problem> {
-    let raw = RawCallback { body: body.into(), received_at: (callbacks.clock)() };
-    file(&*callbacks.store, &raw, shop).await?;
-    Ok(acknowledge(ack::ACCEPTED))
-}
-
-/// Keeps one callback: in the feed of the shop it belongs to, else in the inbox. `bound` is the shop whose
-/// token the caller used; a body that speaks of another shop is not believed.
-///
-/// # Errors
-/// The store kept nothing; the caller must not acknowledge.
-pub async fn file<S: Store>(store: &S, raw: &RawCallback, bound: Option<&ShopId>) -> Result<(), StoreError> {
-    let filing = filing(store, raw, bound).await?;
-    if let Filing::Inbox(reason, _) = &filing {
-        tracing::warn!(reason, "a callback went to the inbox");
+impl<S: Store, F: Fallback> FromRequest<Arc<Callbacks<S, F>>> for Incoming {
+    type Rejection = Response;
+    async fn from_request(request: Request, callbacks: &Arc<Callbacks<S, F>>) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let suspect = callbacks.suspect(&parts);
+        let request = Request::from_parts(parts, body);
+        let body = Bytes::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { body, suspect })
     }
-    if store.record(raw, &filing).await? == Recorded::Differs {
-        let reason = "another message with this receipt code or push came before and says something else";
-        tracing::warn!(reason, "a callback went to the inbox");
-        store.record(raw, &inbox(reason.to_owned())).await?;
-    }
-    // The push may have become known between our look and our note that it is not: whoever made it known
-    // looked before the note was there, so we look once more.
-    match &filing {
-        Filing::Inbox(_, Some(checkout)) if store.push_of(checkout).await?.is_some() => {
-            file_again(store, raw, checkout, bound).await
+}
+
+async fn validate_without_token(_: Body) -> Response {
+    acknowledge(ack::VALIDATED)
+}
+
+async fn validate_with_token<S: Store, F: Fallback>(
+    State(callbacks): State<Arc<Callbacks<S, F>>>,
+    Path(token): Path<String>,
+    // Whoever asks is told nothing and believed nothing, so its address is not looked at.
+    body: Bytes,
+) -> Response {
+    let deciding = tokio::time::timeout(VALIDATION_PATIENCE, callbacks.validate(&token, &body)).await;
+    match deciding {
+        Ok(Ok(Some(answer))) => answer,
+        Ok(Ok(None)) => callbacks.wrong_token(),
+        Ok(Err(error)) => {
+            tracing::error!(alarm = "validation", %error, "accepted without asking the store");
+            acknowledge(ack::VALIDATED)
         }
-        _ => Ok(()),
+        Err(_) => {
+            tracing::error!(alarm = "validation", "accepted because the store takes too long");
+            acknowledge(ack::VALIDATED)
+        }
     }
 }
 
-/// Files the result of a push that was not known when it came. It leaves the inbox only for a feed; what is
-/// still not believed stays there, to be looked at.
-pub(crate) async fn file_again<S: Store>(
-    store: &S,
-    raw: &RawCallback,
-    checkout: &CheckoutId,
-    bound: Option<&ShopId>,
-) -> Result<(), StoreError> {
-    let filing = filing(store, raw, bound).await?;
-    if matches!(filing, Filing::Feed(..)) && store.record(raw, &filing).await? != Recorded::Differs {
-        store.settle_early_result(checkout).await?;
-    }
-    Ok(())
+async fn take_with_token<S: Store, F: Fallback>(
+    State(callbacks): State<Arc<Callbacks<S, F>>>,
+    Path(token): Path<String>,
+    incoming: Incoming,
+) -> Response {
+    callbacks.take(Some(&token), incoming, false).await
 }
 
-/// Where a callback belongs.
-async fn filing<S: Store>(
-    store: &S,
-    raw: &RawCallback,
-    bound: Option<&ShopId>,
-) -> Result<Filing, StoreError> {
-    match daraja::parse(&raw.body) {
-        Ok(Inbound::C2b(payment)) => file_c2b(store, payment, raw.received_at, bound).await,
-        Ok(Inbound::Stk(outcome)) => file_stk(store, outcome, raw.received_at, bound).await,
-        Err(unreadable) => Ok(inbox(unreadable.to_string())),
+async fn take_timed_out<S: Store, F: Fallback>(
+    State(callbacks): State<Arc<Callbacks<S, F>>>,
+    Path(token): Path<String>,
+    incoming: Incoming,
+) -> Response {
+    callbacks.take(Some(&token), incoming, true).await
+}
+
+async fn take_without_token<S: Store, F: Fallback>(
+    State(callbacks): State<Arc<Callbacks<S, F>>>,
+    incoming: Incoming,
+) -> Response {
+    callbacks.take(None, incoming, false).await
+}
+
+impl<S: Store, F: Fallback> Callbacks<S, F> {
+    /// Keeps one callback and acknowledges it, or does not.
+    async fn take(&self, token: Option<&str>, incoming: Incoming, timed_out: bool) -> Response {
+        let Ok(token) = token.map(|text| CallbackToken::parse(text).ok_or(())).transpose() else {
+            return self.wrong_token();
+        };
+        let raw = RawCallback { body: incoming.body.into(), received_at: (self.clock)() };
+        let suspect = incoming.suspect;
+        let keeping = self.keep(token.as_ref(), &raw, suspect, timed_out);
+        match tokio::time::timeout(STORE_PATIENCE, keeping).await {
+            Ok(Ok(Some(filed))) => {
+                Counts::count(match filed {
+                    Filed::New => &self.counts.kept,
+                    Filed::Again => &self.counts.repeated,
+                    Filed::Inbox(_) => &self.counts.inbox,
+                });
+                acknowledge(ack::ACCEPTED)
+            }
+            Ok(Ok(None)) => self.wrong_token(),
+            Ok(Err(error)) => {
+                self.spill(token.as_ref(), &raw, (timed_out, suspect), &error.to_string()).await
+            }
+            Err(_) => self.spill(token.as_ref(), &raw, (timed_out, suspect), "it takes too long").await,
+        }
+    }
+
+    /// `None`: the token is nobody's.
+    async fn keep(
+        &self,
+        token: Option<&CallbackToken>,
+        raw: &RawCallback,
+        suspect: Option<&'static str>,
+        timed_out: bool,
+    ) -> Result<Option<Filed>, StoreError> {
+        let bound = match token {
+            None => None,
+            Some(token) => match self.tokens.shop(&*self.store, token).await? {
+                None => return Ok(None),
+                known => known,
+            },
+        };
+        let suspect = suspect.map(ToOwned::to_owned);
+        file(&*self.store, raw, &Arrived { bound, timed_out, suspect }).await.map(Some)
+    }
+
+    /// The store did not take it: the fallback queue may.
+    async fn spill(
+        &self,
+        token: Option<&CallbackToken>,
+        raw: &RawCallback,
+        (timed_out, suspect): (bool, Option<&'static str>),
+        why: &str,
+    ) -> Response {
+        let spilled = Spilled {
+            token: token.map(|token| hex::encode(token.hash())),
+            timed_out,
+            suspect: suspect.map(ToOwned::to_owned),
+            received_at: raw.received_at.millis(),
+            body: hex::encode(&raw.body),
+        };
+        // A struct of texts and a number always serialises.
+        let content = serde_json::to_vec(&spilled).unwrap_or_default();
+        match self.fallback.put(&content).await {
+            Ok(()) => {
+                Counts::count(&self.counts.spilled);
+                tracing::error!(alarm = "spilled", why, "the store took no callback; the fallback queue did");
+                acknowledge(ack::ACCEPTED)
+            }
+            Err(error) => {
+                Counts::count(&self.counts.refused);
+                tracing::error!(alarm = "refused", why, %error, "a callback was not kept and not acknowledged");
+                Problem::from(StoreError::Unreachable(error.to_string())).into_response()
+            }
+        }
+    }
+
+    /// What to say to a validation; `None`: the token is nobody's.
+    async fn validate(&self, token: &str, body: &[u8]) -> Result<Option<Response>, StoreError> {
+        let Some(token) = CallbackToken::parse(token) else { return Ok(None) };
+        let Some(shop) = self.tokens.shop(&*self.store, &token).await? else { return Ok(None) };
+        if shop.rules.validation == Validation::AcceptAll {
+            return Ok(Some(acknowledge(ack::VALIDATED)));
+        }
+        Ok(Some(match self.decide(&shop, body).await? {
+            Decision::Accept(None) => acknowledge(ack::VALIDATED),
+            Decision::Accept(Some(order)) => acknowledge(ack::validated_for(order)),
+            Decision::Refuse(refusal) => {
+                Counts::count(&self.counts.refused_validations);
+                tracing::info!(shop = %shop.id, code = refusal.code(), "a validation was refused");
+                acknowledge(refusal.answer())
+            }
+        }))
+    }
+
+    async fn decide(&self, shop: &Shop, body: &[u8]) -> Result<Decision, StoreError> {
+        let Ok(Inbound::C2b(payment)) = daraja::parse(body) else { return Ok(Decision::Accept(None)) };
+        let told = self.store.notes(&shop.id, validation::NOTES).await?;
+        let told: Vec<OpenSales> =
+            told.iter().filter_map(|(_, content)| serde_json::from_slice(content).ok()).collect();
+        Ok(decide(shop, &payment, &told, (self.clock)()))
+    }
+
+    /// Why a caller is not believed, by its address.
+    fn suspect(&self, parts: &axum::http::request::Parts) -> Option<&'static str> {
+        if self.sources.rule == SourceRule::Off || self.sources.know(parts) {
+            return None;
+        }
+        Counts::count(&self.counts.foreign_addresses);
+        tracing::warn!(alarm = "foreign_address", "a callback came from an address that is not on the list");
+        let reason = "it came from an address that is not on the list of Safaricom's";
+        (self.sources.rule == SourceRule::Enforce).then_some(reason)
+    }
+
+    fn wrong_token(&self) -> Response {
+        Counts::count(&self.counts.wrong_tokens);
+        tracing::warn!(alarm = "wrong_token", "a callback came with a wrong token");
+        Problem::not_found(NOTHING_HERE).into_response()
     }
 }
 
-async fn file_c2b<S: Store>(
-    store: &S,
-    payment: C2bPayment,
-    received_at: Timestamp,
-    bound: Option<&ShopId>,
-) -> Result<Filing, StoreError> {
-    let Some(shop) = store.shop_of_number(&payment.shortcode).await? else {
-        return Ok(inbox(format!("no shop has the number {}", payment.shortcode)));
-    };
-    if bound.is_some_and(|bound| *bound != shop) {
-        return Ok(inbox(format!("it came with another shop's token, for the number {}", payment.shortcode)));
-    }
-    let evidence = Evidence {
-        source: Source::C2bConfirmation,
-        receipt: payment.receipt,
-        amount: payment.amount,
-        shortcode: payment.shortcode,
-        paid_at: payment.paid_at,
-        payer: payment.payer,
-        account_reference: payment.account_reference,
-        received_at,
-    };
-    Ok(Filing::Feed(shop, Box::new(FeedItem::Confirmation(evidence))))
+/// To `leja doctor`, which knocks to see whether Safaricom would get here: the answer to a wrong token,
+/// without the alarm.
+async fn nothing_here() -> Problem {
+    Problem::not_found(NOTHING_HERE)
 }
 
-async fn file_stk<S: Store>(
-    store: &S,
-    outcome: StkOutcome,
-    received_at: Timestamp,
-    bound: Option<&ShopId>,
-) -> Result<Filing, StoreError> {
-    // The result may overtake the answer to our own request, so an unknown push waits for its name.
-    let Some(attempt) = store.push_of(&outcome.checkout).await? else {
-        return Ok(Filing::Inbox(
-            "it answers a push that we did not send".to_owned(),
-            Some(outcome.checkout),
-        ));
-    };
-    if bound.is_some_and(|bound| *bound != attempt.shop) {
-        return Ok(inbox("it came with another shop's token".to_owned()));
-    }
-    let Some(shop) = store.shop(&attempt.shop).await? else {
-        return Ok(inbox(format!("there is no shop {} any more", attempt.shop)));
-    };
-    if outcome.paid.as_ref().is_some_and(|paid| paid.amount != attempt.amount) {
-        return Ok(inbox(format!("it says another amount than the {} we asked for", attempt.amount)));
-    }
-    let evidence = outcome.paid.map(|paid| Evidence {
-        source: Source::StkResult,
-        receipt: paid.receipt,
-        amount: paid.amount,
-        shortcode: shop.account.shortcode().clone(),
-        paid_at: paid.paid_at,
-        payer: domain::Payer { name: None, msisdn: paid.msisdn },
-        account_reference: String::new(),
-        received_at,
-    });
-    let result = PushResult {
-        checkout: outcome.checkout,
-        sale: attempt.sale,
-        code: outcome.code,
-        description: outcome.description,
-        received_at,
-        evidence,
-    };
-    Ok(Filing::Feed(attempt.shop, Box::new(FeedItem::PushResult(result))))
-}
-
-async fn shop_of<S: Store>(store: &S, token: &str) -> Result<ShopId, Problem> {
-    let token = CallbackToken::parse(token);
-    let shop = match token {
-        Some(token) => store.shop_of_token(&token.hash()).await?,
-        None => None,
-    };
-    if shop.is_none() {
-        tracing::warn!("a callback came with a wrong token");
-    }
-    shop.ok_or_else(|| Problem::not_found("There is nothing here."))
-}
-
-const fn inbox(reason: String) -> Filing {
-    Filing::Inbox(reason, None)
-}
-
-fn acknowledge(body: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+fn acknowledge(body: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }

@@ -17,16 +17,30 @@
 
 pub mod auth;
 pub mod callbacks;
+pub mod chain;
+pub mod fallback;
+pub mod filing;
+pub mod guard;
 pub mod office;
 pub mod payments;
 pub mod problem;
 pub mod safaricom;
+pub mod settings;
 pub mod store;
+pub mod sweep;
 pub mod sync;
 pub mod token;
 
+mod inbox;
+mod pushes;
+mod requests;
+mod validation;
+
+pub use fallback::Fallback;
+pub use inbox::{AssignForm, DismissForm, InboxBody, InboxForm, ReopenForm};
 pub use problem::Problem;
-pub use safaricom::{HttpSafaricom, Safaricom, SafaricomError};
+pub use safaricom::{HttpSafaricom, Patience, Safaricom, SafaricomError};
+pub use settings::{AppSettings, SettingError};
 pub use store::{Store, StoreError};
 pub use token::{CallbackSecret, CallbackToken};
 

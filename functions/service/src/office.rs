@@ -1,23 +1,24 @@
-//! What whoever runs the cloud calls: open shops, hand out enrolment codes, read the inbox.
+//! What whoever runs the cloud calls: open shops, rotate callback tokens, hand out enrolment codes.
 
 use crate::auth::{Caller, Signed, authenticate};
-use crate::store::Enrolment;
+use crate::guard::{Counts, KnownTokens};
+use crate::inbox;
+use crate::store::{Enrolment, Tokens};
 use crate::{CallbackSecret, Clock, Problem, Store};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::{Actor, Member, Role, Shop, ShopId, Timestamp};
 use replica::wire::json::ShopForm;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How long an enrolment code is good.
 const CODE_LIFE_MILLIS: i64 = 24 * 3600 * 1000;
-/// The most inbox items one answer lists.
-const INBOX_PAGE: usize = 200;
 
 /// What the office function works with.
 pub struct Office<S> {
@@ -29,6 +30,11 @@ pub struct Office<S> {
     pub callback_base: String,
     /// The time.
     pub clock: Clock,
+    /// The tokens that callbacks remember, where they run in this process: what changes here holds there at
+    /// once. Elsewhere it holds within a minute.
+    pub known: Option<KnownTokens>,
+    /// What came in since the start, where this is the process that counts it.
+    pub counts: Option<Arc<Counts>>,
 }
 
 /// `POST /v1/admin/enrolments`: whom a new code is for.
@@ -50,7 +56,8 @@ pub struct EnrolmentCode {
     pub expires_at: String,
 }
 
-/// The answer to `POST /v1/admin/shops`: the shop, and the URLs to register with Safaricom.
+/// A shop and the URLs to register with Safaricom: the answer to `POST /v1/admin/shops`, and what
+/// `GET /v1/admin/shops` lists.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenedShop {
     /// The shop.
@@ -78,6 +85,15 @@ pub struct MemberForm {
     pub revoked: bool,
 }
 
+/// `POST /v1/admin/tokens`: what to do with a shop's callback tokens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenForm {
+    /// The shop.
+    pub shop: String,
+    /// `rotate`: make a new one; the one before stays good. `retire`: only the newest stays good.
+    pub what: String,
+}
+
 /// `POST /v1/admin/members/revoke`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RevokeForm {
@@ -85,33 +101,22 @@ pub struct RevokeForm {
     pub actor: String,
 }
 
-/// A callback in the inbox, as lists show it: no body, because bodies carry names and numbers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct InboxForm {
-    /// SHA-256 of the body.
-    pub hash: String,
-    /// When it arrived, RFC 3339.
-    pub received_at: String,
-    /// Why it is here.
-    pub reason: String,
-    /// The size of the body.
-    pub bytes: usize,
-}
-
 /// The routes of whoever runs the cloud.
 pub fn router<S: Store>(office: Office<S>) -> Router {
     Router::new()
-        .route("/v1/admin/shops", post(open_shop::<S>))
+        .route("/v1/admin/shops", get(shops::<S>).post(open_shop::<S>))
+        .route("/v1/admin/tokens", post(change_tokens::<S>))
+        .route("/v1/admin/counts", get(counts::<S>))
         .route("/v1/admin/enrolments", post(make_code::<S>))
         .route("/v1/admin/members", get(members::<S>))
         .route("/v1/admin/members/revoke", post(revoke::<S>))
-        .route("/v1/admin/inbox", get(inbox::<S>))
+        .merge(inbox::routes())
         .layer(DefaultBodyLimit::max(16 * 1024))
         .with_state(Arc::new(office))
 }
 
 impl<S: Store> Office<S> {
-    async fn platform(
+    pub(crate) async fn platform(
         &self,
         (method, uri, headers): (&Method, &Uri, &HeaderMap),
         body: &[u8],
@@ -123,6 +128,20 @@ impl<S: Store> Office<S> {
     }
 }
 
+/// Every shop, so that whoever changes one can start from what it is.
+async fn shops<S: Store>(
+    State(office): State<Arc<Office<S>>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+) -> Result<Json<Vec<OpenedShop>>, Problem> {
+    office.platform((&method, &uri, &headers), &[]).await?;
+    let mut opened = Vec::new();
+    for shop in office.store.shops().await? {
+        let tokens = office.store.tokens(&shop.id).await?.unwrap_or_default();
+        opened.push(office.opened(&shop, &tokens));
+    }
+    Ok(Json(opened))
+}
+
 async fn open_shop<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): (Method, Uri, HeaderMap),
@@ -131,20 +150,80 @@ async fn open_shop<S: Store>(
     office.platform((&method, &uri, &headers), &body).await?;
     let form: ShopForm = read(&body)?;
     let shop = Shop::try_from(form).map_err(|e| Problem::bad_request(e.to_string()))?;
-    for number in shop.numbers() {
+    for number in shop.own_numbers() {
         let holder = office.store.shop_of_number(number).await?;
         if holder.is_some_and(|holder| holder != shop.id) {
             return Err(Problem::bad_request(format!("Another shop has the number {number}.")));
         }
     }
-    let token = office.secret.token(&shop.id);
-    office.store.put_shop(&shop, &[token.hash()]).await?;
-    let url = |end: &str| format!("{}/in/{}/c/{end}", office.callback_base, token.as_str());
-    Ok(Json(OpenedShop {
-        shop: ShopForm::from(&shop),
-        confirmation_url: url("confirmation"),
-        validation_url: url("validation"),
-    }))
+    let first = || Tokens { newest: 0, hashes: vec![office.secret.token(&shop.id, 0).hash()] };
+    let tokens = office.store.tokens(&shop.id).await?.unwrap_or_else(first);
+    office.store.put_shop(&shop, &tokens).await?;
+    office.forget_tokens();
+    Ok(Json(office.opened(&shop, &tokens)))
+}
+
+impl<S: Store> Office<S> {
+    fn forget_tokens(&self) {
+        if let Some(known) = &self.known {
+            known.forget();
+        }
+    }
+
+    /// A shop with the addresses of its newest token.
+    fn opened(&self, shop: &Shop, tokens: &Tokens) -> OpenedShop {
+        let token = self.secret.token(&shop.id, tokens.newest);
+        let url = |end: &str| format!("{}/in/{}/c/{end}", self.callback_base, token.as_str());
+        OpenedShop {
+            shop: ShopForm::from(shop),
+            confirmation_url: url("confirmation"),
+            validation_url: url("validation"),
+        }
+    }
+}
+
+/// Makes a new token while the old one stays good, or ends that: in between the new addresses are
+/// registered with Safaricom.
+async fn change_tokens<S: Store>(
+    State(office): State<Arc<Office<S>>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+    body: Bytes,
+) -> Result<Json<OpenedShop>, Problem> {
+    office.platform((&method, &uri, &headers), &body).await?;
+    let form: TokenForm = read(&body)?;
+    let id = ShopId::parse(&form.shop).map_err(|e| Problem::bad_request(e.to_string()))?;
+    let unknown = || Problem::not_found("There is no such shop: open it first.");
+    let shop = office.store.shop(&id).await?.ok_or_else(unknown)?;
+    let before = office.store.tokens(&id).await?.ok_or_else(unknown)?;
+    let hash = |number| office.secret.token(&id, number).hash();
+    let tokens = match form.what.as_str() {
+        // A third token would end the one that Safaricom has.
+        "rotate" if before.hashes.len() > 1 => {
+            let title =
+                "Two tokens are good already: register the newer addresses, then retire the older ones.";
+            return Err(Problem::new(StatusCode::CONFLICT, "leja:token", title));
+        }
+        "rotate" => {
+            let newest = before.newest.saturating_add(1);
+            Tokens { newest, hashes: vec![hash(before.newest), hash(newest)] }
+        }
+        "retire" => Tokens { newest: before.newest, hashes: vec![hash(before.newest)] },
+        _ => return Err(Problem::bad_request("Tokens can be rotated or retired.")),
+    };
+    office.store.put_shop(&shop, &tokens).await?;
+    office.forget_tokens();
+    tracing::info!(shop = %id, what = form.what, "callback tokens were changed");
+    Ok(Json(office.opened(&shop, &tokens)))
+}
+
+async fn counts<S: Store>(
+    State(office): State<Arc<Office<S>>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+) -> Result<Json<BTreeMap<&'static str, u64>>, Problem> {
+    office.platform((&method, &uri, &headers), &[]).await?;
+    let elsewhere = || Problem::not_found("This deployment counts in its logs: look at its dashboard.");
+    let counts = office.counts.as_ref().ok_or_else(elsewhere)?;
+    Ok(Json(counts.list().into_iter().collect()))
 }
 
 async fn make_code<S: Store>(
@@ -230,21 +309,6 @@ async fn revoke<S: Store>(
     Ok(Json(()))
 }
 
-async fn inbox<S: Store>(
-    State(office): State<Arc<Office<S>>>,
-    (method, uri, headers): (Method, Uri, HeaderMap),
-) -> Result<Json<Vec<InboxForm>>, Problem> {
-    office.platform((&method, &uri, &headers), &[]).await?;
-    let items = office.store.inbox(INBOX_PAGE).await?;
-    let form = |item: crate::store::InboxItem| InboxForm {
-        hash: hex::encode(item.hash),
-        received_at: item.received_at.to_string(),
-        reason: item.reason,
-        bytes: item.body.len(),
-    };
-    Ok(Json(items.into_iter().map(form).collect()))
-}
-
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|e| Problem::bad_request(e.to_string()))
 }

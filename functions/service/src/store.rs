@@ -5,7 +5,9 @@
 //! Several callers may use one store at once. A feed may show an item late but never never; reading from
 //! a cursor again is harmless. `tests/src/store_contract.rs` holds every store to this.
 
-use domain::{Actor, CheckoutId, FactId, FeedItem, Member, Money, Role, Shop, ShopId, ShortCode, Timestamp};
+use domain::{
+    Actor, CheckoutId, FactId, FeedItem, Member, Money, ReceiptCode, Role, Shop, ShopId, ShortCode, Timestamp,
+};
 use replica::{Batch, Head};
 use std::future::Future;
 
@@ -34,20 +36,43 @@ pub struct RawCallback {
 pub enum Filing {
     /// In a shop's payment feed, under the item's natural name.
     Feed(ShopId, Box<FeedItem>),
-    /// In the inbox, under the hash of its body, with the reason; with the push it answers, where it is
-    /// the result of a push that we do not know (yet).
+    /// Beside the request of ours that it answers: what is no evidence of money, such as a balance, a
+    /// refusal, or the news that a request ran out of time in Safaricom's queue.
+    Answer(CheckoutId, AnswerKind),
+    /// In the inbox, under the hash of its body, with the reason; with the request it answers, where that
+    /// is one that we do not know (yet).
     Inbox(String, Option<CheckoutId>),
 }
 
+/// How a request of ours was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AnswerKind {
+    /// With a result.
+    Result,
+    /// It waited too long in Safaricom's queue: what became of it is unknown, not failed (fact sheet §3.7).
+    TimedOut,
+}
+
+impl AnswerKind {
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Result => "result",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
 /// What became of a callback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// It is kept now.
     New,
     /// The same body under the same name was kept before.
     Again,
-    /// Another body was kept under this name before; this one is not kept.
-    Differs,
+    /// Another body was kept under this name before, with this meaning where it is a feed's; the new body
+    /// is not kept.
+    Differs(Option<Box<FeedItem>>),
 }
 
 /// A callback that waits in the inbox for a person.
@@ -61,6 +86,17 @@ pub struct InboxItem {
     pub reason: String,
     /// The body.
     pub body: Vec<u8>,
+    /// The request it answers, if it waits under that name.
+    pub request: Option<CheckoutId>,
+}
+
+/// The callback tokens of a shop. Two are valid while Safaricom learns a new address.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tokens {
+    /// Which token was made last, counted from 0.
+    pub newest: u32,
+    /// The hashes of those that are valid.
+    pub hashes: Vec<[u8; 32]>,
 }
 
 /// A permission to enrol once.
@@ -76,21 +112,63 @@ pub struct Enrolment {
     pub expires_at: Timestamp,
 }
 
-/// An STK push, recorded before Safaricom is asked.
+/// Something asked of Safaricom, recorded before it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PushAttempt {
+pub struct Request {
     /// The shop.
     pub shop: ShopId,
-    /// The till's own name for the attempt, unique in the shop.
-    pub attempt: String,
-    /// The sale it asks payment for.
-    pub sale: FactId,
-    /// How much is asked.
+    /// The caller's own name for it, unique in the shop.
+    pub name: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How much it is about; nothing where it is about no amount.
     pub amount: Money,
     /// When it was begun.
     pub at: Timestamp,
-    /// Safaricom's names for the push and the request, once it took it.
+    /// Safaricom's names for it, once it took it: `CheckoutRequestID` and `MerchantRequestID` of a push,
+    /// `OriginatorConversationID` and `ConversationID` of all others.
     pub accepted: Option<(CheckoutId, String)>,
+    /// When to ask what became of it, unless that is known by then.
+    pub ask_at: Option<Timestamp>,
+}
+
+/// What is asked of Safaricom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// An STK push for a sale.
+    Push(FactId),
+    /// Whether a payment is real.
+    Status(ReceiptCode),
+    /// That a payment goes back to the customer.
+    Reversal(ReceiptCode),
+    /// What the organisation has.
+    Balance,
+}
+
+/// The stable form, such as `push 7-42`.
+impl std::fmt::Display for Purpose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Push(sale) => write!(f, "push {sale}"),
+            Self::Status(receipt) => write!(f, "status {receipt}"),
+            Self::Reversal(receipt) => write!(f, "reversal {receipt}"),
+            Self::Balance => f.write_str("balance"),
+        }
+    }
+}
+
+impl std::str::FromStr for Purpose {
+    type Err = domain::IdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (kind, subject) = text.split_once(' ').unwrap_or((text, ""));
+        match kind {
+            "push" => subject.parse().map(Self::Push),
+            "status" => ReceiptCode::parse(subject).map(Self::Status),
+            "reversal" => ReceiptCode::parse(subject).map(Self::Reversal),
+            "balance" => Ok(Self::Balance),
+            _ => Err(domain::IdError("a request is a push, status, reversal or balance")),
+        }
+    }
 }
 
 /// What is new in a shop since a cursor.
@@ -111,13 +189,11 @@ pub struct News {
 
 /// Everything the functions keep. See the contract at the top of this module.
 pub trait Store: Send + Sync + 'static {
-    /// Opens a shop or changes it; its numbers lead to it from then on. `tokens` are hashes of its
-    /// callback tokens.
-    fn put_shop(
-        &self,
-        shop: &Shop,
-        tokens: &[[u8; 32]],
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Opens a shop or changes it; its own numbers and its tokens lead to it from then on.
+    fn put_shop(&self, shop: &Shop, tokens: &Tokens) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The tokens of a shop; none if there is no such shop.
+    fn tokens(&self, shop: &ShopId) -> impl Future<Output = Result<Option<Tokens>, StoreError>> + Send;
 
     /// Every shop.
     fn shops(&self) -> impl Future<Output = Result<Vec<Shop>, StoreError>> + Send;
@@ -125,7 +201,8 @@ pub trait Store: Send + Sync + 'static {
     /// One shop.
     fn shop(&self, id: &ShopId) -> impl Future<Output = Result<Option<Shop>, StoreError>> + Send;
 
-    /// The shop that a number leads to: what customers pay to, or the store number above it.
+    /// The shop that a number leads to: what customers pay to, or the store number above it. A head-office
+    /// number leads to no shop by itself, because several may have it.
     fn shop_of_number(
         &self,
         number: &ShortCode,
@@ -147,32 +224,119 @@ pub trait Store: Send + Sync + 'static {
     /// The callbacks that wait in the inbox, newest first, at most `limit`.
     fn inbox(&self, limit: usize) -> impl Future<Output = Result<Vec<InboxItem>, StoreError>> + Send;
 
-    /// The result of a push that came before the push was known.
-    fn early_result(
+    /// An item of the inbox by its hash. With an outcome it waits no more: all that people decided about
+    /// it, a line each, the last decision last. An answer that waits under its request may be found by the
+    /// list alone until a person settles it.
+    fn inbox_item(
         &self,
-        checkout: &CheckoutId,
-    ) -> impl Future<Output = Result<Option<RawCallback>, StoreError>> + Send;
+        hash: &[u8; 32],
+    ) -> impl Future<Output = Result<Option<(InboxItem, Option<String>)>, StoreError>> + Send;
 
-    /// That result is in the feed now and waits no more.
-    fn settle_early_result(
+    /// What a person settled waits again; the note is added to what was decided before. What waits is left
+    /// alone.
+    fn reopen_inbox(
         &self,
-        checkout: &CheckoutId,
+        item: &InboxItem,
+        note: &str,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Records an attempt, or finds the one recorded under its name before.
-    fn begin_push(
+    /// Takes an item out of the inbox, with what became of it: who decided what, and why. It stays kept,
+    /// and what was decided before stays readable in front.
+    fn settle_inbox(
         &self,
-        attempt: &PushAttempt,
-    ) -> impl Future<Output = Result<Option<PushAttempt>, StoreError>> + Send;
+        item: &InboxItem,
+        outcome: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Safaricom took an attempt: from now on its result finds the sale.
-    fn accept_push(&self, attempt: &PushAttempt) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// The attempt that Safaricom calls so.
-    fn push_of(
+    /// The answer to a request that came before the request was known.
+    fn early_answer(
         &self,
-        checkout: &CheckoutId,
-    ) -> impl Future<Output = Result<Option<PushAttempt>, StoreError>> + Send;
+        request: &CheckoutId,
+    ) -> impl Future<Output = Result<Option<RawCallback>, StoreError>> + Send;
+
+    /// That answer is where it belongs now and waits no more.
+    fn settle_early_answer(
+        &self,
+        request: &CheckoutId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// An item of a shop's feed by its natural name, as [`FeedItem::name`] gives it.
+    fn feed_item(
+        &self,
+        shop: &ShopId,
+        name: (&str, &str),
+    ) -> impl Future<Output = Result<Option<FeedItem>, StoreError>> + Send;
+
+    /// What was kept as [`Filing::Answer`] to a request.
+    fn answer(
+        &self,
+        request: &CheckoutId,
+        kind: AnswerKind,
+    ) -> impl Future<Output = Result<Option<RawCallback>, StoreError>> + Send;
+
+    /// Records a request, or finds the one recorded under its name before.
+    fn begin_request(
+        &self,
+        request: &Request,
+    ) -> impl Future<Output = Result<Option<Request>, StoreError>> + Send;
+
+    /// The request recorded under the caller's own name for it.
+    fn request_named(
+        &self,
+        shop: &ShopId,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<Request>, StoreError>> + Send;
+
+    /// Safaricom took a request: from now on its answer finds it, and it is due when it says.
+    fn accept_request(&self, request: &Request) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The request that Safaricom calls so.
+    fn request_of(
+        &self,
+        request: &CheckoutId,
+    ) -> impl Future<Output = Result<Option<Request>, StoreError>> + Send;
+
+    /// The requests whose [`Request::ask_at`] has come, the longest due first, at most `limit`.
+    fn due_requests(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Request>, StoreError>> + Send;
+
+    /// When to ask about an accepted request the next time, if ever.
+    fn ask_again(
+        &self,
+        request: &Request,
+        at: Option<Timestamp>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes a lock until some time. `None`: the holder has it now, or had it already. Otherwise it says
+    /// who has it, and until when.
+    fn hold(
+        &self,
+        lock: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Option<(String, Timestamp)>, StoreError>> + Send;
+
+    /// Gives a lock back, if the holder still has it.
+    fn let_go(&self, lock: &str, holder: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Keeps a small record of a shop that changes, in place of the one under this name before.
+    fn put_note(
+        &self,
+        shop: &ShopId,
+        name: &str,
+        content: &[u8],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The records of a shop whose names begin so, by name. One read.
+    fn notes(
+        &self,
+        shop: &ShopId,
+        prefix: &str,
+    ) -> impl Future<Output = Result<Vec<(String, Vec<u8>)>, StoreError>> + Send;
 
     /// Keeps a permission to enrol.
     fn put_enrolment(&self, enrolment: &Enrolment) -> impl Future<Output = Result<(), StoreError>> + Send;

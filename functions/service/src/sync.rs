@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::{Actor, Member, Role, ShopId, TillId};
-use replica::wire::json::{Enrol, Enrolled, Joined, ShopForm};
+use replica::wire::json::{Enrol, Enrolled, Joined, OpenSales, ShopForm};
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
 use replica::{Batch, Head, PublicKey};
 use sha2::{Digest, Sha256};
@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// How many bytes of batches one answer carries; with the feed it stays under [`MAX_BODY_BYTES`].
 const PAGE_BYTES: usize = 512 * 1024;
+/// The most open sales a till tells of.
+const MAX_OPEN_SALES: usize = 500;
 
 /// What the sync function works with.
 pub struct Sync<S> {
@@ -34,6 +36,7 @@ pub fn router<S: Store>(sync: Sync<S>) -> Router {
         .route("/v1/shops/{shop}/sync", post(exchange::<S>))
         .route("/v1/shops", get(shops::<S>))
         .route("/v1/shops/{shop}/join", post(join::<S>))
+        .route("/v1/shops/{shop}/open-sales", post(open_sales::<S>))
         .route("/v1/enrol", post(enrol::<S>))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::new(sync))
@@ -193,6 +196,31 @@ async fn join<S: Store>(
     let actor = Actor::first(TillId(sync.store.next_number("tills").await?));
     sync.store.put_member(&Member { actor, ..caller.member }, Some(&shop)).await?;
     Ok(Json(Joined { actor: actor.to_string() }))
+}
+
+/// Keeps what a till has open, so that a validation can be answered while the customer waits.
+async fn open_sales<S: Store>(
+    State(sync): State<Arc<Sync<S>>>,
+    Path(shop): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<()>, Problem> {
+    let path = format!("/v1/shops/{shop}/open-sales");
+    let now = (sync.clock)();
+    let signed = Signed { method: "POST", path: &path, headers: &headers, body: &body };
+    let caller = authenticate(&*sync.store, &signed, now).await?;
+    let shop = ShopId::parse(&shop).map_err(|e| Problem::bad_request(e.to_string()))?;
+    caller.may_act_for(&shop)?;
+    let told: OpenSales = serde_json::from_slice(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
+    if told.sales.len() > MAX_OPEN_SALES {
+        return Err(Problem::bad_request("At most 500 open sales are taken."));
+    }
+    // By our own clock: a till's may be off, and freshness is what counts.
+    let told = OpenSales { at: now.millis(), ..told };
+    let content = serde_json::to_vec(&told).map_err(|e| Problem::bad_request(e.to_string()))?;
+    let name = format!("{}{}", crate::validation::NOTES, caller.member.actor);
+    sync.store.put_note(&shop, &name, &content).await?;
+    Ok(Json(()))
 }
 
 /// The shops a caller may sync: a till's own, every one for head office.
