@@ -1,0 +1,109 @@
+//! The journals of tills, and what is new in a shop.
+
+use crate::rows::{self, actor_of, damaged, head_of, number};
+use domain::{Actor, ShopId, Timestamp};
+use replica::wire::{decode_batch, decode_feed_item, encode_batch};
+use replica::{Batch, Head};
+use rusqlite::{Connection, OptionalExtension, params};
+use service::store::News;
+
+/// How many items one look at the feed gives.
+const FEED_PAGE: usize = 200;
+
+pub(crate) fn head(c: &Connection, shop: &ShopId, actor: Actor) -> rusqlite::Result<Head> {
+    let sql = "SELECT number, chain FROM heads WHERE shop = ? AND till = ? AND incarnation = ?";
+    let key = params![shop.as_str(), actor.till.0, actor.incarnation];
+    let found = c.prepare_cached(sql)?.query_row(key, head_of).optional()?;
+    Ok(found.unwrap_or_else(|| Head::genesis(shop, actor)))
+}
+
+pub(crate) fn append(
+    c: &Connection,
+    shop: &ShopId,
+    batch: &Batch,
+    after: Head,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    let (shop, till, life) = (shop.as_str(), batch.actor.till.0, batch.actor.incarnation);
+    let sql = "INSERT INTO batches (shop, till, incarnation, first, payload) VALUES (?, ?, ?, ?, ?)";
+    c.prepare_cached(sql)?.execute(params![shop, till, life, number(batch.first)?, encode_batch(batch)])?;
+    let sql = "INSERT INTO heads (shop, till, incarnation, number, chain) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT (shop, till, incarnation) DO UPDATE SET number = excluded.number, chain = excluded.chain";
+    c.prepare_cached(sql)?.execute(params![shop, till, life, number(after.number)?, after.chain])?;
+    let sql = "INSERT INTO feed (shop, received_at, till, incarnation) VALUES (?, ?, ?, ?)";
+    c.prepare_cached(sql)?.execute(params![shop, at.millis(), till, life]).map(drop)
+}
+
+pub(crate) fn batches(
+    c: &Connection,
+    shop: &ShopId,
+    actor: Actor,
+    after: u64,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<Batch>> {
+    let sql = "SELECT payload FROM batches WHERE shop = ? AND till = ? AND incarnation = ? AND first > ?
+               ORDER BY first";
+    let mut find = c.prepare_cached(sql)?;
+    let mut rows = find.query(params![shop.as_str(), actor.till.0, actor.incarnation, number(after)?])?;
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(row) = rows.next()? {
+        let payload: Vec<u8> = row.get(0)?;
+        let batch = decode_batch(&payload).map_err(damaged)?;
+        bytes = bytes.saturating_add(batch.size());
+        if bytes > max_bytes && !found.is_empty() {
+            break;
+        }
+        found.push(batch);
+    }
+    Ok(found)
+}
+
+pub(crate) fn news(c: &Connection, shop: &ShopId, cursor: &[u8]) -> rusqlite::Result<News> {
+    let known = Cursor::read(c, cursor)?;
+    let mut at = known.unwrap_or_default();
+    let sql =
+        "SELECT position, received_at, item, till, incarnation FROM feed WHERE shop = ? AND position > ?
+               ORDER BY position LIMIT ?";
+    let mut find = c.prepare_cached(sql)?;
+    let mut rows = find.query(params![shop.as_str(), at.position, rows::limit(FEED_PAGE)])?;
+    let mut news = News { restarted: known.is_none(), ..News::default() };
+    let mut seen = 0_usize;
+    while let Some(row) = rows.next()? {
+        at = Cursor { position: row.get("position")?, received_at: row.get("received_at")? };
+        seen = seen.saturating_add(1);
+        match row.get::<_, Option<Vec<u8>>>("item")? {
+            Some(item) => news.items.push(decode_feed_item(&item).map_err(damaged)?),
+            None => news.journals.push(actor_of(row)?),
+        }
+    }
+    news.journals.sort_unstable();
+    news.journals.dedup();
+    news.cursor = at.write();
+    news.more = seen == FEED_PAGE;
+    Ok(news)
+}
+
+/// Where a reader left the feed: the last row it saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Cursor {
+    position: i64,
+    received_at: i64,
+}
+
+impl Cursor {
+    /// `None` for a cursor whose row is not here (any more): it belongs to another history, because this
+    /// file was restored from a backup. The reader then starts anew, which repeats what it knows and loses
+    /// nothing.
+    fn read(c: &Connection, bytes: &[u8]) -> rusqlite::Result<Option<Self>> {
+        let Some((position, rest)) = bytes.split_first_chunk::<8>() else { return Ok(Some(Self::default())) };
+        let position = i64::from_be_bytes(*position);
+        let received_at = i64::from_be_bytes(rest.try_into().unwrap_or_default());
+        let mut find = c.prepare_cached("SELECT 1 FROM feed WHERE position = ? AND received_at = ?")?;
+        let known = position == 0 || find.exists([position, received_at])?;
+        Ok(known.then_some(Self { position, received_at }))
+    }
+
+    fn write(self) -> Vec<u8> {
+        [self.position.to_be_bytes(), self.received_at.to_be_bytes()].concat()
+    }
+}
