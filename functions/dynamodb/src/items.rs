@@ -1,19 +1,22 @@
 //! Values as items and back. What an item holds is written down here, attribute by attribute.
 
 use crate::feed::Arrival;
-use crate::keys::{self, member_place};
-use crate::keys::{GPK, GSK, Key, MEMBERS, PK, SHOPS, SK};
+use crate::keys::{self, GPK, GSK, Key, MEMBERS, PK, SHOPS, SK, member_place};
 use crate::request::Condition;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Account, Actor, CheckoutId, Member, Money, Role, Shop, ShopId, ShortCode, Timestamp};
+use domain::{
+    Account, Actor, CheckoutId, FeedItem, Member, Money, Role, Shop, ShopId, ShopRules, ShortCode, Timestamp,
+    Validation,
+};
 use replica::{Batch, Head};
 use service::StoreError;
-use service::store::{Enrolment, Filing, InboxItem, PushAttempt, RawCallback};
+use service::store::{Enrolment, Filing, InboxItem, Purpose, RawCallback, Request, Tokens};
 use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
 
-/// What readers of the index get of a message: an encoded feed item, or a body in the inbox.
+/// What readers of the index get beside what it lists for all: an encoded feed item, a body in the inbox,
+/// or a map of what a shop chose. It is the content of a note, too.
 const CONTENT: &str = "content";
 /// The body of a callback, untouched.
 const RAW: &str = "raw";
@@ -33,6 +36,20 @@ const ACCOUNT: &str = "account";
 const SHORTCODE: &str = "shortcode";
 /// The number a shop went live with.
 const STORE_NUMBER: &str = "store_number";
+/// What people decided about a callback in the inbox, a line each.
+pub(crate) const OUTCOME: &str = "outcome";
+/// The head-office number above a shop, in its [`CONTENT`].
+const HEAD_OFFICE: &str = "head_office";
+/// Which payments a shop refuses, in its [`CONTENT`].
+const VALIDATION: &str = "validation";
+/// From how many cents on a second source has to agree, in a shop's [`CONTENT`].
+const SECOND_SOURCE_FROM: &str = "second_source_from";
+/// From how many cents on a payment is looked at, in a shop's [`CONTENT`].
+const REVIEW_FROM: &str = "review_from";
+/// The hashes of a shop's tokens, one after the other.
+const TOKENS: &str = "tokens";
+/// Which token was made last.
+const NEWEST: &str = "newest";
 /// The names of all numbers and tokens that lead to a shop.
 pub(crate) const LEADS: &str = "leads";
 /// Who writes a journal.
@@ -45,18 +62,24 @@ const LETTER: &str = "letter";
 const PUBLIC_KEY: &str = "public_key";
 /// Whether a member was revoked.
 const REVOKED: &str = "revoked";
-/// Until when an enrolment code is good, in milliseconds.
+/// Until when an enrolment code is good or a lock is held, in milliseconds.
 pub(crate) const EXPIRES_AT: &str = "expires_at";
-/// The till's name for a push.
+/// Who holds a lock.
+pub(crate) const HOLDER: &str = "holder";
+/// The caller's name for a request.
 const ATTEMPT: &str = "attempt";
 /// The sale a push asks payment for.
 const SALE: &str = "sale";
+/// What any other request is for.
+const PURPOSE: &str = "purpose";
 /// An amount in cents.
 const CENTS: &str = "cents";
-/// Safaricom's name for a push.
+/// Safaricom's name for a request.
 const CHECKOUT: &str = "checkout";
-/// Safaricom's name for our request.
+/// Safaricom's other name for it.
 const MERCHANT: &str = "merchant";
+/// When to ask what became of a request, in milliseconds.
+const ASK_AT: &str = "ask_at";
 /// The number of a journal's last entry.
 const LAST: &str = "last";
 /// The chain at that entry; it stands for the whole journal.
@@ -109,6 +132,13 @@ impl Item {
         self.with(name, AttributeValue::N(value.to_string()))
     }
 
+    fn optional_number(self, name: &str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.number(name, value),
+            None => self,
+        }
+    }
+
     fn bytes(self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.with(name, AttributeValue::B(Blob::new(value)))
     }
@@ -127,8 +157,13 @@ impl Item {
     }
 
     fn get_number<T: FromStr>(&self, name: &'static str) -> Result<T, StoreError> {
-        let digits = self.0.get(name).and_then(|value| value.as_n().ok());
-        digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| damaged(name))
+        self.find_number(name)?.ok_or_else(|| damaged(name))
+    }
+
+    fn find_number<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.0.get(name) else { return Ok(None) };
+        let digits = value.as_n().ok();
+        digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or_else(|| damaged(name))
     }
 
     fn get_bytes(&self, name: &'static str) -> Result<&[u8], StoreError> {
@@ -162,6 +197,16 @@ impl Item {
     pub(crate) fn place(&self) -> Option<&str> {
         self.find_text(GSK)
     }
+
+    /// Whether it is in this list of the index.
+    pub(crate) fn is_in(&self, list: &str) -> bool {
+        self.find_text(GPK) == Some(list)
+    }
+
+    /// Its name.
+    pub(crate) fn key(&self) -> Result<Key, StoreError> {
+        Ok(Key { pk: self.get_text(PK)?.to_owned(), sk: self.get_text(SK)?.to_owned() })
+    }
 }
 
 /// An attribute that is missing or makes no sense. The name tells where to look; the value stays out of
@@ -170,8 +215,14 @@ fn damaged(name: &str) -> StoreError {
     StoreError::Damaged(format!("an item's {name} is missing or wrong"))
 }
 
-/// A shop, in the list of shops, with the names of all that leads to it.
-pub(crate) fn shop_item(shop: &Shop, keys: &BTreeSet<Key>) -> Item {
+/// A shop, in the list of shops, with the names of all that leads to it. What it chose is one attribute,
+/// because only that one is shown in the index.
+pub(crate) fn shop_item(shop: &Shop, tokens: &Tokens, keys: &BTreeSet<Key>) -> Item {
+    let chosen = Item::default()
+        .optional_text(HEAD_OFFICE, shop.head_office.as_ref())
+        .text(VALIDATION, shop.rules.validation.name())
+        .optional_number(SECOND_SOURCE_FROM, shop.rules.second_source_from.map(Money::cents))
+        .number(REVIEW_FROM, shop.rules.review_from.cents());
     Item::from(Key::shop(&shop.id))
         .listed(SHOPS, shop.id.as_str())
         .text(SHOP, shop.id.as_str())
@@ -179,7 +230,22 @@ pub(crate) fn shop_item(shop: &Shop, keys: &BTreeSet<Key>) -> Item {
         .text(ACCOUNT, shop.account.kind())
         .text(SHORTCODE, shop.account.shortcode().as_str())
         .optional_text(STORE_NUMBER, shop.store_number.as_ref())
+        .with(CONTENT, AttributeValue::M(chosen.0))
+        .bytes(TOKENS, tokens.hashes.concat())
+        .number(NEWEST, tokens.newest)
         .with(LEADS, leads(keys))
+}
+
+/// Reads the tokens of a [`shop_item`]. The first release kept them among the [`LEADS`] alone.
+pub(crate) fn read_tokens(item: &Item) -> Result<Tokens, StoreError> {
+    let newest = item.find_number(NEWEST)?.unwrap_or_default();
+    let hashes = if item.0.contains_key(TOKENS) {
+        let (hashes, []) = item.get_bytes(TOKENS)?.as_chunks() else { return Err(damaged(TOKENS)) };
+        hashes.to_vec()
+    } else {
+        read_leads(item)?.iter().filter_map(Key::token_in).collect()
+    };
+    Ok(Tokens { newest, hashes })
 }
 
 /// The value of [`LEADS`].
@@ -198,7 +264,17 @@ pub(crate) fn read_shop(item: &Item) -> Result<Shop, StoreError> {
     let account = Account::of_kind(item.get_text(ACCOUNT)?, item.get(SHORTCODE, ShortCode::parse)?);
     let account = account.ok_or_else(|| damaged(ACCOUNT))?;
     let store_number = item.find(STORE_NUMBER, ShortCode::parse)?;
-    Shop::new(read_shop_id(item)?, item.get_text(NAME)?, account, store_number).map_err(|_| damaged(NAME))
+    let shop = Shop::new(read_shop_id(item)?, item.get_text(NAME)?, account, store_number);
+    let shop = shop.map_err(|_| damaged(NAME))?;
+    // The first release had nothing to choose.
+    let Some(chosen) = item.0.get(CONTENT) else { return Ok(shop) };
+    let chosen = Item::from(chosen.as_m().map_err(|_| damaged(CONTENT))?.clone());
+    let rules = ShopRules {
+        validation: chosen.get(VALIDATION, |name| Validation::named(name).ok_or(()))?,
+        second_source_from: chosen.find_number(SECOND_SOURCE_FROM)?.map(Money::from_cents),
+        review_from: Money::from_cents(chosen.get_number(REVIEW_FROM)?),
+    };
+    Ok(Shop { head_office: chosen.find(HEAD_OFFICE, ShortCode::parse)?, rules, ..shop })
 }
 
 /// A number or a token that leads to a shop.
@@ -217,20 +293,34 @@ pub(crate) fn read_shop_id(item: &Item) -> Result<ShopId, StoreError> {
     item.get(SHOP, ShopId::parse)
 }
 
+/// Where a callback with this hash is filed.
+pub(crate) fn callback_key(hash: &[u8; 32], filing: &Filing) -> Key {
+    match filing {
+        Filing::Feed(shop, message) => Key::message(shop, message.name()),
+        Filing::Answer(request, kind) => Key::answer(request, *kind),
+        Filing::Inbox(_, Some(request)) => Key::early_answer(request),
+        Filing::Inbox(_, None) => Key::inbox(hash),
+    }
+}
+
 /// A callback, where it was filed.
-pub(crate) fn callback_item(raw: &RawCallback, hash: [u8; 32], filing: &Filing, now: Arrival) -> Item {
+pub(crate) fn callback_item(
+    key: Key,
+    raw: &RawCallback,
+    hash: [u8; 32],
+    filing: &Filing,
+    now: Arrival,
+) -> Item {
     let item = match filing {
-        Filing::Feed(shop, message) => Item::from(Key::message(shop, message))
-            .listed(keys::feed(shop), now.place(&keys::message_name(message)))
+        Filing::Feed(shop, message) => Item::from(key)
+            .listed(keys::feed(shop), now.place(&keys::message_name(message.name())))
             .bytes(CONTENT, replica::wire::encode_feed_item(message))
             .bytes(RAW, raw.body.as_slice()),
-        Filing::Inbox(reason, checkout) => {
-            let key = checkout.as_ref().map_or_else(|| Key::inbox(&hash), Key::early_result);
-            Item::from(key)
-                .listed(keys::inbox_day(now.day()), now.place(&hex::encode(hash)))
-                .bytes(CONTENT, raw.body.as_slice())
-                .text(REASON, reason)
-        }
+        Filing::Answer(..) => Item::from(key).bytes(RAW, raw.body.as_slice()),
+        Filing::Inbox(reason, _) => Item::from(key)
+            .listed(keys::inbox_day(now.day()), now.place(&hex::encode(hash)))
+            .bytes(CONTENT, raw.body.as_slice())
+            .text(REASON, reason),
     };
     item.bytes(BODY_HASH, hash).number(AT, raw.received_at.millis())
 }
@@ -240,11 +330,42 @@ pub(crate) fn read_body_hash(item: &Item) -> Result<[u8; 32], StoreError> {
     item.get_array(BODY_HASH)
 }
 
+/// The message in a [`callback_item`] of a feed. One that can not be read stops the answer: left out of the
+/// news, it would be behind the reader's cursor and lost. It was written by a newer release, and waits
+/// until this one is as new.
+pub(crate) fn read_message(item: &Item) -> Result<FeedItem, StoreError> {
+    let unreadable = |error| StoreError::Damaged(format!("a message of the feed: {error}"));
+    replica::wire::decode_feed_item(item.get_bytes(CONTENT)?).map_err(unreadable)
+}
+
 /// Reads a [`callback_item`] of the inbox.
 pub(crate) fn read_inbox_item(item: &Item) -> Result<InboxItem, StoreError> {
     let RawCallback { body, received_at } = read_inbox_callback(item)?;
     let reason = item.get_text(REASON)?.to_owned();
-    Ok(InboxItem { hash: read_body_hash(item)?, received_at, reason, body })
+    let request = keys::request_in(item.get_text(PK)?).map(CheckoutId::parse).transpose();
+    let request = request.map_err(|_| damaged(PK))?;
+    Ok(InboxItem { hash: read_body_hash(item)?, received_at, reason, body, request })
+}
+
+/// What was decided about it so far, whether or not it waits again.
+pub(crate) fn read_outcome(item: &Item) -> Option<&str> {
+    item.find_text(OUTCOME)
+}
+
+/// The attributes that put a callback into the list of what waits, from now on.
+pub(crate) fn waiting_attributes(hash: &[u8; 32], now: Arrival) -> [(&'static str, AttributeValue); 2] {
+    let place = now.place(&hex::encode(hash));
+    [(GPK, AttributeValue::S(keys::inbox_day(now.day()))), (GSK, AttributeValue::S(place))]
+}
+
+/// The way from a hash to the request under which its body waited.
+pub(crate) fn early_inbox_item(hash: &[u8; 32], request: &CheckoutId) -> Item {
+    Item::from(Key::early_inbox(hash)).text(CHECKOUT, request.as_str())
+}
+
+/// Reads [`early_inbox_item`].
+pub(crate) fn read_early_inbox(item: &Item) -> Result<CheckoutId, StoreError> {
+    item.get(CHECKOUT, CheckoutId::parse)
 }
 
 /// The callback alone in a [`callback_item`] of the inbox.
@@ -252,47 +373,102 @@ pub(crate) fn read_inbox_callback(item: &Item) -> Result<RawCallback, StoreError
     Ok(RawCallback { body: item.get_bytes(CONTENT)?.to_vec(), received_at: item.time(AT)? })
 }
 
+/// The callback in a [`callback_item`] that answers a request.
+pub(crate) fn read_answer(item: &Item) -> Result<RawCallback, StoreError> {
+    Ok(RawCallback { body: item.get_bytes(RAW)?.to_vec(), received_at: item.time(AT)? })
+}
+
 /// One thing in a shop's news.
-pub(crate) enum Newsworthy<'a> {
-    /// An encoded feed item.
-    Message(&'a [u8]),
+pub(crate) enum Newsworthy {
+    /// A message of the feed.
+    Message(Box<FeedItem>),
     /// The journal of an actor has grown.
     Journal(Actor),
 }
 
 /// Reads what the index shows of a [`callback_item`] in a feed, or of a [`head_item`].
-pub(crate) fn read_news(item: &Item) -> Result<Newsworthy<'_>, StoreError> {
+pub(crate) fn read_news(item: &Item) -> Result<Newsworthy, StoreError> {
     match item.find(ACTOR, Actor::from_str)? {
         Some(actor) => Ok(Newsworthy::Journal(actor)),
-        None => item.get_bytes(CONTENT).map(Newsworthy::Message),
+        None => read_message(item).map(|message| Newsworthy::Message(Box::new(message))),
     }
 }
 
-/// An attempt, under the till's name for it or under Safaricom's.
-pub(crate) fn attempt_item(key: Key, attempt: &PushAttempt) -> Item {
-    let accepted = attempt.accepted.as_ref();
-    Item::from(key)
-        .text(SHOP, attempt.shop.as_str())
-        .text(ATTEMPT, &attempt.attempt)
-        .text(SALE, attempt.sale.to_string())
-        .number(CENTS, attempt.amount.cents())
-        .number(AT, attempt.at.millis())
+/// A request, under the caller's name for it or under Safaricom's.
+pub(crate) fn request_item(key: Key, request: &Request) -> Item {
+    let accepted = request.accepted.as_ref();
+    let item = Item::from(key)
+        .text(SHOP, request.shop.as_str())
+        .text(ATTEMPT, &request.name)
+        .number(CENTS, request.amount.cents())
+        .number(AT, request.at.millis())
         .optional_text(CHECKOUT, accepted.map(|(checkout, _)| checkout))
         .optional_text(MERCHANT, accepted.map(|(_, merchant)| merchant))
+        .optional_number(ASK_AT, request.ask_at.map(Timestamp::millis));
+    // A push looks as in the first release, which answers callbacks beside this one while it is replaced.
+    match &request.purpose {
+        Purpose::Push(sale) => item.text(SALE, sale.to_string()),
+        other => item.text(PURPOSE, other.to_string()),
+    }
 }
 
-/// Reads [`attempt_item`].
-pub(crate) fn read_attempt(item: &Item) -> Result<PushAttempt, StoreError> {
+/// The same under Safaricom's name, in the list of what is due.
+pub(crate) fn accepted_item(checkout: &CheckoutId, request: &Request) -> Item {
+    let due = request.ask_at.map(|at| due_attributes(checkout, at));
+    let item = request_item(Key::accepted(checkout), request);
+    due.into_iter().flatten().fold(item, |item, (name, value)| item.with(name, value))
+}
+
+/// What makes a request due at some time.
+pub(crate) fn due_attributes(checkout: &CheckoutId, at: Timestamp) -> [(&'static str, AttributeValue); 3] {
+    [
+        (ASK_AT, AttributeValue::N(at.millis().to_string())),
+        (GPK, AttributeValue::S(keys::due(checkout))),
+        (GSK, AttributeValue::S(keys::due_place(at, checkout))),
+    ]
+}
+
+/// Their names.
+pub(crate) const DUE: [&str; 3] = [ASK_AT, GPK, GSK];
+
+/// Reads [`request_item`].
+pub(crate) fn read_request(item: &Item) -> Result<Request, StoreError> {
     let merchant = || item.get_text(MERCHANT).map(str::to_owned);
     let checkout = item.find(CHECKOUT, CheckoutId::parse)?;
-    Ok(PushAttempt {
+    let purpose = match item.find(SALE, str::parse)? {
+        Some(sale) => Purpose::Push(sale),
+        None => item.get(PURPOSE, str::parse)?,
+    };
+    let ask_at = item.find_number(ASK_AT)?.map(Timestamp::from_millis).transpose();
+    Ok(Request {
         shop: read_shop_id(item)?,
-        attempt: item.get_text(ATTEMPT)?.to_owned(),
-        sale: item.get(SALE, str::parse)?,
+        name: item.get_text(ATTEMPT)?.to_owned(),
+        purpose,
         amount: Money::from_cents(item.get_number(CENTS)?),
         at: item.time(AT)?,
         accepted: checkout.map(|checkout| merchant().map(|merchant| (checkout, merchant))).transpose()?,
+        ask_at: ask_at.map_err(|_| damaged(ASK_AT))?,
     })
+}
+
+/// A lock that is held.
+pub(crate) fn lock_item(lock: &str, holder: &str, until: Timestamp) -> Item {
+    Item::from(Key::lock(lock)).text(HOLDER, holder).number(EXPIRES_AT, until.millis())
+}
+
+/// Reads [`lock_item`].
+pub(crate) fn read_lock(item: &Item) -> Result<(String, Timestamp), StoreError> {
+    Ok((item.get_text(HOLDER)?.to_owned(), item.time(EXPIRES_AT)?))
+}
+
+/// A small record of a shop.
+pub(crate) fn note_item(shop: &ShopId, name: &str, content: &[u8]) -> Item {
+    Item::from(Key::note(shop, name)).bytes(CONTENT, content)
+}
+
+/// Reads [`note_item`].
+pub(crate) fn read_note(item: &Item) -> Result<(String, Vec<u8>), StoreError> {
+    Ok((item.get_text(SK)?.to_owned(), item.get_bytes(CONTENT)?.to_vec()))
 }
 
 /// A permission to enrol.

@@ -1,6 +1,8 @@
 //! The names of items. A shop's id has no `#`, so that no two things ever share a name.
 
-use domain::{Actor, BusinessDay, CheckoutId, FeedItem, ShopId, ShortCode};
+use domain::{Actor, BusinessDay, CheckoutId, ShopId, ShortCode, Timestamp};
+use service::store::AnswerKind;
+use sha2::{Digest, Sha256};
 
 /// The partition key of the table.
 pub(crate) const PK: &str = "pk";
@@ -10,13 +12,17 @@ pub(crate) const SK: &str = "sk";
 pub(crate) const GPK: &str = "gpk";
 /// The sort key of the index.
 pub(crate) const GSK: &str = "gsk";
-/// The index that lists what is new in a shop, what waits in the inbox, all shops and all members.
+/// The index that lists what is new in a shop, what waits in the inbox, which requests are due, all shops
+/// and all members.
 pub(crate) const INDEX: &str = "listing";
 
 /// The list of all shops in the index.
 pub(crate) const SHOPS: &str = "S";
 /// The list of all members in the index.
 pub(crate) const MEMBERS: &str = "A";
+
+/// Among how many lists the due requests are spread: each takes the writes of one partition.
+pub(crate) const DUE_LISTS: u8 = 8;
 
 /// The name of one item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,34 +50,70 @@ impl Key {
         Self::lead(format!("T#{}", hex::encode(hash)))
     }
 
+    /// The hash of the token that this is, if it is one.
+    pub(crate) fn token_in(&self) -> Option<[u8; 32]> {
+        hex::decode(self.pk.strip_prefix("T#")?).ok()?.try_into().ok()
+    }
+
     /// Either of them, by its partition key.
     pub(crate) fn lead(pk: String) -> Self {
         Self::new(pk, "lead")
     }
 
     /// A message of the feed, under its natural name.
-    pub(crate) fn message(shop: &ShopId, item: &FeedItem) -> Self {
-        match item {
-            FeedItem::Confirmation(evidence) => Self::new(format!("P#{shop}#{}", evidence.receipt), "c2b"),
-            FeedItem::PushResult(result) => Self::new(push(&result.checkout), "result"),
-        }
+    pub(crate) fn message(shop: &ShopId, (kind, name): (&str, &str)) -> Self {
+        let pk = match kind {
+            "stk_result" | "stk_failure" | "stk_query" => about(name),
+            _ => format!("P#{shop}#{name}"),
+        };
+        // As the first release named its two kinds.
+        let sk = match kind {
+            "c2b_confirmation" => "c2b",
+            "stk_result" => "result",
+            kind => kind,
+        };
+        Self::new(pk, sk)
+    }
+
+    /// Where a message lies whose place is taken by one of another name: the first release kept a push
+    /// that failed where its late success belongs.
+    pub(crate) fn beside(self, kind: &str) -> Self {
+        Self::new(self.pk, kind)
     }
 
     pub(crate) fn inbox(hash: &[u8; 32]) -> Self {
         Self::new(format!("I#{}", hex::encode(hash)), "inbox")
     }
 
-    pub(crate) fn early_result(checkout: &CheckoutId) -> Self {
-        Self::new(push(checkout), "early")
+    /// The way from the hash of a body to the request under which it waited, once a person settled it.
+    pub(crate) fn early_inbox(hash: &[u8; 32]) -> Self {
+        Self::new(format!("I#{}", hex::encode(hash)), "early")
     }
 
-    /// The attempt behind Safaricom's name for a push.
-    pub(crate) fn accepted(checkout: &CheckoutId) -> Self {
-        Self::new(push(checkout), "attempt")
+    pub(crate) fn early_answer(request: &CheckoutId) -> Self {
+        Self::new(about(request), "early")
     }
 
-    pub(crate) fn attempt(shop: &ShopId, attempt: &str) -> Self {
-        Self::new(format!("U#{shop}#{attempt}"), "attempt")
+    pub(crate) fn answer(request: &CheckoutId, kind: AnswerKind) -> Self {
+        Self::new(about(request), format!("answer_{}", kind.name()))
+    }
+
+    /// The request behind Safaricom's name for it.
+    pub(crate) fn accepted(request: &CheckoutId) -> Self {
+        Self::new(about(request), "attempt")
+    }
+
+    /// The request behind the caller's name for it.
+    pub(crate) fn request(shop: &ShopId, name: &str) -> Self {
+        Self::new(format!("U#{shop}#{name}"), "attempt")
+    }
+
+    pub(crate) fn lock(lock: &str) -> Self {
+        Self::new(format!("L#{lock}"), "lock")
+    }
+
+    pub(crate) fn note(shop: &ShopId, name: &str) -> Self {
+        Self::new(notes(shop), name)
     }
 
     pub(crate) fn enrolment(code_hash: &[u8; 32]) -> Self {
@@ -95,9 +137,22 @@ impl Key {
     }
 }
 
-/// Everything Safaricom says about one push lies together.
-fn push(checkout: &CheckoutId) -> String {
-    format!("K#{checkout}")
+/// What begins the name of everything Safaricom says about one request.
+const ABOUT: &str = "K#";
+
+/// Everything Safaricom says about one request lies together.
+fn about(request: impl std::fmt::Display) -> String {
+    format!("{ABOUT}{request}")
+}
+
+/// The request that an item is about, by its partition key.
+pub(crate) fn request_in(pk: &str) -> Option<&str> {
+    pk.strip_prefix(ABOUT)
+}
+
+/// Where the notes of a shop lie.
+pub(crate) fn notes(shop: &ShopId) -> String {
+    format!("M#{shop}")
 }
 
 /// Where the heads of a shop's journals lie.
@@ -131,7 +186,27 @@ pub(crate) fn member_place(actor: Actor) -> String {
 }
 
 /// A feed item's place among those that arrived in the same microsecond.
-pub(crate) fn message_name(item: &FeedItem) -> String {
-    let (source, name) = item.name();
-    format!("{}#{name}", source.name())
+pub(crate) fn message_name((kind, name): (&str, &str)) -> String {
+    format!("{kind}#{name}")
+}
+
+/// The list in the index in which a request is due.
+pub(crate) fn due(request: &CheckoutId) -> String {
+    let digest: [u8; 32] = Sha256::digest(request.as_str()).into();
+    due_list(digest.first().map_or(0, |byte| byte % DUE_LISTS))
+}
+
+/// One of the lists of due requests.
+pub(crate) fn due_list(number: u8) -> String {
+    format!("D#{number}")
+}
+
+/// The place in that list: by time. Sixteen digits of milliseconds.
+pub(crate) fn due_place(at: Timestamp, request: &CheckoutId) -> String {
+    format!("{:016}#{request}", at.millis())
+}
+
+/// After everything that is due by then.
+pub(crate) fn due_end(now: Timestamp) -> String {
+    format!("{:016}$", now.millis())
 }

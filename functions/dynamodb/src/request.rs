@@ -5,11 +5,13 @@ use crate::DynamoStore;
 use crate::items::Item;
 use crate::keys::{GPK, INDEX, Key, PK};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use service::StoreError;
 use std::collections::HashMap;
@@ -17,7 +19,7 @@ use std::collections::HashMap;
 /// The condition that nothing has this name yet.
 const NEW: &str = "attribute_not_exists(pk)";
 
-/// On which an item is kept in a transaction.
+/// On which an item is written.
 pub(crate) struct Condition {
     expression: String,
     values: Option<HashMap<String, AttributeValue>>,
@@ -40,6 +42,46 @@ impl Condition {
         let Self { expression, values } = Self::same(name, value);
         Self { expression: format!("{NEW} OR {expression}"), values }
     }
+
+    /// Something has this name.
+    pub(crate) fn known() -> Self {
+        Self { expression: format!("attribute_exists({PK})"), values: None }
+    }
+
+    /// What has this name is in a list.
+    pub(crate) fn listed() -> Self {
+        Self { expression: format!("attribute_exists({GPK})"), values: None }
+    }
+
+    /// What has this name is in no list any more, and has this attribute.
+    pub(crate) fn unlisted_with(name: &str) -> Self {
+        Self { expression: format!("attribute_exists({name}) AND attribute_not_exists({GPK})"), values: None }
+    }
+
+    /// This one, and a text of what has this name is still as it was read.
+    pub(crate) fn and_still(self, name: &str, text: Option<&str>) -> Self {
+        let (still, value) = match text {
+            Some(text) => (format!("{name} = :still"), Some(AttributeValue::S(text.to_owned()))),
+            None => (format!("attribute_not_exists({name})"), None),
+        };
+        let value = value.map(|value| (":still".to_owned(), value));
+        let values: HashMap<_, _> = self.values.into_iter().flatten().chain(value).collect();
+        let values = (!values.is_empty()).then_some(values);
+        Self { expression: format!("{} AND {still}", self.expression), values }
+    }
+
+    /// A number of what has this name is beyond a bound.
+    pub(crate) fn beyond(name: &str, bound: i64) -> Self {
+        let values = Some(HashMap::from([(":bound".to_owned(), AttributeValue::N(bound.to_string()))]));
+        Self { expression: format!("{name} > :bound"), values }
+    }
+
+    /// This one, or a number of what has this name is up to a bound.
+    pub(crate) fn or_up_to(self, name: &str, bound: i64) -> Self {
+        let bound = (":bound".to_owned(), AttributeValue::N(bound.to_string()));
+        let values = self.values.into_iter().flatten().chain([bound]).collect();
+        Self { expression: format!("{} OR {name} <= :bound", self.expression), values: Some(values) }
+    }
 }
 
 impl DynamoStore {
@@ -56,19 +98,73 @@ impl DynamoStore {
         request.send().await.map(|_| ()).map_err(failed)
     }
 
-    /// Keeps an item unless something has its name; then gives that. One write either way.
-    pub(crate) async fn put_new(&self, item: Item) -> Result<Option<Item>, StoreError> {
+    /// Keeps an item if the condition holds; otherwise gives what has its name. One write either way.
+    pub(crate) async fn put_if(&self, item: Item, condition: Condition) -> Result<Option<Item>, StoreError> {
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item.into()));
-        let request = request.condition_expression(NEW);
-        let all = ReturnValuesOnConditionCheckFailure::AllOld;
-        let Err(error) = request.return_values_on_condition_check_failure(all).send().await else {
-            return Ok(None);
-        };
+        let request = request
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(condition.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = request.send().await else { return Ok(None) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(taken)) => {
                 Ok(Some(taken.item().cloned().unwrap_or_default().into()))
             }
             _ => Err(failed(error)),
+        }
+    }
+
+    /// Removes an item if the condition holds, and gives what was removed.
+    pub(crate) async fn delete_if(&self, key: Key, condition: Condition) -> Result<Option<Item>, StoreError> {
+        let request = self.client.delete_item().table_name(&self.table).set_key(Some(Item::from(key).into()));
+        let request = request
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(condition.values)
+            .return_values(ReturnValue::AllOld);
+        match request.send().await {
+            Ok(answer) => Ok(answer.attributes.map(Item::from)),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Changes an item if the condition holds: gives it these attributes and takes those away.
+    pub(crate) async fn change_if(
+        &self,
+        key: Key,
+        condition: Condition,
+        set: &[(&str, AttributeValue)],
+        remove: &[&str],
+    ) -> Result<(), StoreError> {
+        let request = self.client.update_item().table_name(&self.table).set_key(Some(Item::from(key).into()));
+        let part = |word: &str, names: &[String]| match names {
+            [] => String::new(),
+            names => format!("{word} {} ", names.join(", ")),
+        };
+        let sets: Vec<String> = set.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
+        let removes: Vec<String> = remove.iter().map(|name| (*name).to_owned()).collect();
+        let values = set.iter().map(|(name, value)| (format!(":{name}"), value.clone()));
+        let values: HashMap<_, _> = condition.values.into_iter().flatten().chain(values).collect();
+        let request = request
+            .update_expression(part("SET", &sets) + &part("REMOVE", &removes))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values((!values.is_empty()).then_some(values));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(failed(error)),
         }
     }
 

@@ -2,27 +2,28 @@
 
 use crate::DynamoStore;
 use crate::feed::{Arrival, Cursor};
-use crate::items::{self, CHAIN, COUNTED, EXPIRES_AT, Item, LEADS, Newsworthy};
-use crate::keys::{self, GPK, GSK, Key, MEMBERS, PK, SHOPS, SK};
+use crate::items::{self, CHAIN, COUNTED, EXPIRES_AT, HOLDER, Item, LEADS, Newsworthy, OUTCOME};
+use crate::keys::{self, GPK, GSK, Key, MEMBERS, SHOPS, SK};
 use crate::request::{Condition, all, failed};
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::{Actor, BusinessDay, CheckoutId, FeedItem, Member, Shop, ShopId, ShortCode, Timestamp};
 use replica::{Batch, Head};
-use service::store::{Enrolment, Filing, InboxItem, News, PushAttempt, RawCallback, Recorded};
+use service::store::{
+    AnswerKind, Enrolment, Filing, InboxItem, News, RawCallback, Recorded, Request, Tokens,
+};
 use service::{Store, StoreError};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// The most new items in one answer of news.
 const NEWS_PAGE: usize = 200;
-/// How many days back the inbox is listed; what lies there longer was not looked at for a month.
-const INBOX_DAYS: i32 = 30;
+/// How many days back the inbox is listed. Money that nobody gave to a shop must not drop out of sight
+/// while anybody may still ask for it: a year, and a month to look at the last.
+const INBOX_DAYS: i32 = 400;
 
 impl Store for DynamoStore {
-    async fn put_shop(&self, shop: &Shop, tokens: &[[u8; 32]]) -> Result<(), StoreError> {
+    async fn put_shop(&self, shop: &Shop, tokens: &Tokens) -> Result<(), StoreError> {
         let (old, still) = match self.get(Key::shop(&shop.id)).await? {
             Some(item) => {
                 let old = items::read_leads(&item)?;
@@ -32,9 +33,9 @@ impl Store for DynamoStore {
             None => (BTreeSet::new(), Condition::new()),
         };
         // A set, because a transaction must not name an item twice, and a till's two numbers may be one.
-        let numbers = shop.numbers().map(Key::number);
-        let new: BTreeSet<Key> = numbers.chain(tokens.iter().map(Key::token)).collect();
-        let mut parts = vec![self.put_part(items::shop_item(shop, &new), still)?];
+        let numbers = shop.own_numbers().map(Key::number);
+        let new: BTreeSet<Key> = numbers.chain(tokens.hashes.iter().map(Key::token)).collect();
+        let mut parts = vec![self.put_part(items::shop_item(shop, tokens, &new), still)?];
         for key in &new {
             let lead = items::lead_item(key.clone(), &shop.id);
             parts.push(self.put_part(lead, items::nobody_elses(&shop.id))?);
@@ -47,6 +48,10 @@ impl Store for DynamoStore {
         }
         let why = "DynamoDB: a number or token belongs to another shop, or somebody else changes this one";
         Err(StoreError::Unreachable(why.to_owned()))
+    }
+
+    async fn tokens(&self, shop: &ShopId) -> Result<Option<Tokens>, StoreError> {
+        self.get(Key::shop(shop)).await?.as_ref().map(items::read_tokens).transpose()
     }
 
     async fn shops(&self) -> Result<Vec<Shop>, StoreError> {
@@ -67,10 +72,13 @@ impl Store for DynamoStore {
 
     async fn record(&self, raw: &RawCallback, filing: &Filing) -> Result<Recorded, StoreError> {
         let hash = Sha256::digest(&raw.body).into();
-        match self.put_new(items::callback_item(raw, hash, filing, Arrival::now())).await? {
-            None => Ok(Recorded::New),
-            Some(kept) if items::read_body_hash(&kept)? == hash => Ok(Recorded::Again),
-            Some(_) => Ok(Recorded::Differs),
+        let key = items::callback_key(&hash, filing);
+        let recorded = self.record_at(key.clone(), raw, hash, filing).await?;
+        match (&recorded, filing) {
+            (Recorded::Differs(Some(kept)), Filing::Feed(_, message)) if kept.name() != message.name() => {
+                self.record_at(key.beside(message.name().0), raw, hash, filing).await
+            }
+            _ => Ok(recorded),
         }
     }
 
@@ -87,49 +95,148 @@ impl Store for DynamoStore {
         Ok(found)
     }
 
-    async fn early_result(&self, checkout: &CheckoutId) -> Result<Option<RawCallback>, StoreError> {
-        let kept = self.get(Key::early_result(checkout)).await?;
+    async fn settle_inbox(&self, item: &InboxItem, outcome: &str) -> Result<(), StoreError> {
+        if let Some(request) = &item.request {
+            // First the way back to it: settled, it is in no list in which its hash could be found.
+            self.put(items::early_inbox_item(&item.hash, request)).await?;
+        }
+        self.decide(item, Condition::listed(), outcome, &[], &[GPK, GSK]).await
+    }
+
+    async fn inbox_item(&self, hash: &[u8; 32]) -> Result<Option<(InboxItem, Option<String>)>, StoreError> {
+        let kept = match self.get(Key::inbox(hash)).await? {
+            Some(kept) => Some(kept),
+            None => self.early_inbox_item(hash).await?,
+        };
+        let Some(kept) = kept else { return Ok(None) };
+        let outcome = items::read_outcome(&kept).map(str::to_owned);
+        let item = items::read_inbox_item(&kept)?;
+        // Out of the list and with nobody's decision, it went to its place by itself.
+        let (waits, decided) = (kept.place().is_some(), outcome.is_some());
+        Ok((waits || decided).then(|| (item, outcome.filter(|_| !waits))))
+    }
+
+    async fn reopen_inbox(&self, item: &InboxItem, note: &str) -> Result<(), StoreError> {
+        let waiting = items::waiting_attributes(&item.hash, Arrival::now());
+        self.decide(item, Condition::unlisted_with(OUTCOME), note, &waiting, &[]).await
+    }
+
+    async fn early_answer(&self, request: &CheckoutId) -> Result<Option<RawCallback>, StoreError> {
+        let kept = self.get(Key::early_answer(request)).await?;
         // Once settled it is in no list any more.
         let waiting = kept.filter(|item| item.place().is_some());
         waiting.as_ref().map(items::read_inbox_callback).transpose()
     }
 
-    async fn settle_early_result(&self, checkout: &CheckoutId) -> Result<(), StoreError> {
-        let request = self.client.update_item().table_name(&self.table);
-        let request = request
-            .set_key(Some(Item::from(Key::early_result(checkout)).into()))
-            .update_expression(format!("REMOVE {GPK}, {GSK}"))
-            .condition_expression(format!("attribute_exists({PK})"));
-        match request.send().await {
-            Ok(_) => Ok(()),
-            // There never was one; without the condition an empty item would be left.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
+    async fn settle_early_answer(&self, request: &CheckoutId) -> Result<(), StoreError> {
+        // On condition that there was one: otherwise an empty item would be left.
+        self.change_if(Key::early_answer(request), Condition::known(), &[], &[GPK, GSK]).await
+    }
+
+    async fn feed_item(&self, shop: &ShopId, name: (&str, &str)) -> Result<Option<FeedItem>, StoreError> {
+        // What is said of one payment or push lies together and is a few messages, wherever a release put
+        // them.
+        let list = keys::feed(shop);
+        for item in all(self.query(Key::message(shop, name).pk)).await?.iter().filter(|i| i.is_in(&list)) {
+            let message = items::read_message(item)?;
+            if message.name() == name {
+                return Ok(Some(message));
             }
-            Err(error) => Err(failed(error)),
+        }
+        Ok(None)
+    }
+
+    async fn answer(
+        &self,
+        request: &CheckoutId,
+        kind: AnswerKind,
+    ) -> Result<Option<RawCallback>, StoreError> {
+        self.get(Key::answer(request, kind)).await?.as_ref().map(items::read_answer).transpose()
+    }
+
+    async fn begin_request(&self, request: &Request) -> Result<Option<Request>, StoreError> {
+        let item = items::request_item(Key::request(&request.shop, &request.name), request);
+        let known = self.put_if(item, Condition::new()).await?;
+        self.request_behind(known).await
+    }
+
+    async fn request_named(&self, shop: &ShopId, name: &str) -> Result<Option<Request>, StoreError> {
+        let known = self.get(Key::request(shop, name)).await?;
+        self.request_behind(known).await
+    }
+
+    async fn accept_request(&self, request: &Request) -> Result<(), StoreError> {
+        let Some((checkout, _)) = &request.accepted else { return Ok(()) };
+        // First the way from Safaricom's name to the request: if the second write fails, the answer still
+        // finds it, and a caller that asks again is told that nobody knows, which sends no prompt.
+        self.put(items::accepted_item(checkout, request)).await?;
+        self.put(items::request_item(Key::request(&request.shop, &request.name), request)).await
+    }
+
+    async fn request_of(&self, request: &CheckoutId) -> Result<Option<Request>, StoreError> {
+        self.get(Key::accepted(request)).await?.as_ref().map(items::read_request).transpose()
+    }
+
+    async fn due_requests(&self, now: Timestamp, limit: usize) -> Result<Vec<Request>, StoreError> {
+        let mut listed = Vec::new();
+        for list in 0..keys::DUE_LISTS {
+            listed.extend(self.due_in(list, now, limit).await?);
+        }
+        listed.sort_by(|one, other| one.place().cmp(&other.place()));
+        let mut due = Vec::new();
+        for item in listed.iter().take(limit) {
+            // The index is a moment behind: what became known meanwhile is not asked about.
+            let request = self.get(item.key()?).await?.as_ref().map(items::read_request).transpose()?;
+            due.extend(request.filter(|request| request.ask_at.is_some_and(|at| at <= now)));
+        }
+        Ok(due)
+    }
+
+    async fn ask_again(&self, request: &Request, at: Option<Timestamp>) -> Result<(), StoreError> {
+        let Some((checkout, _)) = &request.accepted else { return Ok(()) };
+        let key = Key::accepted(checkout);
+        match at.map(|at| items::due_attributes(checkout, at)) {
+            Some(due) => self.change_if(key, Condition::known(), &due, &[]).await,
+            None => self.change_if(key, Condition::known(), &[], &items::DUE).await,
         }
     }
 
-    async fn begin_push(&self, attempt: &PushAttempt) -> Result<Option<PushAttempt>, StoreError> {
-        let item = items::attempt_item(Key::attempt(&attempt.shop, &attempt.attempt), attempt);
-        self.put_new(item).await?.as_ref().map(items::read_attempt).transpose()
+    async fn hold(
+        &self,
+        lock: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<(String, Timestamp)>, StoreError> {
+        let own = Condition::new_or_same(HOLDER, AttributeValue::S(holder.to_owned()));
+        let free = own.or_up_to(EXPIRES_AT, now.millis());
+        let held = self.put_if(items::lock_item(lock, holder, until), free).await?;
+        held.as_ref().map(items::read_lock).transpose()
     }
 
-    async fn accept_push(&self, attempt: &PushAttempt) -> Result<(), StoreError> {
-        // First the way from Safaricom's name to the sale: if the second write fails, the result still
-        // finds the sale, and a till that asks again is told that nobody knows, which sends no prompt.
-        if let Some((checkout, _)) = &attempt.accepted {
-            self.put(items::attempt_item(Key::accepted(checkout), attempt)).await?;
-        }
-        self.put(items::attempt_item(Key::attempt(&attempt.shop, &attempt.attempt), attempt)).await
+    async fn let_go(&self, lock: &str, holder: &str) -> Result<(), StoreError> {
+        let own = Condition::same(HOLDER, AttributeValue::S(holder.to_owned()));
+        self.delete_if(Key::lock(lock), own).await.map(drop)
     }
 
-    async fn push_of(&self, checkout: &CheckoutId) -> Result<Option<PushAttempt>, StoreError> {
-        self.get(Key::accepted(checkout)).await?.as_ref().map(items::read_attempt).transpose()
+    async fn put_note(&self, shop: &ShopId, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        self.put(items::note_item(shop, name, content)).await
+    }
+
+    async fn notes(&self, shop: &ShopId, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let query = self.query(keys::notes(shop));
+        // From the prefix to the last text that begins so. No key is nothing: DynamoDB refuses to be asked
+        // from there.
+        let query = match prefix {
+            "" => query,
+            prefix => query
+                .key_condition_expression(format!(
+                    "#partition = :partition AND {SK} BETWEEN :prefix AND :last"
+                ))
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+                .expression_attribute_values(":last", AttributeValue::S(format!("{prefix}{}", char::MAX))),
+        };
+        all(query).await?.iter().map(items::read_note).collect()
     }
 
     async fn put_enrolment(&self, enrolment: &Enrolment) -> Result<(), StoreError> {
@@ -141,26 +248,9 @@ impl Store for DynamoStore {
         code_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<Enrolment>, StoreError> {
-        let request = self.client.delete_item().table_name(&self.table);
-        let request = request
-            .set_key(Some(Item::from(Key::enrolment(code_hash)).into()))
-            .condition_expression(format!("{EXPIRES_AT} > :now"))
-            .expression_attribute_values(":now", AttributeValue::N(now.millis().to_string()))
-            .return_values(ReturnValue::AllOld);
-        match request.send().await {
-            Ok(answer) => {
-                let taken = answer.attributes.map(Item::from);
-                taken.map(|item| items::read_enrolment(&item, *code_hash)).transpose()
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(failed(error)),
-        }
+        let good = Condition::beyond(EXPIRES_AT, now.millis());
+        let taken = self.delete_if(Key::enrolment(code_hash), good).await?;
+        taken.map(|item| items::read_enrolment(&item, *code_hash)).transpose()
     }
 
     async fn next_number(&self, counter: &str) -> Result<u32, StoreError> {
@@ -265,6 +355,74 @@ impl Store for DynamoStore {
 }
 
 impl DynamoStore {
+    /// Keeps a callback under a name, unless something has that name.
+    async fn record_at(
+        &self,
+        key: Key,
+        raw: &RawCallback,
+        hash: [u8; 32],
+        filing: &Filing,
+    ) -> Result<Recorded, StoreError> {
+        let item = items::callback_item(key, raw, hash, filing, Arrival::now());
+        match (self.put_if(item, Condition::new()).await?, filing) {
+            (None, _) => Ok(Recorded::New),
+            (Some(kept), _) if items::read_body_hash(&kept)? == hash => Ok(Recorded::Again),
+            (Some(kept), Filing::Feed(..)) => {
+                items::read_message(&kept).map(|kept| Recorded::Differs(Some(Box::new(kept))))
+            }
+            (Some(_), _) => Ok(Recorded::Differs(None)),
+        }
+    }
+
+    /// The request that an item under the caller's name tells of. Under Safaricom's name it is kept up to
+    /// date.
+    async fn request_behind(&self, known: Option<Item>) -> Result<Option<Request>, StoreError> {
+        let known = known.as_ref().map(items::read_request).transpose()?;
+        match known.as_ref().and_then(|known| known.accepted.as_ref()) {
+            Some((checkout, _)) => Ok(self.request_of(checkout).await?.or(known)),
+            None => Ok(known),
+        }
+    }
+
+    /// What is due in one of the lists, the longest due first.
+    async fn due_in(&self, list: u8, now: Timestamp, limit: usize) -> Result<Vec<Item>, StoreError> {
+        let query = self
+            .query_list(keys::due_list(list))
+            .key_condition_expression(format!("#partition = :partition AND {GSK} < :end"))
+            .expression_attribute_values(":end", AttributeValue::S(keys::due_end(now)));
+        let mut found = query.into_paginator().items().send();
+        let mut due = Vec::new();
+        while due.len() < limit {
+            let Some(item) = found.try_next().await.map_err(failed)? else { break };
+            due.push(item.into());
+        }
+        Ok(due)
+    }
+
+    /// Adds a line to what was decided about an item of the inbox, and changes its place. On condition that
+    /// nobody decided meanwhile: who comes second changes nothing.
+    async fn decide(
+        &self,
+        item: &InboxItem,
+        condition: Condition,
+        line: &str,
+        set: &[(&str, AttributeValue)],
+        remove: &[&str],
+    ) -> Result<(), StoreError> {
+        let key = item.request.as_ref().map_or_else(|| Key::inbox(&item.hash), Key::early_answer);
+        let kept = self.get(key.clone()).await?;
+        let before = kept.as_ref().and_then(items::read_outcome);
+        let lines = before.map_or_else(|| line.to_owned(), |before| format!("{before}\n{line}"));
+        let set: Vec<_> = set.iter().cloned().chain([(OUTCOME, AttributeValue::S(lines))]).collect();
+        self.change_if(key, condition.and_still(OUTCOME, before), &set, remove).await
+    }
+
+    /// A body that waited as the answer to a request, by its hash.
+    async fn early_inbox_item(&self, hash: &[u8; 32]) -> Result<Option<Item>, StoreError> {
+        let Some(way) = self.get(Key::early_inbox(hash)).await? else { return Ok(None) };
+        self.get(Key::early_answer(&items::read_early_inbox(&way)?)).await
+    }
+
     /// What came into the inbox on one day, newest first.
     async fn inbox_day(&self, day: BusinessDay, limit: usize) -> Result<Vec<InboxItem>, StoreError> {
         let query = self.query_list(keys::inbox_day(day)).scan_index_forward(false);
@@ -282,14 +440,7 @@ impl DynamoStore {
 fn report(news: &mut News, item: &Item) -> Result<(), StoreError> {
     match items::read_news(item)? {
         Newsworthy::Journal(actor) => news.journals.push(actor),
-        Newsworthy::Message(bytes) => news.items.push(read_message(bytes)?),
+        Newsworthy::Message(message) => news.items.push(*message),
     }
     Ok(())
-}
-
-/// A message that can not be read stops the answer: left out, it would be behind the reader's cursor and
-/// lost. It was written by a newer release, and waits until this one is as new.
-fn read_message(bytes: &[u8]) -> Result<FeedItem, StoreError> {
-    let unreadable = |error| StoreError::Damaged(format!("a message of the feed: {error}"));
-    replica::wire::decode_feed_item(bytes).map_err(unreadable)
 }
