@@ -1,11 +1,18 @@
 //! What the functions have in common when they start in Lambda: settings from the environment, the log,
-//! and the loop that hands requests to a router.
+//! the fallback queue, and the loop that hands requests to a router or events to a job.
 
+mod caller;
+mod queue;
 mod settings;
 
-pub use settings::{SettingError, Settings};
+pub use lambda_http::Error;
+pub use queue::SqsQueue;
+pub use settings::Settings;
 
 use axum::Router;
+use axum::middleware::map_request;
+use lambda_http::{LambdaEvent, service_fn};
+use serde_json::Value;
 use std::process::ExitCode;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
@@ -16,17 +23,44 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// is missing or wrong ends it at once and says so.
 pub async fn serve<F>(make: impl FnOnce(Settings) -> F) -> ExitCode
 where
-    F: Future<Output = Result<Router, SettingError>>,
+    F: Future<Output = Result<Router, Error>>,
+{
+    run(make, async |router| lambda_http::run(router.layer(map_request(caller::introduce))).await).await
+}
+
+/// Does the job that `make` builds from the settings for each event, whatever the event says, until Lambda
+/// ends the process. A job that fails is an error of the function, which an alarm sees.
+pub async fn repeat<F, J, R>(make: impl FnOnce(Settings) -> F) -> ExitCode
+where
+    F: Future<Output = Result<J, Error>>,
+    J: Fn() -> R,
+    R: Future<Output = Result<Value, Error>>,
+{
+    run(make, async |job| {
+        // Boxed, or the job and all that it awaits would be laid out within the runtime's own future.
+        let answer = |_: LambdaEvent<Value>| Box::pin(job());
+        lambda_http::lambda_runtime::run(service_fn(answer)).await
+    })
+    .await
+}
+
+/// Makes something of the settings, and runs it.
+async fn run<T, F>(
+    make: impl FnOnce(Settings) -> F,
+    run: impl AsyncFnOnce(T) -> Result<(), Error>,
+) -> ExitCode
+where
+    F: Future<Output = Result<T, Error>>,
 {
     log();
-    let router = match make(Settings::from_environment()).await {
-        Ok(router) => router,
+    let made = match make(Settings::from_environment()).await {
+        Ok(made) => made,
         Err(error) => {
-            tracing::error!(%error, "the function does not start");
+            tracing::error!(error, "the function does not start");
             return ExitCode::FAILURE;
         }
     };
-    match lambda_http::run(router).await {
+    match run(made).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error, "Lambda does not answer");

@@ -1,31 +1,10 @@
 //! Settings from the environment. Each function is given only those it needs, and reads only those.
 
-use domain::ShortCode;
-use service::CallbackSecret;
-
-/// A setting without which a function does not start. It never repeats a value: some are secrets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingError {
-    /// It is not there.
-    #[error("{name} is not set: give the function {expected}")]
-    Missing {
-        /// The variable.
-        name: &'static str,
-        /// What it holds.
-        expected: &'static str,
-    },
-    /// It makes no sense.
-    #[error("{name} is wrong: give the function {expected}")]
-    Wrong {
-        /// The variable.
-        name: &'static str,
-        /// What it holds.
-        expected: &'static str,
-    },
-    /// HTTPS to Safaricom could not be set up.
-    #[error("no HTTPS: {0}")]
-    Https(String),
-}
+use crate::Error;
+use service::guard::{SourceRule, Sources};
+use service::payments::App;
+use service::{AppSettings, CallbackSecret, HttpSafaricom, SettingError};
+use std::net::IpAddr;
 
 /// The settings of one function.
 pub struct Settings {
@@ -34,20 +13,6 @@ pub struct Settings {
 
 /// Looks a variable up.
 type Find = Box<dyn Fn(&str) -> Option<String> + Send>;
-
-/// How Safaricom knows an app, and where.
-pub struct Daraja {
-    /// Where Daraja answers: follows from the environment, so that keys and addresses switch together.
-    pub base_url: &'static str,
-    /// The app's consumer key.
-    pub consumer_key: String,
-    /// The app's consumer secret.
-    pub consumer_secret: String,
-    /// The number that went live.
-    pub shortcode: ShortCode,
-    /// That number's Lipa na M-Pesa passkey.
-    pub passkey: String,
-}
 
 impl Settings {
     /// The settings in this process's environment.
@@ -68,17 +33,48 @@ impl Settings {
         self.text("LEJA_TABLE", "the name of the DynamoDB table, the stack's output TableName")
     }
 
+    /// `LEJA_FALLBACK_QUEUE`: the SQS queue for callbacks that the store does not take.
+    ///
+    /// # Errors
+    /// It is missing, or no URL.
+    pub fn fallback_queue(&self) -> Result<String, SettingError> {
+        let (name, expected) =
+            ("LEJA_FALLBACK_QUEUE", "the URL of the SQS queue, the stack's output FallbackQueueUrl");
+        let url = self.text(name, expected)?;
+        let known = url.starts_with("https://") || url.starts_with("http://");
+        if known { Ok(url) } else { Err(SettingError::Wrong { name, expected }) }
+    }
+
     /// `LEJA_SEED_PATHS`: whether the seeds' paths, which carry no token, are served.
     ///
     /// # Errors
     /// It is neither `true` nor `false`.
     pub fn seed_paths(&self) -> Result<bool, SettingError> {
-        let expected = "true or false; never true where real money is paid";
-        match self.find("LEJA_SEED_PATHS").as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(SettingError::Wrong { name: "LEJA_SEED_PATHS", expected }),
-        }
+        self.flag("LEJA_SEED_PATHS", "true or false; never true where real money is paid")
+    }
+
+    /// Who may post callbacks. `LEJA_SOURCE_CHECK`: what to do about others, `off`, `log` or `enforce`;
+    /// `log` unless said. `LEJA_SOURCE_ADDRESSES`: the list, with commas; Safaricom's known addresses
+    /// unless said. `LEJA_BEHIND_PROXY`: whether a proxy of ours, such as a CDN, stands before API Gateway
+    /// and nobody else can reach it.
+    ///
+    /// # Errors
+    /// One of them makes no sense.
+    pub fn sources(&self) -> Result<Sources, SettingError> {
+        let wrong = |name, expected| SettingError::Wrong { name, expected };
+        let rule = match self.find("LEJA_SOURCE_CHECK") {
+            None => SourceRule::default(),
+            Some(rule) => {
+                SourceRule::named(&rule).ok_or_else(|| wrong("LEJA_SOURCE_CHECK", "off, log or enforce"))?
+            }
+        };
+        let addresses = self.find("LEJA_SOURCE_ADDRESSES").unwrap_or_default();
+        let addresses = addresses.split(',').map(str::trim).filter(|address| !address.is_empty());
+        let addresses = addresses.map(str::parse::<IpAddr>).collect::<Result<_, _>>();
+        let addresses =
+            addresses.map_err(|_| wrong("LEJA_SOURCE_ADDRESSES", "IP addresses with commas between them"))?;
+        let behind_proxy = self.flag("LEJA_BEHIND_PROXY", "true or false")?;
+        Ok(Sources { rule, addresses, behind_proxy })
     }
 
     /// `LEJA_CALLBACK_BASE`: where Safaricom reaches our callbacks, without a slash at the end.
@@ -104,29 +100,44 @@ impl Settings {
         bytes.map(CallbackSecret::new).ok_or(SettingError::Wrong { name, expected })
     }
 
-    /// `MPESA_ENVIRONMENT`, `MPESA_CONSUMER_KEY`, `MPESA_CONSUMER_SECRET`, `MPESA_SHORTCODE` and
-    /// `MPESA_PASSKEY`, as in the seeds.
+    /// The app at Safaricom, from the variables that [`AppSettings`] names; the certificate is PEM text.
     ///
     /// # Errors
     /// One of them is missing or makes no sense.
-    pub fn daraja(&self) -> Result<Daraja, SettingError> {
-        let (name, expected) = ("MPESA_SHORTCODE", "the number that went live, 4 to 10 digits");
-        let shortcode = ShortCode::parse(&self.text(name, expected)?);
-        Ok(Daraja {
-            base_url: self.base_url()?,
-            consumer_key: self.text("MPESA_CONSUMER_KEY", "the consumer key of the Daraja app")?,
-            consumer_secret: self.text("MPESA_CONSUMER_SECRET", "the consumer secret of the Daraja app")?,
-            shortcode: shortcode.map_err(|_| SettingError::Wrong { name, expected })?,
-            passkey: self.text("MPESA_PASSKEY", "the Lipa na M-Pesa passkey of MPESA_SHORTCODE")?,
-        })
+    pub fn app(&self, callback_base: &str) -> Result<App, SettingError> {
+        let settings = AppSettings {
+            environment: self.find("MPESA_ENVIRONMENT"),
+            shortcode: self.find("MPESA_SHORTCODE"),
+            passkey: self.find("MPESA_PASSKEY"),
+            passkeys: self.find("MPESA_PASSKEYS"),
+            c2b_version: self.find("MPESA_C2B_VERSION"),
+            response_type: self.find("MPESA_RESPONSE_TYPE"),
+            pull_method: self.find("MPESA_PULL_METHOD"),
+            initiator: self.find("MPESA_INITIATOR"),
+            security_credential: self.find("MPESA_SECURITY_CREDENTIAL"),
+            initiator_password: self.find("MPESA_INITIATOR_PASSWORD"),
+            certificate: self.find("MPESA_CERTIFICATE").map(String::into_bytes),
+        };
+        settings.read(callback_base)
     }
 
-    fn base_url(&self) -> Result<&'static str, SettingError> {
-        let (name, expected) = ("MPESA_ENVIRONMENT", "sandbox or production");
-        match self.text(name, expected)?.as_str() {
-            "sandbox" => Ok("https://sandbox.safaricom.co.ke"),
-            "production" => Ok("https://api.safaricom.co.ke"),
-            _ => Err(SettingError::Wrong { name, expected }),
+    /// The way to Safaricom, with `MPESA_CONSUMER_KEY` and `MPESA_CONSUMER_SECRET`. `LEJA_SAFARICOM` names
+    /// another Safaricom than the environment's, such as a simulated one.
+    ///
+    /// # Errors
+    /// A key is missing, or no HTTPS could be set up.
+    pub fn safaricom(&self, app: &App) -> Result<HttpSafaricom, Error> {
+        let key = self.text("MPESA_CONSUMER_KEY", "the consumer key of the Daraja app")?;
+        let secret = self.text("MPESA_CONSUMER_SECRET", "the consumer secret of the Daraja app")?;
+        let other = self.find("LEJA_SAFARICOM");
+        Ok(HttpSafaricom::new(other.as_deref().unwrap_or(app.base_url()), &key, &secret)?)
+    }
+
+    fn flag(&self, name: &'static str, expected: &'static str) -> Result<bool, SettingError> {
+        match self.find(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(SettingError::Wrong { name, expected }),
         }
     }
 
@@ -153,17 +164,14 @@ mod tests {
         let error = settings(&[("LEJA_TABLE", " ")]).table().unwrap_err().to_string();
         assert_eq!(
             error,
-            "LEJA_TABLE is not set: give the function the name of the DynamoDB table, the stack's output TableName"
+            "LEJA_TABLE is not set: give the name of the DynamoDB table, the stack's output TableName"
         );
     }
 
     #[test]
     fn a_secret_that_is_wrong_is_not_repeated() {
         let error = settings(&[("LEJA_CALLBACK_SECRET", "abc123")]).callback_secret().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "LEJA_CALLBACK_SECRET is wrong: give the function 32 random bytes as 64 hex digits"
-        );
+        assert_eq!(error.to_string(), "LEJA_CALLBACK_SECRET is wrong: give 32 random bytes as 64 hex digits");
     }
 
     #[test]
@@ -172,6 +180,43 @@ mod tests {
         assert_eq!(settings(&[("LEJA_SEED_PATHS", "false")]).seed_paths(), Ok(false));
         assert_eq!(settings(&[("LEJA_SEED_PATHS", "true")]).seed_paths(), Ok(true));
         assert!(settings(&[("LEJA_SEED_PATHS", "1")]).seed_paths().is_err());
+    }
+
+    #[test]
+    fn the_fallback_queue_is_a_url_and_not_a_name() {
+        let url = "https://sqs.af-south-1.amazonaws.com/123456789012/leja";
+        let queue = |value| Settings::new(move |_| Some(String::from(value))).fallback_queue();
+        assert_eq!(queue(url).unwrap(), url);
+        assert!(queue("leja-fallback").is_err());
+        assert!(settings(&[]).fallback_queue().is_err());
+    }
+
+    #[test]
+    fn foreign_callers_are_logged_unless_said_otherwise() {
+        let sources = settings(&[]).sources().unwrap();
+        assert_eq!((sources.rule, sources.behind_proxy), (SourceRule::Log, false));
+        assert!(sources.addresses.is_empty());
+        let sources = settings(&[
+            ("LEJA_SOURCE_CHECK", "enforce"),
+            ("LEJA_SOURCE_ADDRESSES", "196.201.214.200, 2001:db8::1,"),
+            ("LEJA_BEHIND_PROXY", "true"),
+        ]);
+        let sources = sources.sources().unwrap();
+        assert_eq!((sources.rule, sources.behind_proxy), (SourceRule::Enforce, true));
+        let addresses: Vec<String> = sources.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["196.201.214.200", "2001:db8::1"]);
+    }
+
+    #[test]
+    fn a_source_check_that_is_misspelled_is_not_taken_for_none() {
+        for (wrong, name) in [
+            (settings(&[("LEJA_SOURCE_CHECK", "on")]), "LEJA_SOURCE_CHECK"),
+            (settings(&[("LEJA_SOURCE_ADDRESSES", "196.201.214.0/24")]), "LEJA_SOURCE_ADDRESSES"),
+            (settings(&[("LEJA_BEHIND_PROXY", "yes")]), "LEJA_BEHIND_PROXY"),
+        ] {
+            let error = wrong.sources().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{name} is wrong: give ")), "{error}");
+        }
     }
 
     #[test]
@@ -184,26 +229,52 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_chooses_the_address() {
-        const KEYS: [(&str, &str); 4] = [
-            ("MPESA_CONSUMER_KEY", "key"),
-            ("MPESA_CONSUMER_SECRET", "secret"),
+    fn every_setting_of_an_app_has_a_variable() {
+        let app = settings(&[
+            ("MPESA_ENVIRONMENT", "production"),
             ("MPESA_SHORTCODE", "174379"),
-            ("MPESA_PASSKEY", "passkey\n"),
-        ];
-        let daraja = |environment: &'static str| {
-            let find = move |name: &str| match name {
-                "MPESA_ENVIRONMENT" => Some(environment.to_owned()),
-                _ => KEYS.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()),
-            };
-            Settings::new(find).daraja()
-        };
-        let sandbox = daraja("sandbox").unwrap();
-        assert_eq!(
-            (sandbox.base_url, sandbox.passkey.as_str()),
-            ("https://sandbox.safaricom.co.ke", "passkey")
-        );
-        assert_eq!(daraja("production").unwrap().base_url, "https://api.safaricom.co.ke");
-        assert!(daraja("live").is_err());
+            ("MPESA_PASSKEY", "first\n"),
+            ("MPESA_PASSKEYS", "600638=second"),
+            ("MPESA_C2B_VERSION", "v1"),
+            ("MPESA_RESPONSE_TYPE", "Cancelled"),
+            ("MPESA_PULL_METHOD", "get"),
+            ("MPESA_INITIATOR", "testapi"),
+            ("MPESA_SECURITY_CREDENTIAL", "c2VhbGVk"),
+        ]);
+        let app = format!("{:?}", app.app("https://pay.example.com").unwrap());
+        for said in [
+            "production: true",
+            "174379",
+            "600638",
+            "V1",
+            "Cancelled",
+            "pull_method: Some(Get)",
+            "testapi",
+            "pay.",
+        ] {
+            assert!(app.contains(said), "{said} in {app}");
+        }
+        assert!(!app.contains("first") && !app.contains("second") && !app.contains("c2VhbGVk"), "{app}");
+    }
+
+    #[test]
+    fn the_password_of_an_api_user_and_its_certificate_have_variables_too() {
+        let user = settings(&[
+            ("MPESA_ENVIRONMENT", "sandbox"),
+            ("MPESA_INITIATOR", "testapi"),
+            ("MPESA_INITIATOR_PASSWORD", "sesame"),
+            ("MPESA_CERTIFICATE", "no certificate"),
+        ]);
+        let error = user.app("https://x.test").unwrap_err().to_string();
+        assert!(error.contains("this is no X.509 certificate") && !error.contains("sesame"), "{error}");
+    }
+
+    #[test]
+    fn safaricom_is_reached_with_both_keys() {
+        let app = settings(&[("MPESA_ENVIRONMENT", "sandbox")]).app("").unwrap();
+        let error = settings(&[("MPESA_CONSUMER_KEY", "key")]).safaricom(&app).err().unwrap();
+        assert!(error.to_string().starts_with("MPESA_CONSUMER_SECRET is not set"), "{error}");
+        let keys = settings(&[("MPESA_CONSUMER_KEY", "key"), ("MPESA_CONSUMER_SECRET", "secret")]);
+        assert!(keys.safaricom(&app).is_ok());
     }
 }

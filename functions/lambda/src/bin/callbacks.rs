@@ -1,15 +1,30 @@
-//! What Safaricom calls. Public; of all rights it has only those to look shops up and to put evidence.
+//! What Safaricom calls. Public; of all rights it has only those to look shops and requests up, to put
+//! evidence, and to put into the fallback queue.
 
+use lambda::SqsQueue;
 use service::callbacks::{Callbacks, router};
+use service::guard::KnownTokens;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a shop and its token are remembered: a token that was withdrawn is good for so long after.
+const REMEMBERED: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> ExitCode {
     lambda::serve(async |settings| {
-        let (table, seed_paths) = (settings.table()?, settings.seed_paths()?);
-        let store = Arc::new(dynamodb::connect(&table).await);
-        Ok(router(Callbacks { store, clock: service::system_clock(), seed_paths }))
+        let (table, queue) = (settings.table()?, settings.fallback_queue()?);
+        let (seed_paths, sources) = (settings.seed_paths()?, settings.sources()?);
+        Ok(router(Callbacks {
+            store: Arc::new(dynamodb::connect(&table).await),
+            fallback: Arc::new(SqsQueue::connect(queue).await),
+            clock: service::system_clock(),
+            seed_paths,
+            sources,
+            tokens: KnownTokens::for_time(REMEMBERED),
+            counts: Arc::default(),
+        }))
     })
     .await
 }

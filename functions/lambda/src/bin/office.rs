@@ -10,7 +10,15 @@ async fn main() -> ExitCode {
         let (table, callback_base) = (settings.table()?, settings.callback_base()?);
         let secret = settings.callback_secret()?;
         let store = Arc::new(dynamodb::connect(&table).await);
-        Ok(router(Office { store, secret, callback_base, clock: service::system_clock() }))
+        // Callbacks are counted where they come in, which is another function: its log tells.
+        Ok(router(Office {
+            store,
+            secret,
+            callback_base,
+            clock: service::system_clock(),
+            known: None,
+            counts: None,
+        }))
     })
     .await
 }
