@@ -44,8 +44,12 @@ impl Till {
 
     /// Records that a receipt code pays a sale. The payment itself may come later.
     ///
+    /// Money that answers a push for this very sale is recorded whatever became of the sale meanwhile: what was
+    /// paid otherwise then shows as to be given back, and a sale that guessed at the payment shows a conflict.
+    ///
     /// # Errors
-    /// The sale is settled, another sale has the payment, or nothing was recorded.
+    /// The sale is settled, another sale has the payment, the payment went back to the customer, or nothing
+    /// was recorded.
     pub fn claim(
         &self,
         sale: FactId,
@@ -58,11 +62,17 @@ impl Till {
         let found = ledger.sale(sale)?;
         match ledger.holder(&found.shop, &receipt)? {
             Some(holder) if holder == sale => return Ok(found),
-            Some(holder) => return Err(TillError::Taken(holder)),
-            None => {}
+            Some(holder) if how != How::StkRequest => return Err(TillError::Taken(holder)),
+            _ => {}
         }
-        if matches!(found.state, SaleState::Paid | SaleState::Voided) {
-            return Err(TillError::Refused("nothing is due on this sale".to_owned()));
+        if how != How::StkRequest {
+            if matches!(found.state, SaleState::Paid | SaleState::Voided) {
+                return Err(TillError::Refused("nothing is due on this sale".to_owned()));
+            }
+            if ledger.payment(&found.shop, &receipt)?.is_some_and(|payment| payment.reversed) {
+                let gone = "this payment went back to the customer: the sale has to be paid again";
+                return Err(TillError::Refused(gone.to_owned()));
+            }
         }
         let claim = FactBody::Claim(Claim { receipt, sale, how });
         self.write(&mut ledger, &found.shop, (by, now), claim, None)?;

@@ -1,12 +1,12 @@
 //! The exchange with the cloud: send what it lacks, take what we lack, guard everything on the way in.
 
 use crate::{CloudError, CloudRequest, Event, Till, TillError, head, lock, opened, values};
-use domain::{Actor, Document, Entry, Member, Role, Shop, ShopId, Timestamp};
+use domain::{Actor, Document, Entry, FactId, Member, Role, Shop, ShopId, Timestamp};
 use ledger::{Content, Ledger, Outcome, Page, Taken};
 use replica::wire::json::{Joined, ShopForm};
 use replica::wire::{SyncAnswer, SyncRequest};
 use replica::{Admitted, Batch, Catalogue, ChainError, Head, PublicKey, Refusal, Strand, admit};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rounds one sync makes at most for one shop; the next sync goes on from there.
 const MAX_ROUNDS: u32 = 10_000;
@@ -42,6 +42,8 @@ impl Till {
             Err(TillError::Cloud(CloudError::Unreachable(_))) => {
                 link.online = false;
                 link.offline_since = link.offline_since.or(Some(now));
+                // What the shop chose may have changed when the line comes back.
+                self.care().learned = None;
             }
             Err(error) => link.problem = Some(error.to_string()),
         }
@@ -83,13 +85,32 @@ impl Till {
     }
 
     fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
-        self.drain(shop, now, report)?;
         if self.identity.role != Role::Till {
-            return Ok(());
+            return self.drain(shop, now, report);
         }
+        let before = self.gone_back(shop)?;
+        let result = self.exchange(shop, now, report);
+        for sale in self.gone_back(shop)?.difference(&before) {
+            self.tell(Event::Reversed(*sale));
+        }
+        result
+    }
+
+    /// What a till exchanges: everything, then claims that leave no doubt, then what it sees to by itself.
+    fn exchange(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
+        self.drain(shop, now, report)?;
         let claimed = self.claim_what_fits(shop, now)?;
         report.claimed = report.claimed.saturating_add(claimed);
-        if claimed > 0 { self.drain(shop, now, report) } else { Ok(()) }
+        if claimed > 0 {
+            self.drain(shop, now, report)?;
+        }
+        if self.take_care(shop, now) { self.drain(shop, now, report) } else { Ok(()) }
+    }
+
+    /// The sales of this till of which a payment went back to the customer.
+    fn gone_back(&self, shop: &ShopId) -> Result<BTreeSet<FactId>, TillError> {
+        let ledger = self.ledger();
+        Ok(ledger.reversed_sales(shop, ledger.writer(shop)?.till)?)
     }
 
     /// Rounds until neither side has more.
@@ -142,7 +163,7 @@ impl Till {
     }
 
     /// Carries a signed request; if our clock is what the cloud minds, once more by the cloud's.
-    fn carry(
+    pub(crate) fn carry(
         &self,
         method: &'static str,
         path: &str,
@@ -169,7 +190,7 @@ impl Till {
                 Some(writer) => writer,
                 None => self.join(&shop.id, now)?,
             };
-            self.ledger().put_shop(&shop, writer)?;
+            self.know_shop(&shop, writer)?;
         }
         Ok(())
     }

@@ -2,9 +2,11 @@
 //!
 //! A [`Till`] is one ledger file and one key in one folder. Every method is blocking, takes the time as an
 //! argument where it matters, and returns when what it recorded is on the disk. Nothing but
-//! [`sync`](Till::sync) and [`ask_for_payment`](Till::ask_for_payment) ever touches the network.
+//! [`sync`](Till::sync), [`ask_for_payment`](Till::ask_for_payment) and the other questions to Safaricom ever
+//! touches the network.
 #![doc = include_str!("../README.md")]
 
+mod care;
 mod claims;
 mod cloud;
 mod error;
@@ -12,6 +14,7 @@ mod exchange;
 mod folder;
 mod http;
 mod push;
+mod requests;
 mod verify;
 
 pub use cloud::{Cloud, CloudError, CloudRequest};
@@ -23,8 +26,10 @@ pub use ledger::history::{Deed, Happening};
 pub use ledger::{
     ClaimRow, Day, LedgerError, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow, how_name,
 };
-pub use push::{PushState, PushStatus};
+pub use push::{Prompted, PushState, PushStatus, in_shillings};
+pub use replica::wire::json::RequestState;
 
+use care::Care;
 use domain::matching::Rules;
 use domain::{
     Actor, BusinessDay, Document, Entry, Fact, FactBody, FactId, Member, Money, Person, Product, ReceiptCode,
@@ -49,6 +54,7 @@ pub struct Till {
     /// One sync at a time.
     syncing: Mutex<()>,
     link: Mutex<Link>,
+    care: Mutex<Care>,
     listeners: Mutex<Vec<Sender<Event>>>,
     rules: Rules,
     /// Held as long as the till is open: two programs on one ledger would fork its journal.
@@ -74,6 +80,8 @@ pub enum Event {
     Ledger,
     /// The connection or what waits to be sent.
     Sync,
+    /// A payment of this till's sale went back to the customer: the sale owes again.
+    Reversed(FactId),
 }
 
 /// Where a till stands with the rest of the world.
@@ -123,6 +131,7 @@ impl Till {
             catalogues: Mutex::default(),
             syncing: Mutex::default(),
             link: Mutex::default(),
+            care: Mutex::default(),
             listeners: Mutex::default(),
             rules: Rules::default(),
             _lock: lock,
@@ -318,6 +327,14 @@ impl Till {
         Ok(self.ledger().payments(shop, unclaimed, limit)?)
     }
 
+    /// Payments of a shop whose messages disagree, newest first.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn disagreeing_payments(&self, shop: &ShopId, limit: u32) -> Result<Vec<PaymentRow>, TillError> {
+        Ok(self.ledger().disagreeing(shop, limit)?)
+    }
+
     /// A payment by its receipt code.
     ///
     /// # Errors
@@ -480,6 +497,10 @@ impl Till {
 
     fn link(&self) -> MutexGuard<'_, Link> {
         lock(&self.link)
+    }
+
+    fn care(&self) -> MutexGuard<'_, Care> {
+        lock(&self.care)
     }
 }
 
