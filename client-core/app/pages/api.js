@@ -1,13 +1,13 @@
 // What both pages share: the local API, money and time as text, small DOM helpers, live updates, and the
 // views of one sale and one payment. Data reaches the page as text nodes only, never as HTML.
 
-/** Who acts, and what to repaint after an action. Each page fills this in. */
-export const page = { by: () => "", refresh: async () => {} };
+/** Who acts, what to repaint after an action, and whether money can be given back here. Each page fills this in. */
+export const page = { by: () => "", refresh: async () => {}, givesBack: false };
 
 // ---- The local API ----------------------------------------------------------------------------
 
-/** Sends one request and gives the answer's JSON; a problem becomes an Error with its title. */
-export async function api(method, path, body, headers = {}) {
+/** Sends one request; a problem becomes an Error with its title. */
+async function send(method, path, body, headers = {}) {
   const init = { method, headers };
   if (body) {
     init.headers = { "content-type": "application/json", ...headers };
@@ -16,9 +16,18 @@ export async function api(method, path, body, headers = {}) {
   const answer = await fetch(path, init).catch(() => {
     throw new Error("The Leja program on this machine does not answer. Is it running?");
   });
-  if (answer.ok) return answer.json();
+  if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
   throw new Error(problem.title ?? `The request failed (${answer.status}).`);
+}
+
+export const api = async (...request) => (await send(...request)).json();
+
+/** A picture from the API; fetched, so that a refusal can be told in words. */
+export async function picture(path, props) {
+  const image = el("img", { src: URL.createObjectURL(await (await send("GET", path)).blob()), ...props });
+  image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+  return image;
 }
 
 export const get = (path) => api("GET", path);
@@ -51,6 +60,10 @@ export function live(refresh) {
   };
   const events = new EventSource("/v1/events");
   events.addEventListener("change", page.refresh);
+  events.addEventListener("reversed", () => {
+    notify("A payment went back to the customer: its sale is not paid any more.");
+    page.refresh();
+  });
   events.addEventListener("open", page.refresh); // what changed while the line was down
   setInterval(page.refresh, 15_000);
   page.refresh();
@@ -87,12 +100,23 @@ export function when(at) {
 export function stateText(sale) {
   const unverified = sale.claims.find((claim) => claim.leads && !claim.verified);
   switch (sale.state) {
-    case "paid": return "PAID";
+    case "paid": return sale.unconfirmed ? "PAID, NOT CONFIRMED: do not hand out goods yet"
+      : cents(sale.over) > 0 ? `PAID, ${kes(sale.over)} to give back` : "PAID";
     case "claimed": return `M-Pesa code ${unverified?.receipt ?? ""}, to be verified`;
     case "part_paid": return `PART PAID, ${kes(sale.due)} still due`;
     case "voided": return "CANCELLED";
     default: return "NOT PAID YET";
   }
+}
+
+const disagrees = (sale) => sale.claims.some((claim) => claim.leads && claim.disagreements.length > 0);
+
+/** Why a person has to look at a sale, in a few words; null where there is no reason. */
+export function trouble(sale) {
+  if (sale.conflict) return "Conflict: code used twice";
+  if (sale.reversed && cents(sale.due) > 0) return "Payment went back: NOT PAID";
+  if (sale.unconfirmed) return "Not confirmed: no goods yet";
+  return disagrees(sale) ? "Messages disagree" : null;
 }
 
 const HOW = {
@@ -102,7 +126,16 @@ const HOW = {
   picked: "picked from the list",
   automatic: "matched automatically",
 };
-const SOURCE = { c2b_confirmation: "Safaricom's confirmation", stk_result: "answer from the phone" };
+const SOURCE = {
+  c2b_confirmation: "Safaricom's confirmation",
+  stk_result: "answer from the phone",
+  pulled_row: "Safaricom's listing",
+  status_result: "Safaricom's answer when asked",
+  statement_row: "Safaricom's statement",
+};
+/** In what messages can disagree. */
+const DISAGREEMENT = { amount: "the amount", number: "the number it was paid to", time: "the time", shop: "the shop: another one has this receipt too" };
+const disagreement = (names) => `Safaricom's messages disagree on ${names.map((name) => DISAGREEMENT[name] ?? name).join(" and ")}. Check the statement.`;
 
 // ---- DOM helpers ------------------------------------------------------------------------------
 
@@ -169,12 +202,12 @@ export function notify(text, undo) {
 }
 
 /** Asks for a reason; resolves to the text, or to null when the person thinks again. */
-function askReason(title, suggestions) {
+function askReason(title, suggestions, warning) {
   return new Promise((resolve) => {
     const input = el("input", { testid: "reason-input", required: true, maxlength: 200, "aria-label": "Reason" });
     const suggest = (text) => el("button", { type: "button", class: "chip", onclick: () => (input.value = text) }, text);
     const form = el("form", { method: "dialog", class: "stack" },
-      el("h2", {}, title), el("p", { class: "chips" }, suggestions.map(suggest)), input,
+      el("h2", {}, title), warning && el("p", {}, warning), el("p", { class: "chips" }, suggestions.map(suggest)), input,
       el("div", { class: "row" },
         el("button", { type: "button", onclick: () => dialog.close() }, "Keep it"),
         el("button", { class: "danger", testid: "reason-confirm", value: "ok" }, "Confirm")));
@@ -239,7 +272,7 @@ export function detailPanel(host, asking) {
 /** One sale: what it is, its claims, the ways to settle it, its history. Built once, then updated in place. */
 function saleView(id, asking) {
   let sale;
-  const parts = { head: el("div"), claims: el("div", { class: "stack" }), found: el("div", { hidden: true }), rest: el("div", { class: "stack" }) };
+  const parts = { head: el("div"), alarms: el("div", { class: "stack" }), claims: el("div", { class: "stack" }), found: el("div", { hidden: true }), rest: el("div", { class: "stack" }) };
   const code = el("input", { testid: "code-input", autocomplete: "off", autocapitalize: "characters", required: true,
     placeholder: "UKL1AB2C3D, or paste the message", "aria-label": "M-Pesa code" });
   const codeForm = el("form", { class: "row", hidden: true }, code, el("button", { class: "primary", testid: "code-submit" }, "Use code"));
@@ -252,7 +285,7 @@ function saleView(id, asking) {
   const ways = el("div", { class: "ways" }, choose, toggle("Type a code", codeForm, "type-code"),
     asking && button("Took cash instead", () => post(`${salePath(id)}/cash`), { testid: "take-cash" }));
   const discard = button("Cancel sale", () => cancel(sale), { class: "quiet danger", testid: "void-sale" });
-  const node = el("article", { class: "stack" }, parts.head, parts.claims, asking?.node, ways, codeForm, parts.found, parts.rest, discard);
+  const node = el("article", { class: "stack" }, parts.head, parts.alarms, parts.claims, asking?.node, ways, codeForm, parts.found, parts.rest, discard);
 
   async function refresh() {
     sale = await get(salePath(id));
@@ -260,6 +293,7 @@ function saleView(id, asking) {
     const fits = owing ? await get(`${salePath(id)}/candidates`) : { candidates: [], as_of: null };
     const rivals = sale.claims.length ? await rivalsOf(sale) : [];
     show(parts.head, sale, saleHead);
+    show(parts.alarms, sale, saleAlarms);
     show(parts.claims, [sale, rivals], () => saleClaims(sale, rivals));
     show(parts.rest, sale, saleRest);
     show(parts.found, [fits, owing], () => owing && candidateList(sale, fits));
@@ -286,8 +320,41 @@ function saleHead(sale) {
     el("div", { class: "between" },
       el("h2", {}, "Sale ", el("span", { testid: "sale-reference" }, sale.reference)),
       el("p", { class: "figure" }, kes(sale.total))),
-    el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.state }, stateText(sale)),
-    cents(sale.over) > 0 && el("p", { class: "hint" }, `${kes(sale.over)} more than the sale was paid.`));
+    el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.unconfirmed ? "unconfirmed" : sale.state }, stateText(sale)),
+    cents(sale.over) > 0 && el("p", { class: "warn", testid: "over" }, `${kes(sale.over)} more than the sale was paid: give it back.`));
+}
+
+/** A red line in both languages of the counter. */
+const alarm = (testid, english, swahili, ...more) => el("section", { class: "card bad stack", testid, role: "alert" },
+  el("p", {}, el("strong", {}, english), el("small", { lang: "sw" }, swahili)), more);
+
+/** What stands between this sale and handing out its goods. */
+function saleAlarms(sale) {
+  const gone = sale.claims.filter((claim) => claim.reversed).map((claim) => claim.receipt).join(", ");
+  const owes = cents(sale.due) > 0;
+  const waiting = sale.claims.filter((claim) => claim.leads && claim.verified && !claim.confirmed && !claim.reversed);
+  const stray = sale.state === "voided" ? sale.claims.filter((claim) => claim.verified && !claim.reversed && !claim.leading_sale) : [];
+  return [
+    sale.reversed && owes && alarm("reversed-alarm", `${gone} went back to the customer. This sale is not paid: do not hand out goods.`,
+      "Malipo yamerudishwa kwa mteja: usitoe bidhaa."),
+    sale.reversed && !owes && el("p", { class: "hint" }, `${gone} went back to the customer; the sale was paid otherwise.`),
+    sale.unconfirmed && alarm("unconfirmed-alarm", "Do not hand out goods yet: a payment this large waits until Safaricom confirms it.",
+      "Usitoe bidhaa bado: malipo makubwa yanasubiri uthibitisho wa Safaricom.",
+      el("div", { class: "chips" }, waiting.map((claim) => checkButton(sale.shop, claim.receipt)))),
+    ...sale.claims.filter((claim) => claim.leads && claim.disagreements.length > 0)
+      .map((claim) => alarm("disagreement-alarm", `${claim.receipt}: ${disagreement(claim.disagreements)}`, "Ujumbe wa Safaricom haulingani: angalia taarifa.")),
+    ...stray.map((claim) => alarm("stray-alarm", `${kes(claim.amount)} came for this cancelled sale, and no sale has it: give it back, or use it for the right sale.`,
+      "Malipo yamekuja baada ya mauzo kughairiwa: yarudishe.",
+      el("div", { class: "chips" }, el("a", { class: "button", href: paymentLink(sale.shop, claim.receipt) }, `Show ${claim.receipt}`)))),
+  ];
+}
+
+/** Asks Safaricom whether a payment is real; the answer comes by itself. */
+function checkButton(shop, receipt, props = {}) {
+  return button("Check with Safaricom", async () => {
+    await post(`/v1/payments/${encodeURIComponent(receipt)}/check`, { shop });
+    notify(`Safaricom was asked about ${receipt}. The answer shows here when it comes.`);
+  }, { testid: `check-${receipt}`, ...props });
 }
 
 /** The sales that claim a payment which this sale has: the conflict is marked on them. */
@@ -325,7 +392,7 @@ function claimRow(claim) {
   return el("div", { class: "card row" },
     el("div", { class: "grow" },
       el("strong", {}, claim.receipt), " ", claim.amount ? kes(claim.amount) : "amount not known yet",
-      el("p", { class: "hint" }, [!claim.verified && "to be verified", payer, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
+      el("p", { class: "hint" }, [!claim.verified && "to be verified", claim.confirmed && "confirmed by Safaricom", claim.reversed && "WENT BACK", payer, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
     button("Release", () => askRelease(claim), { class: "quiet", testid: `release-${claim.id}` }));
 }
 
@@ -397,28 +464,80 @@ async function cancel(sale) {
 /** One payment: what came from Safaricom, the sale it settles, or the open sales it could settle. */
 function paymentView(shop, receipt) {
   const node = el("article", { class: "stack" });
+  const query = `shop=${encodeURIComponent(shop)}`;
+  let shown = null;
+  let back = null;
+  const paint = () => show(node, [shown, back], () => paymentBody(...shown, back));
   async function refresh() {
-    const query = `shop=${encodeURIComponent(shop)}`;
     const payment = await get(`/v1/payments/${encodeURIComponent(receipt)}?${query}`);
-    const open = payment.sale ? [] : (await get(`/v1/sales?state=open&limit=50&${query}`)).sales;
-    show(node, [payment, open], () => paymentBody(payment, open));
+    const open = payment.sale || payment.reversed ? [] : (await get(`/v1/sales?state=open&limit=50&${query}`)).sales;
+    shown = [payment, open];
+    paint();
+    followBack(payment);
+  }
+  /** What became of the request to give it back. It is asked of the cloud, so nothing waits for it. */
+  async function followBack(payment) {
+    const request = localStorage.getItem(backKey(payment));
+    if (!request || payment.reversed) return;
+    back = await get(`/v1/requests/${encodeURIComponent(request)}?${query}`).catch((error) => ({ state: "unknown", words: error.message }));
+    paint();
   }
   return { node, refresh };
 }
 
-function paymentBody(payment, open) {
+/** Under which key this browser remembers the request to give a payment back. */
+const backKey = ({ shop, receipt }) => `back/${shop}/${receipt}`;
+
+const BACK = {
+  waiting: "Safaricom was asked to give it back, and has not answered yet.",
+  done: "Safaricom says that it was given back.",
+  refused: "Safaricom did not give it back.",
+  timed_out: "It is not known yet whether it was given back.",
+  unknown: "It is not known whether it was given back.",
+};
+
+async function giveBack(payment) {
+  const reason = await askReason(`Give ${kes(payment.amount)} of ${payment.receipt} back?`, ["Goods came back", "Paid twice", "Paid too much"],
+    "The whole payment goes back to the customer, and can not be called back. Its sale will owe the money again.");
+  if (!reason) return;
+  const { request } = await post(`/v1/payments/${encodeURIComponent(payment.receipt)}/reverse`, { shop: payment.shop, reason });
+  localStorage.setItem(backKey(payment), request);
+}
+
+/** Whether somebody should look at a payment, why, and what can be done about it. */
+function paymentAlarms(payment, back) {
+  const other = payment.asked_for && payment.asked_for.id !== payment.sale?.id && payment.asked_for;
+  const fate = payment.sale ? "is used for another sale" : "no sale has it";
+  return [
+    payment.reversed && alarm("reversed-alarm", "This payment went back to the customer: it pays nothing.", "Malipo yamerudishwa kwa mteja."),
+    payment.conflict && el("p", { class: "card bad" }, "More than one sale claims this payment."),
+    payment.disagreements.length > 0 && alarm("disagreement-alarm", disagreement(payment.disagreements), "Ujumbe wa Safaricom haulingani: angalia taarifa."),
+    other && !payment.reversed && alarm("asked-alarm", `The phone was asked for sale ${other.reference}, and ${fate}: give it back, or use it for the right sale.`,
+      "Malipo haya yaliombwa kwa mauzo mengine."),
+    payment.review && el("p", { class: "warn", testid: "review" }, "So large that somebody should look at it."),
+    back && !payment.reversed && el("p", { class: back.state === "refused" ? "card bad" : "warn", role: "status", testid: "back-state", "data-state": back.state },
+      [BACK[back.state] ?? back.state, back.words].filter(Boolean).join(" ")),
+  ];
+}
+
+function paymentBody(payment, open, back) {
   const use = (sale) => button(`Use for sale ${sale.reference}, ${kes(sale.due)} due`, () => claim(sale, payment.receipt, "picked"));
   const facts = [phoneText(payment.payer_phone), `Paid ${when(payment.paid_at)}`,
     payment.account_reference && `Account ${payment.account_reference}`,
-    payment.sources.map((source) => SOURCE[source] ?? source).join(", ")];
+    payment.order && `Meant for sale ${payment.order.reference}`,
+    payment.sources.map((source) => SOURCE[source] ?? source).join(", "),
+    payment.confirmed ? "Confirmed: Safaricom said so when it was asked" : "Not confirmed: so far only told by a callback"];
+  const takesBack = page.givesBack && !payment.reversed && back?.state !== "waiting";
   return [
     el("div", { class: "between" }, el("h2", {}, payment.receipt), el("p", { class: "figure" }, kes(payment.amount))),
+    ...paymentAlarms(payment, back),
     el("p", {}, el("strong", {}, payment.payer_name || "Name not known")),
-    el("ul", { class: "facts" }, facts.filter(Boolean).map((fact) => el("li", {}, fact))),
-    payment.conflict && el("p", { class: "card bad" }, "More than one sale claims this payment."),
-    payment.disagreement && el("p", { class: "card bad" }, "Safaricom's messages about this payment disagree. Check the statement."),
+    el("ul", { class: "facts", testid: "payment-facts" }, facts.filter(Boolean).map((fact) => el("li", {}, fact))),
+    el("div", { class: "chips" },
+      !payment.reversed && checkButton(payment.shop, payment.receipt),
+      takesBack && button("Give back to the customer", () => giveBack(payment), { class: "danger", testid: "give-back" })),
     payment.sale
-      ? el("a", { class: "button", href: saleLink(payment.sale.id) }, `Settles sale ${payment.sale.reference} at ${payment.sale.till_name}`)
-      : el("section", { class: "stack" }, el("p", { class: "banner" }, "Not claimed by a sale"), open.map(use)),
+      ? el("a", { class: "button", href: saleLink(payment.sale.id) }, `${payment.reversed ? "Was for" : "Settles"} sale ${payment.sale.reference} at ${payment.sale.till_name}`)
+      : !payment.reversed && el("section", { class: "stack" }, el("p", { class: "banner" }, "Not claimed by a sale"), open.map(use)),
     timeline(payment.history)];
 }

@@ -1,7 +1,7 @@
 // Head office's page: every shop's day from this replica, exceptions first, with the means to correct them.
 
 import { api, button, byId, byName, cents, decimal, detailPanel, el, get, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, saleLink,
-  show, stateText, total, when, wireHeader } from "./api.js";
+  show, stateText, total, trouble, when, wireHeader } from "./api.js";
 
 /** A till that was not heard of for so long may hold sales that head office has not seen. */
 const QUIET_MINUTES = 30;
@@ -23,7 +23,9 @@ function shopCard(shop) {
     el("p", { class: "hint" }, `${many(today.sales, "sale")} today · ${shop.account} ${shop.shortcode}`),
     el("dl", { class: "figures" },
       figure("Cash", kes(today.cash)), figure("M-Pesa", kes(today.mpesa)), figure("Open", today.open),
-      figure("Conflicts", today.conflicts, today.conflicts > 0 && "bad"),
+      figure("To look at", today.conflicts, today.conflicts > 0 && "bad"),
+      today.reversed > 0 && figure("Went back", today.reversed, "bad"),
+      today.unconfirmed > 0 && figure("Not confirmed", today.unconfirmed, "bad"),
       figure("Unclaimed", `${unclaimed.count} · ${kes(unclaimed.total)}`, unclaimed.count > 0 && "warn")),
     el("ul", { class: "members" }, shop.members.filter((member) => member.role === "till").map(memberLine)));
 }
@@ -46,17 +48,26 @@ function row(props, href, name, ...cells) {
 const cell = (value, kind = "") => el("td", { class: kind }, value);
 
 function saleRow(sale) {
-  const state = sale.conflict ? "conflict" : sale.state;
-  return row({ testid: `office-sale-${sale.id}`, "data-state": sale.state, class: sale.conflict ? "exception" : "" }, saleLink(sale.id), sale.reference,
+  const wrong = trouble(sale);
+  return row({ testid: `office-sale-${sale.id}`, "data-state": sale.state, class: wrong ? "exception" : "" }, saleLink(sale.id), sale.reference,
     cell(when(sale.at)), cell(shopName(sale.shop), "roomy"), cell(sale.till_name, "roomy"), cell(kes(sale.total), "number"),
-    el("td", {}, el("span", { class: "tag", "data-state": state }, sale.conflict ? "Conflict" : stateText(sale))));
+    el("td", {}, el("span", { class: "tag", "data-state": wrong ? "conflict" : sale.state }, wrong ?? stateText(sale))));
+}
+
+/** Why somebody should look at a payment, in a few words; null where there is no reason. */
+function doubt(payment) {
+  if (payment.reversed) return "Went back";
+  if (payment.conflict) return "Conflict";
+  if (payment.disagreements.length) return "Messages disagree";
+  if (!payment.sale) return payment.asked_for ? `Asked for ${payment.asked_for.reference}` : "Unclaimed";
+  return payment.review ? "Large" : null;
 }
 
 function paymentRow(payment) {
-  const wrong = payment.conflict ? "Conflict" : payment.disagreement ? "Messages disagree" : payment.sale ? null : "Unclaimed";
+  const wrong = doubt(payment);
   return row({ testid: `office-payment-${payment.receipt}`, class: wrong ? "exception" : "" }, paymentLink(payment.shop, payment.receipt), payment.receipt,
     cell(when(payment.paid_at)), cell(shopName(payment.shop), "roomy"), cell(payment.payer_name || payment.payer_phone, "roomy"), cell(kes(payment.amount), "number"),
-    el("td", {}, wrong && el("span", { class: "tag", "data-state": payment.sale ? "conflict" : "open" }, wrong), payment.sale && ` ${payment.sale.reference}`));
+    el("td", {}, wrong && el("span", { class: "tag", "data-state": wrong === "Unclaimed" ? "open" : "conflict" }, wrong), payment.sale && ` ${payment.sale.reference}`));
 }
 
 function paintTable(id, items, build, nothing) {
@@ -129,15 +140,16 @@ async function refresh() {
     get(`/v1/payments?state=${byId("payment-filter").value}&limit=100${shop}`),
     get(`/v1/products?shop=${encodeURIComponent(byId("product-shop").value)}`)]);
   const older = state === "all" ? conflicts.sales.filter((sale) => !listed.sales.some((each) => each.id === sale.id)) : [];
-  paintTable("sales", first((sale) => sale.conflict, [...listed.sales, ...older]), saleRow, "No sale to show.");
+  paintTable("sales", first((sale) => trouble(sale), [...listed.sales, ...older]), saleRow, "No sale to show.");
   byId("more").hidden = !listed.next;
-  paintTable("payments", first((payment) => payment.conflict || payment.disagreement || !payment.sale, paid.payments), paymentRow, "No payment to show.");
+  paintTable("payments", first((payment) => doubt(payment) && !payment.reversed, paid.payments), paymentRow, "No payment to show.");
   products = byName(catalogue.products);
   paintTable("products", first((product) => product.others.length, products), productRow, "No product yet.");
   await panel.refresh();
 }
 
 wireHeader(() => "Head office");
+page.givesBack = true;
 for (const id of ["shop-filter", "state-filter", "payment-filter", "product-shop"]) {
   byId(id).addEventListener("change", () => {
     pages = 1;

@@ -1,10 +1,10 @@
 // The cashier's page. Selling never waits for a network: a sale is recorded first, then it gets paid.
 
-import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, kes, live, notify, onSubmit, page, paintPill, paymentLink, post,
-  saleLink, salePath, show, stateText, uuid, when, wireHeader } from "./api.js";
+import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
+  saleLink, salePath, show, stateText, trouble, uuid, when, wireHeader } from "./api.js";
 
-/** An STK prompt that was not answered by then is "not known yet". */
-const PROMPT_SECONDS = 75;
+/** After so long without an answer a customer may be asked again. */
+const PROMPT_LIFE_SECONDS = 600;
 /** From so many products on, finding beats scrolling. */
 const MANY_PRODUCTS = 12;
 
@@ -89,29 +89,36 @@ async function sell(tender) {
 
 // ---- Asking an unpaid sale's customer ---------------------------------------------------------
 
-/** The till's part of an unpaid sale: how to pay in words, and the STK push with its clock. */
+/** The till's part of an unpaid sale: how to pay in words or by a code to scan, and the STK push with its clock. */
 function askingFor(id) {
-  const seen = Date.now();
   let sale = null;
-  let sent = null;
   const steps = el("div");
+  const asks = el("p", { class: "hint warn", testid: "push-asks", hidden: true });
+  const code = el("div", { class: "code", testid: "qr" });
+  const scan = button("Show a code to scan", async () => {
+    code.replaceChildren(await picture(`${salePath(id)}/qr`, { alt: `Code to pay ${kes(sale.asks.amount)}`, width: 240, height: 240 }));
+    code.dataset.due = sale.due;
+  }, { testid: "show-qr" });
   const twin = el("p", { class: "hint warn", testid: "same-amount", hidden: true });
   const phone = el("input", { testid: "push-phone", type: "tel", autocomplete: "off", required: true, placeholder: "0712 345 678", "aria-label": "Customer's phone" });
   const send = el("button", { class: "primary", testid: "push-send" }, "Ask the phone");
   const form = el("form", { class: "row" }, phone, send);
-  const message = el("p", { class: "hint", role: "status", testid: "push-message" });
-  const node = el("section", { class: "card stack", hidden: true }, steps, twin, form, message);
-  onSubmit(form, async () => {
-    await post(`${salePath(id)}/push`, { phone: phone.value });
-    sent = Date.now();
-  });
+  const [english, swahili] = [el("span"), el("small", { lang: "sw" })];
+  const message = el("p", { role: "status", testid: "push-message", hidden: true }, english, swahili);
+  const node = el("section", { class: "card stack", hidden: true }, steps, twin, asks, form, message, scan, code);
+  onSubmit(form, () => post(`${salePath(id)}/push`, { phone: phone.value }));
 
   function tick() {
     if (!node.isConnected && sale) return clearInterval(timer);
     const push = sale?.push;
-    if (push) message.textContent = pushText(push, Math.floor((Date.now() - (sent ?? seen)) / 1000));
-    if (push) message.dataset.state = push.status;
-    send.disabled = push?.status === "pending";
+    message.hidden = !push || Boolean(push.receipt); // then the claim tells of it
+    if (!push) return;
+    const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(push.at)) / 1000));
+    english.textContent = `${kes(push.amount)} asked. ${pushText(push, seconds)}`;
+    swahili.textContent = push.swahili;
+    message.dataset.state = push.state;
+    message.className = OPEN.includes(push.state) ? "warn" : "hint";
+    send.disabled = OPEN.includes(push.state) && seconds < PROMPT_LIFE_SECONDS;
   }
   const timer = setInterval(tick, 1000);
 
@@ -120,6 +127,12 @@ function askingFor(id) {
     node.hidden = !["open", "part_paid"].includes(sale.state);
     show(steps, [sale.due, sale.reference, shop], () => paySteps(sale));
     paintTwin(twin, sale.due, id);
+    asks.hidden = sale.asks?.remains === "0.00";
+    asks.textContent = sale.asks
+      ? `M-Pesa asks for whole shillings: ${kes(sale.asks.amount)} now, and ${kes(sale.asks.remains)} remains to be paid in cash.`
+      : `M-Pesa asks for one shilling at least: take ${kes(sale.due)} in cash.`;
+    form.hidden = scan.hidden = !sale.asks;
+    if (code.dataset.due !== sale.due) code.replaceChildren(); // it would ask for another amount
     tick();
   }
   return { node, update };
@@ -129,15 +142,18 @@ function paySteps(sale) {
   const paybill = shop.account === "paybill";
   const steps = ["Lipa na M-PESA", paybill ? "Pay Bill" : "Buy Goods",
     [paybill ? "business " : "till ", el("b", {}, shop.shortcode)], paybill && ["account ", el("b", {}, sale.reference)],
-    el("b", {}, kes(sale.due).replace(".00", ""))];
+    el("b", {}, kes(sale.asks?.amount ?? sale.due).replace(".00", ""))];
   return [el("h3", {}, "The customer pays"), el("ol", { class: "steps" }, steps.filter(Boolean).map((step) => el("li", {}, step)))];
 }
 
+/** States in which the customer may still pay. */
+const OPEN = ["sent", "on_phone", "unknown"];
+
 /** A prompt without an answer has not failed: the customer may still pay. */
 function pushText(push, seconds) {
-  if (push.status !== "pending") return push.message;
-  if (seconds < PROMPT_SECONDS) return `${push.message} (${seconds} s)`;
-  return "Not known yet: the phone has not answered. The customer may still pay. Keep waiting, type the code, or take cash.";
+  if (push.state === "paid") return "Safaricom says that the customer paid. The receipt is on its way.";
+  if (push.state !== "unknown") return OPEN.includes(push.state) ? `${push.message} (${seconds} s)` : push.message;
+  return `${push.message}. Not known yet: the customer may still pay. Keep waiting, type the code, or take cash.`;
 }
 
 // ---- The day beside it ------------------------------------------------------------------------
@@ -149,14 +165,15 @@ function figures({ today, unclaimed }) {
 }
 
 function saleItem(sale, testid) {
-  return el("li", {}, el("a", { class: "item", href: saleLink(sale.id), testid: `${testid}-${sale.id}`, "data-state": sale.conflict ? "conflict" : sale.state },
-    el("span", { class: "grow" }, el("strong", {}, sale.reference), el("small", {}, sale.conflict ? "Conflict: code used twice" : stateText(sale))),
+  return el("li", {}, el("a", { class: "item", href: saleLink(sale.id), testid: `${testid}-${sale.id}`, "data-state": trouble(sale) ? "conflict" : sale.state },
+    el("span", { class: "grow" }, el("strong", {}, sale.reference), el("small", {}, trouble(sale) ?? stateText(sale))),
     el("span", { class: "end" }, kes(sale.total), el("small", {}, when(sale.at)))));
 }
 
-function paymentItem(payment) {
-  return el("li", {}, el("a", { class: "item", href: paymentLink(payment.shop, payment.receipt), testid: `unclaimed-${payment.receipt}` },
-    el("span", { class: "grow" }, payment.payer_name || payment.payer_phone, el("small", {}, payment.receipt)),
+function paymentItem(payment, testid) {
+  const wrong = payment.disagreements.length ? "Messages disagree" : payment.asked_for && `Asked for sale ${payment.asked_for.reference}: give back?`;
+  return el("li", {}, el("a", { class: "item", href: paymentLink(payment.shop, payment.receipt), testid: `${testid}-${payment.receipt}`, "data-state": wrong && "conflict" },
+    el("span", { class: "grow" }, payment.payer_name || payment.payer_phone, el("small", {}, wrong || payment.receipt)),
     el("span", { class: "end" }, kes(payment.amount), el("small", {}, when(payment.paid_at)))));
 }
 
@@ -175,16 +192,21 @@ async function refresh() {
   byId("shop").textContent = shop.name;
   byId("till").textContent = `${me.name} · till ${me.letter}`;
   const of = `shop=${encodeURIComponent(shop.id)}`;
-  const [catalogue, open, conflicts, latest, unclaimed] = await Promise.all([`/v1/products?${of}`, `/v1/sales?state=open&limit=50&${of}`,
-    `/v1/sales?state=conflict&limit=50&${of}`, `/v1/sales?state=all&limit=15&${of}`, `/v1/payments?state=unclaimed&limit=50&${of}`].map(get));
+  const [catalogue, open, conflicts, latest, unclaimed, disagreeing] = await Promise.all([`/v1/products?${of}`, `/v1/sales?state=open&limit=50&${of}`,
+    `/v1/sales?state=conflict&limit=50&${of}`, `/v1/sales?state=all&limit=15&${of}`, `/v1/payments?state=unclaimed&limit=50&${of}`,
+    `/v1/payments?state=disagreeing&limit=20&${of}`].map(get));
   products = byName(catalogue.products);
   openSales = open.sales;
   paintProducts();
   paintCart();
   show(byId("today"), shop, figures);
-  const exceptions = [...conflicts.sales, ...openSales.filter((sale) => !sale.conflict)];
+  const listed = new Set(conflicts.sales.map((sale) => sale.id));
+  const exceptions = [...conflicts.sales, ...openSales.filter((sale) => !listed.has(sale.id))];
   paintList("open", exceptions, (sale) => saleItem(sale, "open-sale"), "Every sale is paid.");
-  paintList("unclaimed", unclaimed.payments, paymentItem, "Every payment has its sale.");
+  // Nothing ends a disagreement: today's are shown, older ones are head office's.
+  const astray = disagreeing.payments.filter((payment) => payment.sale && payment.paid_at.startsWith(status.day));
+  const strays = [...astray.map((payment) => [payment, "disagreeing"]), ...unclaimed.payments.map((payment) => [payment, "unclaimed"])];
+  paintList("unclaimed", strays, (stray) => paymentItem(...stray), "Every payment has its sale.");
   paintList("latest", latest.sales, (sale) => saleItem(sale, "latest-sale"), "No sale yet.");
   await panel.refresh();
 }

@@ -11,8 +11,9 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use domain::{FactId, How, Msisdn, Person, ReceiptCode, ShopId};
+use domain::{FactId, How, Person, ReceiptCode, ShopId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::convert::Infallible;
 use till::{SaleFilter, Till};
 use tokio_stream::wrappers::BroadcastStream;
@@ -33,7 +34,6 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/sales/{id}/candidates", get(candidates))
         .route("/v1/sales/{id}/claims", post(claim))
         .route("/v1/sales/{id}/cash", post(cash))
-        .route("/v1/sales/{id}/push", post(push))
         .route("/v1/sales/{id}/void", post(void))
         .route("/v1/claims/{id}/release", post(release))
         .route("/v1/payments", get(payments))
@@ -92,11 +92,6 @@ struct NewClaim {
     by: String,
 }
 
-#[derive(Deserialize)]
-struct Phone {
-    phone: String,
-}
-
 async fn status(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
     app.with(|till, now| Ok(Json(View::of(till, now)?.status()?))).await
 }
@@ -118,7 +113,14 @@ async fn sync(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
 async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = BroadcastStream::new(app.events.subscribe());
     // A listener that was too slow has missed changes, which is a change.
-    let events = changes.map(|_| Ok(Event::default().event("change").data("{}")));
+    let events = changes.map(|change| {
+        Ok(match change {
+            Ok(till::Event::Reversed(sale)) => {
+                Event::default().event("reversed").data(json!({ "sale": sale.to_string() }).to_string())
+            }
+            _ => Event::default().event("change").data("{}"),
+        })
+    });
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
@@ -230,20 +232,6 @@ async fn cash(
     app.change(move |till, now| Ok(till.take_cash(read_id(&id)?, &Person::named(&form.by), now)?.id)).await
 }
 
-async fn push(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Json(form): Json<Phone>,
-) -> Result<Json<SaleForm>, Problem> {
-    app.change(move |till, now| {
-        let id = read_id(&id)?;
-        let phone = Msisdn::parse_phone(&form.phone).map_err(|e| Problem::bad_request(&e))?;
-        till.ask_for_payment(id, &phone, now)?;
-        Ok(id)
-    })
-    .await
-}
-
 async fn void(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -266,16 +254,16 @@ async fn release(
 
 async fn payments(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Payments>, Problem> {
     app.with(move |till, now| {
-        let unclaimed = match which.state.as_deref() {
-            None | Some("all") => false,
-            Some("unclaimed") => true,
-            Some(_) => return Err(Problem::bad_request("the state is unclaimed or all")),
-        };
         let limit = which.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
         let view = View::of(till, now)?;
         let mut rows = Vec::new();
         for shop in shops_of(till, which.shop.as_deref())? {
-            rows.extend(till.payments(&shop, unclaimed, limit)?);
+            rows.extend(match which.state.as_deref() {
+                None | Some("all") => till.payments(&shop, false, limit)?,
+                Some("unclaimed") => till.payments(&shop, true, limit)?,
+                Some("disagreeing") => till.disagreeing_payments(&shop, limit)?,
+                Some(_) => return Err(Problem::bad_request("the state is unclaimed, disagreeing or all")),
+            });
         }
         rows.sort_by_key(|row| std::cmp::Reverse(row.paid_at));
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -299,7 +287,7 @@ async fn payment(
 
 impl App {
     /// Does something to a sale, shows the sale, and lets the cloud know soon.
-    async fn change(
+    pub(crate) async fn change(
         &self,
         work: impl FnOnce(&Till, domain::Timestamp) -> Result<FactId, Problem> + Send + 'static,
     ) -> Result<Json<SaleForm>, Problem> {
@@ -313,7 +301,7 @@ impl App {
     }
 }
 
-fn read_id(text: &str) -> Result<FactId, Problem> {
+pub(crate) fn read_id(text: &str) -> Result<FactId, Problem> {
     text.parse().map_err(|e: domain::IdError| Problem::not_found(&e))
 }
 

@@ -3,8 +3,8 @@
 
 use crate::problem::Problem;
 use domain::{
-    FactId, How, Line, Money, Person, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Tender,
-    TillId, Timestamp,
+    FactId, How, Line, Money, Person, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Source,
+    Tender, TillId, Timestamp, Words,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,7 +36,13 @@ pub(crate) struct SaleForm {
     due: String,
     over: String,
     conflict: bool,
+    /// A payment of it went back to the customer.
+    reversed: bool,
+    /// A second source has to agree before goods are handed out.
+    unconfirmed: bool,
     claims: Vec<ClaimForm>,
+    /// What M-Pesa can be asked for of what is due.
+    asks: Option<AsksForm>,
     push: Option<PushForm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<Vec<HappeningForm>>,
@@ -50,11 +56,20 @@ struct ClaimForm {
     how: &'static str,
     leads: bool,
     verified: bool,
+    confirmed: bool,
+    reversed: bool,
+    disagreements: Vec<&'static str>,
     by: String,
     at: String,
     payer_name: Option<String>,
     payer_phone: Option<String>,
     leading_sale: Option<NamedSale>,
+}
+
+#[derive(Serialize)]
+struct AsksForm {
+    amount: String,
+    remains: String,
 }
 
 #[derive(Serialize)]
@@ -66,9 +81,14 @@ struct NamedSale {
 
 #[derive(Serialize)]
 struct PushForm {
+    state: &'static str,
+    /// Seed B's word for the state.
     status: &'static str,
     message: String,
+    swahili: &'static str,
+    amount: String,
     at: String,
+    receipt: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -88,9 +108,16 @@ pub(crate) struct PaymentForm {
     payer_phone: Option<String>,
     account_reference: String,
     sources: Vec<String>,
+    /// The sale that was named when the payment was validated.
+    order: Option<NamedSale>,
+    /// The sale for which the customer's phone was asked.
+    asked_for: Option<NamedSale>,
     sale: Option<NamedSale>,
     conflict: bool,
-    disagreement: bool,
+    disagreements: Vec<&'static str>,
+    confirmed: bool,
+    reversed: bool,
+    review: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<Vec<HappeningForm>>,
 }
@@ -162,6 +189,8 @@ struct TodayForm {
     mpesa: String,
     open: u64,
     conflicts: u64,
+    reversed: u64,
+    unconfirmed: u64,
 }
 
 #[derive(Serialize)]
@@ -235,7 +264,10 @@ impl<'a> View<'a> {
             due: row.due.to_string(),
             over: row.over.to_string(),
             conflict: row.conflict,
+            reversed: row.reversed,
+            unconfirmed: row.unconfirmed,
             claims,
+            asks: till::in_shillings(row.due).ok().map(AsksForm::from),
             push: self.till.push_status(row.id, self.now)?.map(PushForm::from),
             history: None,
         })
@@ -250,14 +282,18 @@ impl<'a> View<'a> {
     fn claim(&self, sale: &SaleRow, claim: &ClaimRow) -> Result<ClaimForm, Problem> {
         let holder = self.till.holder(&sale.shop, &claim.receipt)?;
         let other = holder.filter(|holder| *holder != sale.id);
-        let payer = claim.payment.as_ref().map(|payment| payment.payer.clone()).unwrap_or_default();
+        let payment = claim.payment.as_ref();
+        let payer = payment.map(|payment| payment.payer.clone()).unwrap_or_default();
         Ok(ClaimForm {
             id: claim.id.to_string(),
             receipt: claim.receipt.to_string(),
-            amount: claim.payment.as_ref().map(|payment| payment.amount.to_string()),
+            amount: payment.map(|payment| payment.amount.to_string()),
             how: till::how_name(claim.how),
             leads: other.is_none(),
-            verified: claim.payment.is_some(),
+            verified: payment.is_some(),
+            confirmed: payment.is_some_and(|payment| payment.confirmed),
+            reversed: payment.is_some_and(|payment| payment.reversed),
+            disagreements: payment.map(named_disagreements).unwrap_or_default(),
             by: claim.by.clone(),
             at: claim.at.to_string(),
             payer_name: payer.name,
@@ -276,9 +312,14 @@ impl<'a> View<'a> {
             payer_phone: row.payer.msisdn.as_ref().map(domain::Msisdn::masked),
             account_reference: row.account_reference.clone(),
             sources: row.sources.clone(),
+            order: row.order.map(|sale| self.named(sale)),
+            asked_for: row.asked_for.map(|sale| self.named(sale)),
             sale: row.sale.map(|sale| self.named(sale)),
             conflict: row.contested,
-            disagreement: row.disagreement,
+            disagreements: named_disagreements(row),
+            confirmed: row.confirmed,
+            reversed: row.reversed,
+            review: row.review,
             history: None,
         }
     }
@@ -303,10 +344,20 @@ impl<'a> View<'a> {
             payer_name: row.payer.name,
             payer_phone: row.payer.msisdn.map(|msisdn| msisdn.masked()),
             account_reference: row.account_reference,
-            reasons: candidate.reasons(),
+            reasons: candidate
+                .reasons()
+                .into_iter()
+                .chain(self.asked_elsewhere(sale, row.asked_for))
+                .collect(),
             in_window: candidate.in_window,
         };
         Ok(self.till.candidates(sale)?.into_iter().map(form).collect())
+    }
+
+    /// A payment that answers a push for another sale may be picked all the same, with open eyes.
+    fn asked_elsewhere(&self, sale: FactId, asked_for: Option<FactId>) -> Option<String> {
+        let other = asked_for.filter(|asked_for| *asked_for != sale)?;
+        Some(format!("asked for sale {}", self.named(other).reference))
     }
 
     pub(crate) fn status(&self) -> Result<StatusForm, Problem> {
@@ -356,6 +407,8 @@ impl<'a> View<'a> {
                 mpesa: day.mpesa.to_string(),
                 open: day.open,
                 conflicts: day.conflicts,
+                reversed: day.reversed,
+                unconfirmed: day.unconfirmed,
             },
             unclaimed: CountForm { count: day.unclaimed, total: day.unclaimed_total.to_string() },
             members: members.into_iter().map(member).collect::<Result<_, _>>()?,
@@ -370,9 +423,12 @@ impl<'a> View<'a> {
             Deed::Sold(Tender::Mpesa) => "sold, to be paid by M-Pesa".to_owned(),
             Deed::CashTaken(amount) => format!("cash taken: KES {amount}"),
             Deed::Cancelled(reason) => format!("sale cancelled: {reason}"),
-            Deed::RequestEnded(words) => format!("request on the phone ended: {words}"),
-            Deed::Received { receipt, on_request: true } => format!("{receipt} paid on request"),
-            Deed::Received { receipt, on_request: false } => format!("{receipt} confirmed"),
+            Deed::RequestEnded { code, asked } => ended_told(&code, asked),
+            Deed::Received { receipt, source } => format!("{receipt} {}", source_told(source)),
+            Deed::Retracted { receipt, source, reason } => {
+                format!("{receipt} ({}) was another shop's and was taken back: {reason}", source_told(source))
+            }
+            Deed::Reversed { receipt } => format!("{receipt} went back to the customer"),
             Deed::Claimed { receipt, sale: id, how } => {
                 format!("{receipt} claimed for sale {} ({})", sale(id), how_told(how))
             }
@@ -418,9 +474,23 @@ impl From<&Line> for LineForm {
     }
 }
 
+impl From<(Money, Money)> for AsksForm {
+    fn from((amount, remains): (Money, Money)) -> Self {
+        Self { amount: amount.to_string(), remains: remains.to_string() }
+    }
+}
+
 impl From<PushStatus> for PushForm {
     fn from(push: PushStatus) -> Self {
-        Self { status: push.state.name(), message: push.message, at: push.at.to_string() }
+        Self {
+            state: push.state.name(),
+            status: push.state.seed_name(),
+            message: push.message,
+            swahili: push.swahili,
+            amount: push.amount.to_string(),
+            at: push.at.to_string(),
+            receipt: push.receipt.map(|receipt| receipt.to_string()),
+        }
     }
 }
 
@@ -464,6 +534,29 @@ impl NewProduct {
         let id = ProductId::parse(id).map_err(|e| Problem::bad_request(&e))?;
         let price = Money::parse(&self.price).map_err(|e| Problem::bad_request(&e))?;
         Product::new(id, &self.name, price).map_err(|e| Problem::bad_request(&e))
+    }
+}
+
+fn named_disagreements(payment: &PaymentRow) -> Vec<&'static str> {
+    payment.disagreements.iter().map(|it| it.name()).collect()
+}
+
+fn ended_told(code: &str, asked: bool) -> String {
+    let words = Words::of_code(code).english;
+    if asked {
+        format!("Safaricom was asked: {words}")
+    } else {
+        format!("request on the phone ended: {words}")
+    }
+}
+
+fn source_told(source: Source) -> &'static str {
+    match source {
+        Source::C2bConfirmation => "confirmed",
+        Source::StkResult => "paid on request",
+        Source::PulledRow => "listed by Safaricom",
+        Source::StatusResult => "checked with Safaricom",
+        Source::StatementRow => "found on the statement",
     }
 }
 

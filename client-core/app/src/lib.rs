@@ -7,6 +7,7 @@ mod api;
 mod forms;
 mod pages;
 mod problem;
+mod safaricom;
 mod seeds;
 mod sync_loop;
 
@@ -30,7 +31,7 @@ use tokio::sync::broadcast;
 pub(crate) struct App {
     till: Arc<Till>,
     clock: Clock,
-    events: broadcast::Sender<()>,
+    events: broadcast::Sender<till::Event>,
     nudge: SyncLoop,
 }
 
@@ -50,7 +51,7 @@ pub fn router(till: Arc<Till>, clock: Clock, nudge: SyncLoop) -> std::io::Result
     let (events, _) = broadcast::channel(16);
     carry_events(&till, events.clone())?;
     let sells = till.identity().role == Role::Till;
-    let mut router = api::router().merge(pages::router(sells));
+    let mut router = api::router().merge(safaricom::router(sells)).merge(pages::router(sells));
     if sells {
         router = router.merge(seeds::router());
     }
@@ -73,12 +74,12 @@ async fn always_problems(request: Request, next: Next) -> Response {
 }
 
 /// From the till's threads to the pages that listen.
-fn carry_events(till: &Till, to: broadcast::Sender<()>) -> std::io::Result<()> {
+fn carry_events(till: &Till, to: broadcast::Sender<till::Event>) -> std::io::Result<()> {
     let events = till.events();
     let carry = move || {
-        while events.recv().is_ok() {
+        while let Ok(event) = events.recv() {
             // Nobody listening is no error.
-            let _ = to.send(());
+            let _ = to.send(event);
         }
     };
     std::thread::Builder::new().name("events".to_owned()).spawn(carry).map(drop)

@@ -30,6 +30,10 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "leja:forbidden", title.to_string())
     }
 
+    pub(crate) fn refused(title: &(impl ToString + ?Sized)) -> Self {
+        Self::new(StatusCode::CONFLICT, "leja:refused", title.to_string())
+    }
+
     pub(crate) fn not_found(title: &(impl ToString + ?Sized)) -> Self {
         Self::new(StatusCode::NOT_FOUND, "leja:not-found", title.to_string())
     }
@@ -58,6 +62,9 @@ impl From<TillError> for Problem {
             TillError::Taken(_) => (StatusCode::CONFLICT, "leja:payment-taken"),
             TillError::Ledger(LedgerError::Unknown(_)) => (StatusCode::NOT_FOUND, "leja:not-found"),
             TillError::Cloud(CloudError::Unreachable(_)) => (StatusCode::SERVICE_UNAVAILABLE, "leja:offline"),
+            TillError::Cloud(CloudError::Refused(problem)) if problem.kind == "leja:prompt-open" => {
+                (StatusCode::CONFLICT, "leja:prompt-open")
+            }
             TillError::Cloud(CloudError::Refused(_)) => (StatusCode::BAD_GATEWAY, "leja:cloud"),
             TillError::Forked => (StatusCode::CONFLICT, "leja:forked"),
             TillError::Ledger(_) | TillError::Folder(_) | TillError::Merge(_) | TillError::Unreadable => {

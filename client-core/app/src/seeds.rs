@@ -15,7 +15,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use till::{PaymentRow, Till};
+use till::{PaymentRow, PushState, Till};
 
 /// Seed B's window.
 const MAX_AGE_MINUTES: u32 = 10;
@@ -26,6 +26,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/check-payment-status/{sale_id}", get(check_payment_status))
         .route("/mpesa/stk_push", post(stk_push))
         .route("/mpesa/check_status", post(check_status))
+        .route("/mpesa/register_c2b_urls", post(register_c2b_urls))
         .route("/mpesa/search_unreconciled_callbacks", post(search_callbacks))
         .route("/mpesa/reconcile_callback", post(reconcile_callback))
 }
@@ -128,14 +129,16 @@ async fn check_payment_status(
     app.with(move |till, _| {
         let sale = till.find_sale(&sale_id)?;
         let status = match sale.state {
-            SaleState::Paid => "completed",
+            // Whoever polls hands out goods: not before the shop's own rule allows it.
+            SaleState::Paid if !sale.unconfirmed => "completed",
             SaleState::Voided => "cancelled",
-            SaleState::Open | SaleState::Claimed | SaleState::PartPaid => "pending",
+            SaleState::Open | SaleState::Claimed | SaleState::PartPaid | SaleState::Paid => "pending",
         };
         let mut answer = json!({ "status": status });
         let claims = till.claims(sale.id)?;
-        let paid = claims.iter().filter(|_| sale.state == SaleState::Paid).find_map(|c| c.payment.as_ref());
-        if let Some(payment) = paid {
+        let counts = |payment: &&PaymentRow| payment.sale == Some(sale.id) && !payment.reversed;
+        let paid = claims.iter().filter_map(|claim| claim.payment.as_ref()).find(counts);
+        if let Some(payment) = paid.filter(|_| status == "completed") {
             answer["mpesa_receipt"] = json!(payment.receipt.as_str());
             answer["customer_name"] = json!(payment.payer.name.as_deref().unwrap_or_default());
             answer["customer_phone"] = json!(payment.payer.msisdn.as_ref().map(Msisdn::masked));
@@ -155,18 +158,32 @@ struct StkPush {
 async fn stk_push(State(app): State<App>, Json(form): Json<StkPush>) -> Json<Value> {
     let pushed = app.with(move |till, now| {
         let phone = Msisdn::parse_phone(&form.phone_number.read()).map_err(|e| Problem::bad_request(&e))?;
-        let sale = sale_of_order(till, &form.order_reference.read(), form.amount.money()?, now)?;
+        let (order, amount) = (form.order_reference.read(), form.amount.money()?);
+        let sale = sale_of_order(till, &order, due_of(till, &order, amount)?, now)?;
         let asked = till.ask_for_payment(sale, &phone, now)?;
-        Ok(json!({
+        let mut answer = json!({
             "success": true,
             "message": "STK Push sent successfully",
             "checkout_request_id": asked.checkout_request_id,
             "merchant_request_id": asked.merchant_request_id,
-        }))
+        });
+        // Beyond the seed, where the phone is asked for less than was said.
+        if asked.remains > Money::ZERO {
+            answer["amount_asked"] = json!(asked.amount.to_string());
+            answer["amount_remaining"] = json!(asked.remains.to_string());
+        }
+        Ok(answer)
     });
     let pushed = pushed.await;
     app.nudge.nudge();
     said(pushed)
+}
+
+/// What a front end means that rounds to the shillings M-Pesa asks for: all that is due.
+fn due_of(till: &Till, order: &str, amount: Money) -> Result<Money, Problem> {
+    let due = till.find_order(order)?.map(|found| found.due);
+    let rounded = |due: &Money| till::in_shillings(*due).is_ok_and(|(whole, _)| whole == amount);
+    Ok(due.filter(rounded).unwrap_or(amount))
 }
 
 /// The sale of an order, of which exactly `amount` is due. Seed B's front end keeps its orders itself, so an
@@ -194,12 +211,28 @@ async fn check_status(State(app): State<App>, Json(form): Json<CheckStatus>) -> 
         let checkout = CheckoutId::parse(&form.checkout_request_id).map_err(|e| Problem::bad_request(&e))?;
         let unknown = || Problem::not_found("this till sent no such request");
         let push = till.push_named(&checkout, now)?.ok_or_else(unknown)?;
-        Ok(json!({ "success": true, "status": push.state.name(), "message": push.message }))
+        let (status, message) = match push.state {
+            // Whoever polls hands out goods: not before the shop's own rule allows it.
+            PushState::Paid if till.sale(push.sale)?.unconfirmed => {
+                (PushState::Unknown.seed_name(), "Payment received, not confirmed yet".to_owned())
+            }
+            state => (state.seed_name(), push.message),
+        };
+        Ok(json!({ "success": true, "status": status, "message": message }))
     });
     match status.await {
         Ok(answer) => Json(answer),
         Err(problem) => Json(json!({ "success": false, "status": "error", "message": problem.title() })),
     }
+}
+
+/// Has the shop's callback addresses registered, as seed B's settings do. In production that works once.
+async fn register_c2b_urls(State(app): State<App>) -> Json<Value> {
+    let registered = app.with(|till, now| {
+        till.register_callbacks(&till.only_shop()?.id, now)?;
+        Ok(json!({ "success": true, "message": "C2B URLs registered successfully" }))
+    });
+    said(registered.await)
 }
 
 #[derive(Deserialize)]
