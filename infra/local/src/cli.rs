@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::{Failure, admin, demo, hub, node, safaricom, serve};
+use crate::{Failure, admin, demo, doctor, hub, node, safaricom, serve};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use domain::Role;
 use std::net::SocketAddr;
@@ -26,8 +26,13 @@ enum Command {
     Office(Node),
     /// Run a simulated Safaricom.
     Safaricom(safaricom::Settings),
-    /// Open shops, enrol tills, read the inbox of a hub.
+    /// Open shops, enrol tills, read the inbox of a hub, ask Safaricom through it.
     Admin(admin::Settings),
+    /// Check what the real Safaricom and a hub need: keys, addresses, clock, store, disk, backups.
+    ///
+    /// Give it the settings the hub is started with. It changes nothing, works while the hub runs and while
+    /// it does not, and ends with 1 if a check failed.
+    Doctor(doctor::Settings),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -87,6 +92,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Office(node) => run_node(node, Role::Office).await,
         Command::Safaricom(settings) => safaricom::run(settings, serve::stop_signal()?).await,
         Command::Admin(settings) => admin::run(settings).await,
+        Command::Doctor(settings) => doctor::run(settings).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "leja", &mut std::io::stdout());
             Ok(())

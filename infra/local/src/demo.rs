@@ -1,13 +1,13 @@
 //! `leja demo`: everything on this machine, durable, ready to be clicked.
 
 use crate::admin::{Administrator, folder_of};
+use crate::daraja::Daraja;
 use crate::node::{self, Place, Running};
 use crate::safaricom::{Customers, Number, Simulator};
 use crate::serve::{Stop, bind, serve_quietly};
 use crate::{Failure, hub, safaricom};
-use domain::{Money, Person, Product, ProductId, Role, ShopId, ShortCode, Timestamp};
+use domain::{Money, Person, Product, ProductId, Role, ShopId, Timestamp};
 use replica::wire::json::ShopForm;
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use tokio::sync::watch;
 const CONSUMER_KEY: &str = "demo-key";
 const CONSUMER_SECRET: &str = "demo-secret";
 const PASSKEY: &str = "demo-passkey";
+/// The simulated organisation's API user and its sealed password.
+const INITIATOR: &str = "testapi";
+const CREDENTIAL: &str = "ZGVtbyBjcmVkZW50aWFs";
 
 const PRODUCTS: [(&str, &str, &str); 8] = [
     ("bread", "Bread 400g", "65.00"),
@@ -56,6 +59,7 @@ fn shops() -> [ShopForm; 2] {
         account: account.to_owned(),
         shortcode: shortcode.to_owned(),
         store_number: store.map(ToOwned::to_owned),
+        ..ShopForm::default()
     };
     [
         shop("mjini", "Duka la Mjini", "till", "123456", Some("7000123")),
@@ -83,7 +87,7 @@ pub async fn run(data: &Path, port: u16, customers: bool, stop: Stop) -> Result<
     let hub_data = data.join("hub");
     let hub_stop = stop.clone();
     let settings = hub_settings(hub_data.clone(), &hub_url, &safaricom_url);
-    let hub = tokio::spawn(async move { hub::start(&settings, passkeys()?, hub_listener, hub_stop).await });
+    let hub = tokio::spawn(async move { hub::start(&settings, hub_listener, hub_stop).await });
 
     let office_listener = bind(at(OFFICE_PORT)).await?;
     let mut listeners = Vec::new();
@@ -115,19 +119,30 @@ fn hub_settings(data: PathBuf, hub_url: &str, safaricom_url: &str) -> hub::Setti
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         callback_base: Some(hub_url.to_owned()),
         seed_paths: true,
-        mpesa_environment: "sandbox".to_owned(),
-        safaricom: Some(safaricom_url.to_owned()),
-        mpesa_consumer_key: CONSUMER_KEY.to_owned(),
-        mpesa_consumer_secret: CONSUMER_SECRET.to_owned(),
-        mpesa_shortcode: None,
-        mpesa_passkey: None,
+        source_check: None,
+        source_addresses: Vec::new(),
+        behind_proxy: false,
+        daraja: Daraja {
+            mpesa_environment: "sandbox".to_owned(),
+            safaricom: Some(safaricom_url.to_owned()),
+            mpesa_consumer_key: CONSUMER_KEY.to_owned(),
+            mpesa_consumer_secret: CONSUMER_SECRET.to_owned(),
+            mpesa_passkeys: Some(passkeys()),
+            mpesa_c2b_version: "v2".to_owned(),
+            mpesa_response_type: "Completed".to_owned(),
+            mpesa_pull_method: "post".to_owned(),
+            mpesa_initiator: Some(INITIATOR.to_owned()),
+            mpesa_security_credential: Some(CREDENTIAL.to_owned()),
+            ..Daraja::default()
+        },
     }
 }
 
-fn passkeys() -> Result<BTreeMap<ShortCode, String>, Failure> {
+/// Each number that went live with its passkey, as a person would set them.
+fn passkeys() -> String {
     let business = |shop: ShopForm| shop.store_number.unwrap_or(shop.shortcode);
-    let passkey = |number: String| Ok((ShortCode::parse(&number)?, PASSKEY.to_owned()));
-    shops().into_iter().map(business).map(passkey).collect()
+    let pairs = shops().into_iter().map(|shop| format!("{}={PASSKEY}", business(shop)));
+    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// The hub enrols its administrator when it starts for the first time.
@@ -150,7 +165,11 @@ fn open_all(
 ) -> Result<(Running, Vec<Running>), Failure> {
     let administrator = Administrator::of(&folder_of(&data.join("hub")), hub_url)?;
     for shop in shops() {
-        let opened = administrator.open_shop(&shop)?;
+        // What somebody changed about it at an earlier start stays.
+        let opened = match administrator.shop(&shop.id)? {
+            Some(opened) => opened,
+            None => administrator.open_shop(&shop)?,
+        };
         simulator.register(Number {
             passkey: PASSKEY.to_owned(),
             business: shop.store_number.clone().unwrap_or_else(|| shop.shortcode.clone()),
@@ -158,6 +177,10 @@ fn open_all(
             name: shop.name,
             account: shop.account,
             confirmation_url: opened.confirmation_url,
+            validation_url: opened.validation_url,
+            external_validation: true,
+            pull: true,
+            ..Number::default()
         });
     }
     let open = |folder: &str, role: Role, shop: Option<&str>, name: &str| -> Result<Running, Failure> {

@@ -1,11 +1,14 @@
 //! `leja`: the program. It wires every room into one process, with a simulated Safaricom.
 //!
 //! Wiring only: what is decided is decided in the rooms. [`cli`] is what can be typed, [`hub`], [`node`]
-//! and [`safaricom`] are the servers, [`demo`] starts all of them, [`admin`] talks to a hub.
+//! and [`safaricom`] are the servers, [`demo`] starts all of them, [`admin`] talks to a hub, and
+//! [`doctor`] looks at one.
 
 pub mod admin;
 pub mod cli;
+pub mod daraja;
 pub mod demo;
+pub mod doctor;
 pub mod hub;
 pub mod node;
 pub mod safaricom;

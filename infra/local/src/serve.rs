@@ -55,7 +55,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: Stop) -> Result<
 /// # Errors
 /// The server failed.
 pub async fn serve_quietly(listener: TcpListener, router: Router, stop: Stop) -> Result<(), Failure> {
-    let server = axum::serve(listener, router).with_graceful_shutdown(stopped(stop.clone()));
+    // With the caller's address, because callbacks are judged by it too.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stopped(stop.clone()));
     tokio::select! {
         done = server => Ok(done?),
         () = async { stopped(stop).await; tokio::time::sleep(GRACE).await } => Ok(()),
