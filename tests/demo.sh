@@ -18,8 +18,8 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 
-# Every block between "Five walkthroughs" and "On your own" is typed as it stands there.
-awk '/^## Five walkthroughs/ {on=1} /^## On your own/ {on=0} /^```/ {if (block) {block=0} else if (on && $0 ~ /sh/) {block=1; next}} block && on' \
+# Every block between "Seven walkthroughs" and "On your own" is typed as it stands there.
+awk '/^## Seven walkthroughs/ {on=1} /^## On your own/ {on=0} /^```/ {if (block) {block=0} else if (on && $0 ~ /sh/) {block=1; next}} block && on' \
     "$repository/README.md" | sed "s|cargo run --release --|cargo run --quiet --release --locked --manifest-path $repository/Cargo.toml --|" >walk.sh
 [ "$(grep -c curl walk.sh)" -ge 9 ] || { echo "error: the README's walkthroughs were not found" >&2; exit 1; }
 bash -euo pipefail walk.sh >walk.log
@@ -37,6 +37,14 @@ until_paid() {
 }
 until_paid 1
 until_paid 2
+# The lost payment was pulled, and the orphan was given to its shop.
+for amount in 77.00 60.00; do
+    curl -s -X POST http://127.0.0.1:8301/v1/sync >/dev/null
+    curl -s 'http://127.0.0.1:8301/v1/payments?state=unclaimed' | grep -q "\"amount\":\"$amount\"" && continue
+    cat walk.log >&2
+    echo "error: the payment of $amount of the walkthroughs did not reach its till" >&2
+    exit 1
+done
 kill -INT $demo
 wait $demo
 trap 'rm -rf "$folder"' EXIT

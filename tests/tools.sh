@@ -3,11 +3,13 @@
 #
 #   dynoxide       speaks DynamoDB's language, for the contract of the DynamoDB store    needs npm
 #   cargo-lambda   is to a function what Lambda is, for the end-to-end tests              needs Python's pip
+#   ministack      speaks SQS's language, for the fallback queue of the functions          needs Python's pip
 #   chromedriver   drives a browser, for the tests of the pages                           needs apt-get and root
 set -euo pipefail
 
 DYNOXIDE=1.2.1
 CARGO_LAMBDA=1.9.2
+MINISTACK=1.5.33
 
 tools="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/.tools"
 mkdir -p "$tools"
@@ -37,6 +39,14 @@ if ! installed "cargo-lambda-$CARGO_LAMBDA"; then
     python3 -m pip install --quiet --no-deps --disable-pip-version-check --root-user-action=ignore \
         --upgrade --target "$tools/python" "cargo-lambda==$CARGO_LAMBDA" >&2
     touch "$tools/cargo-lambda-$CARGO_LAMBDA.installed"
+fi
+
+if ! installed "ministack-$MINISTACK"; then
+    command -v python3 >/dev/null || fail "python3 is missing: install Python 3.10 or later with pip"
+    # In a folder of its own, so that its libraries meet nobody else's; hence no warnings about those.
+    python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
+        --upgrade --target "$tools/ministack" "ministack==$MINISTACK" >&2
+    touch "$tools/ministack-$MINISTACK.installed"
 fi
 
 if ! command -v chromedriver >/dev/null; then

@@ -6,9 +6,11 @@ use axum::body::Body;
 use axum::http::Request;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use domain::Timestamp;
-use embedded::EmbeddedStore;
+use embedded::{EmbeddedStore, FileQueue};
 use service::Store;
 use service::callbacks::{Callbacks, router};
+use service::guard::{KnownTokens, SourceRule, Sources};
+use service::store::Tokens;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -62,9 +64,18 @@ fn confirmations(criterion: &mut Criterion) {
     let number = domain::ShortCode::parse("123456").unwrap();
     let id = domain::ShopId::parse("mjini").unwrap();
     let shop = domain::Shop::new(id, "Duka", domain::Account::Till(number), None).unwrap();
-    runtime.block_on(store.put_shop(&shop, &[])).unwrap();
+    runtime.block_on(store.put_shop(&shop, &Tokens::default())).unwrap();
     let at = Timestamp::parse_daraja("20261121080000").unwrap();
-    let router = router(Callbacks { store, clock: Arc::new(move || at), seed_paths: true });
+    let queue = FileQueue::open(&folder.path().join("waiting")).unwrap();
+    let router = router(Callbacks {
+        store,
+        fallback: Arc::new(queue),
+        clock: Arc::new(move || at),
+        seed_paths: true,
+        sources: Sources { rule: SourceRule::Off, ..Sources::default() },
+        tokens: KnownTokens::for_time(Duration::from_secs(30)),
+        counts: Arc::default(),
+    });
 
     let mut group = criterion.benchmark_group("confirmations");
     group

@@ -1,7 +1,9 @@
 //! A DynamoDB of one's own, with a table made from the template that makes the real one.
 
 use crate::process::{Running, free_port, repository, tool};
-use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_dynamodb::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
 };
@@ -13,11 +15,16 @@ use aws_sdk_dynamodb::{Client, Config};
 use dynamodb::DynamoStore;
 use serde::Deserialize;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Names another DynamoDB-compatible endpoint to test against.
 pub const ENDPOINT_VARIABLE: &str = "LEJA_DYNAMODB_ENDPOINT";
+
+/// Stands after a request that changed nothing, because its condition did not hold.
+pub const REFUSED: &str = "refused";
+/// How DynamoDB says so.
+const CONDITION_FAILED: &[u8] = b"ConditionalCheckFailed";
 
 /// A fresh table. The server it lies on ends with it.
 pub struct Dynamo {
@@ -42,7 +49,7 @@ impl Dynamo {
         let client = Client::from_conf(config(&endpoint).interceptor(requests.clone()).build());
         let table = fresh_name();
         make_table(&client, &table).await;
-        requests.0.store(0, Ordering::SeqCst);
+        requests.take();
         Self { endpoint, table, client, requests, _server: server }
     }
 
@@ -51,9 +58,10 @@ impl Dynamo {
         DynamoStore::new(self.client.clone(), &self.table)
     }
 
-    /// How many requests the store sent so far.
-    pub fn requests(&self) -> usize {
-        self.requests.0.load(Ordering::SeqCst)
+    /// What was sent since this was asked the last time, in order: DynamoDB's own names of the requests,
+    /// repetitions included, and [`REFUSED`] after one whose condition did not hold.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.take()
     }
 }
 
@@ -84,9 +92,19 @@ fn fresh_name() -> String {
     format!("leja-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst))
 }
 
-/// Counts requests as they leave, repetitions included.
+/// Writes down requests as they leave.
 #[derive(Debug, Clone, Default)]
-struct Requests(Arc<AtomicUsize>);
+struct Requests(Arc<Mutex<Vec<String>>>);
+
+impl Requests {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    fn note(&self, what: &str) {
+        self.0.lock().unwrap().push(what.to_owned());
+    }
+}
 
 impl Intercept for Requests {
     fn name(&self) -> &'static str {
@@ -95,11 +113,27 @@ impl Intercept for Requests {
 
     fn read_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        let target = context.request().headers().get("x-amz-target").unwrap_or_default();
+        self.note(target.rsplit('.').next().unwrap_or_default());
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().unwrap_or_default();
+        if context.response().status().is_client_error()
+            && body.windows(CONDITION_FAILED.len()).any(|part| part == CONDITION_FAILED)
+        {
+            self.note(REFUSED);
+        }
         Ok(())
     }
 }

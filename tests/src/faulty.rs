@@ -1,55 +1,103 @@
-//! A store that fails by chance before it does anything, as one behind a bad network does.
+//! A store that fails by chance, as one behind a bad network does: before anything happened, or after it
+//! happened, when only the answer is lost. Whoever calls can not tell one from the other.
 
-use domain::{Actor, CheckoutId, Member, Shop, ShopId, ShortCode, Timestamp};
+use domain::{Actor, CheckoutId, FeedItem, Member, Shop, ShopId, ShortCode, Timestamp};
 use replica::{Batch, Head};
-use service::store::{Enrolment, Filing, InboxItem, News, PushAttempt, RawCallback, Recorded};
+use service::store::{
+    AnswerKind, Enrolment, Filing, InboxItem, News, RawCallback, Recorded, Request, Tokens,
+};
 use service::{Store, StoreError};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A store around another.
 pub struct Faulty<S> {
     inner: S,
-    percent: u8,
+    percent: AtomicU8,
     random: Mutex<fastrand::Rng>,
 }
 
+/// What becomes of one call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Luck {
+    Good,
+    /// The call does not arrive.
+    NotAsked,
+    /// It arrives, and the answer is lost.
+    NotHeard,
+}
+
 impl<S> Faulty<S> {
-    /// Fails so many of a hundred calls; a seed repeats which.
+    /// Fails so many of a hundred calls, half of them after the fact; a seed repeats which.
     pub fn new(inner: S, percent: u8, seed: u64) -> Self {
-        Self { inner, percent, random: Mutex::new(fastrand::Rng::with_seed(seed)) }
+        Self { inner, percent: percent.into(), random: Mutex::new(fastrand::Rng::with_seed(seed)) }
     }
 
-    fn luck(&self) -> Result<(), StoreError> {
-        let unlucky = self.random.lock().unwrap().u8(..100) < self.percent;
-        if unlucky { Err(StoreError::Unreachable("bad luck".to_owned())) } else { Ok(()) }
+    /// From now on it fails so many of a hundred calls: 100 is an outage, 0 its end.
+    pub fn set_percent(&self, percent: u8) {
+        self.percent.store(percent, Ordering::SeqCst);
+    }
+
+    /// The store behind, which always answers.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    fn luck(&self) -> Luck {
+        let mut random = self.random.lock().unwrap();
+        if random.u8(..100) >= self.percent.load(Ordering::SeqCst) {
+            Luck::Good
+        } else if random.bool() {
+            Luck::NotAsked
+        } else {
+            Luck::NotHeard
+        }
     }
 }
 
-/// Every method of the port: luck first, then the store behind.
+/// Every method of the port: luck first, then the store behind, then luck again.
 macro_rules! by_chance {
     ($(fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $answer:ty;)*) => {
         impl<S: Store> Store for Faulty<S> {
             $(async fn $name(&self $(, $argument: $type)*) -> Result<$answer, StoreError> {
-                self.luck()?;
-                self.inner.$name($($argument),*).await
+                let luck = self.luck();
+                let lost = || StoreError::Unreachable("bad luck".to_owned());
+                if luck == Luck::NotAsked {
+                    return Err(lost());
+                }
+                let answer = self.inner.$name($($argument),*).await?;
+                if luck == Luck::NotHeard { Err(lost()) } else { Ok(answer) }
             })*
         }
     };
 }
 
 by_chance! {
-    fn put_shop(&self, shop: &Shop, tokens: &[[u8; 32]]) -> ();
+    fn put_shop(&self, shop: &Shop, tokens: &Tokens) -> ();
+    fn tokens(&self, shop: &ShopId) -> Option<Tokens>;
     fn shops(&self) -> Vec<Shop>;
     fn shop(&self, id: &ShopId) -> Option<Shop>;
     fn shop_of_number(&self, number: &ShortCode) -> Option<ShopId>;
     fn shop_of_token(&self, hash: &[u8; 32]) -> Option<ShopId>;
     fn record(&self, raw: &RawCallback, filing: &Filing) -> Recorded;
     fn inbox(&self, limit: usize) -> Vec<InboxItem>;
-    fn early_result(&self, checkout: &CheckoutId) -> Option<RawCallback>;
-    fn settle_early_result(&self, checkout: &CheckoutId) -> ();
-    fn begin_push(&self, attempt: &PushAttempt) -> Option<PushAttempt>;
-    fn accept_push(&self, attempt: &PushAttempt) -> ();
-    fn push_of(&self, checkout: &CheckoutId) -> Option<PushAttempt>;
+    fn settle_inbox(&self, item: &InboxItem, outcome: &str) -> ();
+    fn inbox_item(&self, hash: &[u8; 32]) -> Option<(InboxItem, Option<String>)>;
+    fn reopen_inbox(&self, item: &InboxItem, note: &str) -> ();
+    fn early_answer(&self, request: &CheckoutId) -> Option<RawCallback>;
+    fn settle_early_answer(&self, request: &CheckoutId) -> ();
+    fn feed_item(&self, shop: &ShopId, name: (&str, &str)) -> Option<FeedItem>;
+    fn answer(&self, request: &CheckoutId, kind: AnswerKind) -> Option<RawCallback>;
+    fn begin_request(&self, request: &Request) -> Option<Request>;
+    fn request_named(&self, shop: &ShopId, name: &str) -> Option<Request>;
+    fn accept_request(&self, request: &Request) -> ();
+    fn request_of(&self, request: &CheckoutId) -> Option<Request>;
+    fn due_requests(&self, now: Timestamp, limit: usize) -> Vec<Request>;
+    fn ask_again(&self, request: &Request, at: Option<Timestamp>) -> ();
+    fn hold(&self, lock: &str, holder: &str, now: Timestamp, until: Timestamp) -> Option<(String, Timestamp)>;
+    fn let_go(&self, lock: &str, holder: &str) -> ();
+    fn put_note(&self, shop: &ShopId, name: &str, content: &[u8]) -> ();
+    fn notes(&self, shop: &ShopId, prefix: &str) -> Vec<(String, Vec<u8>)>;
     fn put_enrolment(&self, enrolment: &Enrolment) -> ();
     fn take_enrolment(&self, code_hash: &[u8; 32], now: Timestamp) -> Option<Enrolment>;
     fn next_number(&self, counter: &str) -> u32;
@@ -61,4 +109,39 @@ by_chance! {
     fn append(&self, shop: &ShopId, batch: &Batch, before: Head, after: Head, at: Timestamp) -> bool;
     fn batches(&self, shop: &ShopId, actor: Actor, after: u64, max_bytes: usize) -> Vec<Batch>;
     fn news(&self, shop: &ShopId, cursor: &[u8]) -> News;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use embedded::EmbeddedStore;
+
+    /// A counter tells how often it was really asked.
+    #[tokio::test]
+    async fn a_failed_call_has_happened_or_not() {
+        let home = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(&home.path().join("hub.sqlite")).unwrap();
+        let faulty = Faulty::new(store, 50, 1);
+        let mut heard = Vec::new();
+        for _ in 0..100 {
+            heard.extend(faulty.next_number("calls").await);
+        }
+        let happened = faulty.inner().next_number("calls").await.unwrap() - 1;
+        let heard = u32::try_from(heard.len()).unwrap();
+        assert!((30..=70).contains(&heard), "{heard} of 100 were answered");
+        assert!(happened > heard + 10 && happened < 90, "{happened} happened, {heard} were answered");
+    }
+
+    #[tokio::test]
+    async fn an_outage_begins_and_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let faulty = Faulty::new(EmbeddedStore::open(&home.path().join("hub.sqlite")).unwrap(), 0, 1);
+        assert!(faulty.shops().await.is_ok());
+        faulty.set_percent(100);
+        for _ in 0..100 {
+            assert!(faulty.shops().await.is_err());
+        }
+        faulty.set_percent(0);
+        assert!(faulty.shops().await.is_ok());
+    }
 }

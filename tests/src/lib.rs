@@ -1,9 +1,11 @@
 //! What the system tests share: worlds in one process, real processes, and the contract of every store.
 
 pub mod browser;
+pub mod drill;
 pub mod dynamo;
 pub mod faulty;
 pub mod figures;
 pub mod process;
+pub mod sqs;
 pub mod store_contract;
 pub mod world;

@@ -84,6 +84,11 @@ impl Running {
         self.line_with("listening on ").replace("listening on ", "")
     }
 
+    /// The number the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it without a word, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

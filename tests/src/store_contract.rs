@@ -4,18 +4,24 @@
 //! [`store_contract!`]: crate::store_contract!
 
 mod callbacks;
+mod inbox;
 mod journals;
+mod locks;
 mod news;
+mod requests;
 mod shops;
 
 pub use callbacks::*;
+pub use inbox::*;
 pub use journals::*;
+pub use locks::*;
 pub use news::*;
+pub use requests::*;
 pub use shops::*;
 
 use domain::{
-    Actor, CheckoutId, Document, Entry, Evidence, FeedItem, Money, Payer, PushResult, ReceiptCode, ShopId,
-    ShortCode, Source, Timestamp,
+    Actor, CheckoutId, Document, Entry, Evidence, FeedItem, Money, Payer, PushQuery, PushResult, ReceiptCode,
+    Retraction, Reversal, ShopId, ShortCode, Source, Timestamp,
 };
 use replica::{Batch, Head, Keypair};
 use service::Store;
@@ -32,14 +38,27 @@ macro_rules! store_contract {
             a_callback_that_comes_twice_is_kept_once
             another_body_under_the_same_receipt_differs
             of_callbacks_that_race_for_one_receipt_one_is_new
-            a_push_result_and_a_confirmation_of_one_payment_are_both_kept
+            every_kind_of_message_on_one_payment_is_kept
+            a_push_that_failed_does_not_hide_its_late_success
+            a_feed_item_is_found_by_its_name_in_its_own_shop
+            an_answer_lies_beside_its_request_and_in_no_feed
             the_inbox_lists_the_newest_first_with_their_reasons
             a_body_waits_once_in_the_inbox
-            an_early_result_waits_until_it_is_settled
-            an_early_result_that_says_something_else_still_waits
+            what_a_person_settled_waits_no_more_and_stays_kept
+            an_early_answer_waits_until_it_is_settled
+            an_early_answer_that_says_something_else_still_waits
+            an_early_answer_can_be_settled_by_a_person
+            what_a_person_settled_can_be_reopened_and_tells_all_that_was_decided
+            an_early_answer_that_a_person_settled_can_be_reopened
+            what_went_to_its_place_by_itself_can_not_be_reopened
+            a_body_that_waits_alone_can_become_an_early_answer
             a_shop_is_found_by_its_numbers_and_tokens
             a_changed_shop_reads_back_changed
             a_number_stays_with_the_shop_that_has_it
+            of_shops_that_race_for_a_number_one_gets_it
+            shops_may_have_one_head_office
+            what_a_shop_chose_reads_back
+            tokens_read_back_in_their_order
             every_shop_is_listed
             a_code_enrols_once
             a_code_is_not_good_after_it_expired
@@ -47,8 +66,19 @@ macro_rules! store_contract {
             a_counter_gives_every_number_once
             a_member_reads_back_and_can_be_revoked
             every_member_is_listed
-            an_attempt_is_recorded_once
-            an_accepted_push_leads_to_its_sale
+            a_request_is_recorded_once
+            an_accepted_request_is_found_by_both_its_names
+            a_request_that_was_never_begun_can_be_accepted
+            every_purpose_of_a_request_reads_back
+            requests_are_due_in_the_order_of_their_times
+            a_request_that_is_not_accepted_is_not_due
+            a_request_is_asked_about_again_or_no_more
+            a_lock_is_held_by_one_until_it_is_let_go
+            a_lock_that_expired_is_free
+            of_callers_that_race_for_a_lock_one_gets_it
+            of_callers_that_race_for_an_expired_lock_one_gets_it
+            a_note_is_replaced_by_the_next_of_its_name
+            notes_are_listed_by_the_beginning_of_their_names
             a_journal_starts_at_its_genesis_and_moves_with_each_batch
             a_batch_that_does_not_follow_the_end_is_not_taken
             of_batches_that_race_for_a_place_one_is_taken
@@ -110,23 +140,66 @@ fn evidence(source: Source, receipt: &str) -> Evidence {
         paid_at: None,
         payer: Payer { name: Some("ASHA".to_owned()), msisdn: None },
         account_reference: "A42".to_owned(),
+        order: Some("7-42".parse().unwrap()),
+        balance: Some(Money::from_cents(512_000)),
         received_at: after(0),
     }
 }
 
 fn confirmation(receipt: &str) -> FeedItem {
-    FeedItem::Confirmation(evidence(Source::C2bConfirmation, receipt))
+    FeedItem::Arrival(evidence(Source::C2bConfirmation, receipt))
+}
+
+/// Every kind of message that tells of one payment, which a push brought.
+fn messages(receipt: &str, push: &str) -> Vec<FeedItem> {
+    let asked_for = [Source::PulledRow, Source::StatusResult, Source::StatementRow];
+    let query = PushQuery {
+        checkout: checkout(push),
+        sale: "7-42".parse().unwrap(),
+        code: "0".to_owned(),
+        description: "ok".to_owned(),
+        received_at: after(0),
+    };
+    let reversal = Reversal {
+        receipt: ReceiptCode::parse(receipt).unwrap(),
+        reversal: None,
+        amount: Money::from_cents(35_000),
+        reversed_at: None,
+        received_at: after(0),
+    };
+    let others = [
+        confirmation(receipt),
+        push_result(push, receipt),
+        push_failure(push),
+        FeedItem::PushQuery(query),
+        FeedItem::Reversal(reversal),
+        retraction(Source::C2bConfirmation, receipt),
+        retraction(Source::StatusResult, receipt),
+    ];
+    asked_for.map(|source| FeedItem::Arrival(evidence(source, receipt))).into_iter().chain(others).collect()
+}
+
+fn retraction(source: Source, receipt: &str) -> FeedItem {
+    let (receipt, reason) = (ReceiptCode::parse(receipt).unwrap(), "another shop's".to_owned());
+    FeedItem::Retraction(Retraction { source, receipt, reason, received_at: after(0) })
 }
 
 fn push_result(name: &str, receipt: &str) -> FeedItem {
+    // The result of a push tells neither of a named order nor of a balance.
+    let evidence = Evidence { order: None, balance: None, ..evidence(Source::StkResult, receipt) };
     FeedItem::PushResult(PushResult {
         checkout: checkout(name),
         sale: "7-42".parse().unwrap(),
         code: "0".to_owned(),
         description: "ok".to_owned(),
         received_at: after(0),
-        evidence: Some(evidence(Source::StkResult, receipt)),
+        evidence: Some(evidence),
     })
+}
+
+fn push_failure(name: &str) -> FeedItem {
+    let FeedItem::PushResult(paid) = push_result(name, "NONE") else { unreachable!() };
+    FeedItem::PushResult(PushResult { code: "1032".to_owned(), evidence: None, ..paid })
 }
 
 fn in_feed(item: FeedItem) -> Filing {

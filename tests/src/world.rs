@@ -4,20 +4,27 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use daraja::{StkAccepted, StkPush};
+use daraja::Call;
+use daraja::outbound::{C2bVersion, Initiator, Method, ResponseType, SecurityCredential};
 use domain::{
     Account, Document, Entry, Fact, FactBody, FactId, Line, Money, Person, Quantity, ReceiptCode, Role, Sale,
     Shop, ShopId, ShortCode, Tender, Timestamp,
 };
-use embedded::EmbeddedStore;
+use embedded::{EmbeddedStore, FileQueue};
 use ledger::Ledger;
 use local::hub::Parts;
 use replica::{Head, day_book};
+use serde_json::{Value, json};
+use service::guard::{SourceRule, Sources};
+use service::payments::App;
+use service::store::Tokens;
+use service::sweep::Sweep;
 use service::{CallbackSecret, Clock, Safaricom, SafaricomError, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use till::{Cloud, CloudError, CloudRequest, Folder, SaleRow, Till, enrol};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
@@ -27,29 +34,72 @@ const SECRET: [u8; 32] = [7; 32];
 /// The passkey of every shop.
 const PASSKEY: &str = "world-passkey";
 
-/// A Safaricom that takes every push and says nothing more.
+/// A Safaricom that takes everything and says nothing more, unless a story tells it what to answer.
 #[derive(Clone, Default)]
 pub struct QuietSafaricom {
-    pushes: Arc<AtomicU64>,
-    /// The next push gets no answer.
+    asked: Arc<Mutex<Vec<(&'static str, Value)>>>,
+    answers: Arc<Mutex<Answers>>,
+    /// The next call gets no answer.
     pub silent: Arc<std::sync::atomic::AtomicBool>,
 }
 
+/// What to answer next on each path: status and body.
+type Answers = BTreeMap<&'static str, VecDeque<(u16, String)>>;
+
+/// Where pushes are sent.
+pub const PUSH: &str = "/mpesa/stkpush/v1/processrequest";
+/// Where it is asked what became of them.
+pub const PUSH_QUERY: &str = "/mpesa/stkpushquery/v1/query";
+/// Where the status of a payment is asked.
+pub const STATUS: &str = "/mpesa/transactionstatus/v1/query";
+/// Where reversals are asked.
+pub const REVERSAL: &str = "/mpesa/reversal/v1/request";
+/// Where payments are pulled.
+pub const PULL: &str = "/pulltransactions/v1/query";
+
 impl QuietSafaricom {
     /// How many prompts were asked of it.
-    pub fn pushes(&self) -> u64 {
-        self.pushes.load(Ordering::SeqCst)
+    pub fn pushes(&self) -> usize {
+        self.asked(PUSH).len()
+    }
+
+    /// What was asked on a path.
+    pub fn asked(&self, path: &str) -> Vec<Value> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|(where_to, _)| *where_to == path).map(|(_, body)| body.clone()).collect()
+    }
+
+    /// Answers the next call on a path so.
+    pub fn answer(&self, path: &'static str, status: u16, body: impl Into<String>) {
+        self.answers.lock().unwrap().entry(path).or_default().push_back((status, body.into()));
     }
 }
 
 impl Safaricom for QuietSafaricom {
-    async fn stk_push(&self, _: &StkPush) -> Result<StkAccepted, SafaricomError> {
-        let number = self.pushes.fetch_add(1, Ordering::SeqCst) + 1;
+    async fn call<C: Call>(&self, call: &C) -> Result<C::Answer, SafaricomError> {
+        let number = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push((call.path(), serde_json::from_slice(&call.body().unwrap()).unwrap()));
+            asked.iter().filter(|(path, _)| *path == call.path()).count()
+        };
         if self.silent.swap(false, Ordering::SeqCst) {
             return Err(SafaricomError::Unknown);
         }
-        let checkout = domain::CheckoutId::parse(&format!("ws_CO_{number}")).unwrap();
-        Ok(StkAccepted { checkout, merchant: format!("m-{number}") })
+        let told = self.answers.lock().unwrap().get_mut(call.path()).and_then(VecDeque::pop_front);
+        let (status, body) = told.unwrap_or_else(|| match call.path() {
+            PUSH_QUERY => (200, json!({ "ResponseCode": "0", "ResultCode": "4999" }).to_string()),
+            PULL => (200, json!({ "ResponseCode": "1001", "Response": [[]] }).to_string()),
+            _ => {
+                let answer = json!({
+                    "ResponseCode": "0", "CheckoutRequestID": format!("ws_CO_{number}"),
+                    "MerchantRequestID": format!("m-{number}"), "ResponseDescription": "Success",
+                    "ResponseStatus": "1000",
+                    "OriginatorConversationID": format!("o-{number}"), "ConversationID": format!("AG_{number}"),
+                });
+                (200, answer.to_string())
+            }
+        });
+        Ok(C::read(status, body.as_bytes())?)
     }
 }
 
@@ -63,6 +113,10 @@ pub struct World {
     folder: tempfile::TempDir,
     /// The Safaricom behind the hub.
     pub safaricom: QuietSafaricom,
+    /// Where callbacks wait while the store is down.
+    pub queue: FileQueue,
+    /// What runs every quarter of an hour, run by the story.
+    pub sweep: Arc<Sweep<EmbeddedStore, QuietSafaricom, FileQueue>>,
 }
 
 /// What the network between one till and the hub does.
@@ -176,6 +230,20 @@ impl Replica {
         Arc::clone(self.till.as_ref().unwrap())
     }
 
+    /// Asks the hub something under the folder's own name, as a program of its own would; words on refusal.
+    pub fn ask(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: &Value,
+        now: Timestamp,
+    ) -> Result<Value, String> {
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
+        let credentials = self.folder.credentials().unwrap();
+        let answer = credentials.ask(&self.line, method, path, body, now).map_err(|e| e.to_string())?;
+        Ok(serde_json::from_slice(&answer).unwrap())
+    }
+
     /// Pulls the network, or plugs it in.
     pub fn offline(&self, offline: bool) {
         self.line.weather.lock().unwrap().offline = offline;
@@ -188,6 +256,20 @@ impl Default for World {
     }
 }
 
+/// An app at Safaricom that may do everything, for every shop of a world.
+pub fn app() -> App {
+    let numbers = ["123456", "600638"].map(|n| (ShortCode::parse(n).unwrap(), PASSKEY.to_owned()));
+    App {
+        production: false,
+        passkeys: numbers.into_iter().collect(),
+        callback_base: "https://pay.example.com".to_owned(),
+        c2b_version: C2bVersion::V2,
+        response_type: ResponseType::Completed,
+        pull_method: Some(Method::Post),
+        initiator: Some(Initiator::new("testapi", SecurityCredential::from_sealed("c2VhbGVk"))),
+    }
+}
+
 impl World {
     /// A hub that nobody knows yet, at eight in the morning.
     pub fn new() -> Self {
@@ -197,18 +279,21 @@ impl World {
         let now = Arc::new(AtomicI64::new(Timestamp::parse_daraja("20261121080000").unwrap().millis()));
         let ticking = Arc::clone(&now);
         let clock: Clock = Arc::new(move || Timestamp::from_millis(ticking.load(Ordering::SeqCst)).unwrap());
-        let numbers = ["123456", "600638"].map(|n| (ShortCode::parse(n).unwrap(), PASSKEY.to_owned()));
-        let safaricom = QuietSafaricom::default();
+        let (safaricom, queue) = (QuietSafaricom::default(), FileQueue::open(&folder.path().join("waiting")));
+        let queue = queue.unwrap();
         let parts = Parts {
             store: Arc::new(store.clone()),
-            safaricom: safaricom.clone(),
-            passkeys: BTreeMap::from(numbers),
-            callback_base: "https://pay.example.com".to_owned(),
+            fallback: Arc::new(queue.clone()),
+            safaricom: Arc::new(safaricom.clone()),
+            app: Arc::new(app()),
             secret: CallbackSecret::new(SECRET),
+            sources: Sources { rule: SourceRule::Off, ..Sources::default() },
+            remember: Duration::ZERO,
             seed_paths: true,
             clock,
         };
-        Self { runtime, router: parts.router(), store, now, folder, safaricom }
+        let (router, sweep) = parts.assemble();
+        Self { runtime, router, store, now, folder, safaricom, queue, sweep }
     }
 
     /// The time.
@@ -237,14 +322,19 @@ impl World {
         let id = ShopId::parse(id).unwrap();
         let account = Account::of_kind(account, ShortCode::parse(shortcode).unwrap()).unwrap();
         let shop = Shop::new(id.clone(), "Duka", account, None).unwrap();
-        let token = CallbackSecret::new(SECRET).token(&id).hash();
-        self.wait(self.store.put_shop(&shop, &[token])).unwrap();
+        self.put_shop(&shop);
         id
+    }
+
+    /// Opens a shop with everything it chose, or changes it.
+    pub fn put_shop(&self, shop: &Shop) {
+        let hashes = vec![CallbackSecret::new(SECRET).token(&shop.id, 0).hash()];
+        self.wait(self.store.put_shop(shop, &Tokens { newest: 0, hashes })).unwrap();
     }
 
     /// The path under which Safaricom calls for a shop.
     pub fn token_path(&self, shop: &ShopId, end: &str) -> String {
-        format!("/in/{}/{end}", CallbackSecret::new(SECRET).token(shop).as_str())
+        format!("/in/{}/{end}", CallbackSecret::new(SECRET).token(shop, 0).as_str())
     }
 
     /// A new till of a shop, enrolled and open.

@@ -35,6 +35,18 @@ impl Shop {
         shop
     }
 
+    /// Changes what the shop chose about its payments.
+    fn choose(&self, rules: serde_json::Value) {
+        let mut form = json!({
+            "id": "mjini", "name": "Duka la Mjini", "account": "till", "shortcode": TILL_NUMBER,
+        });
+        form.as_object_mut().unwrap().extend(rules.as_object().unwrap().clone());
+        let admin = till::Folder::at(&self.data.path().join("hub/admin")).unwrap().credentials().unwrap();
+        let hub = till::HttpCloud::new(&format!("http://{}", self.address)).unwrap();
+        let now = Timestamp::from_system(SystemTime::now());
+        admin.ask(&hub, "POST", "/v1/admin/shops", form.to_string().into_bytes(), now).unwrap();
+    }
+
     /// Enrols a till; gives its address.
     fn till(&mut self, folder: &str, name: &str) -> String {
         let code = self.admin(&["till", "mjini"]);
@@ -331,12 +343,102 @@ fn a_customer_who_is_asked_on_the_phone_may_refuse_and_then_pay() {
     page.fill("push-phone", "0712 345 671");
     page.click("push-send");
     page.until_state("push-message", "cancelled");
+    page.until_text("push-message", "Payment cancelled");
+    page.until_text("push-message", "Mteja ameghairi malipo");
     page.until_state("sale-state", "open");
     page.fill("push-phone", "0712 345 678");
     page.click("push-send");
     page.until_state("sale-state", "paid");
     page.until_text("history", "request on the phone");
     fits(&page, "till-asked");
+    assert_calm(&browser);
+}
+
+#[test]
+fn a_customer_scans_a_code_and_hears_what_m_pesa_does_not_ask_for() {
+    let demo = Demo::start();
+    let browser = Browser::start();
+    let page = browser.open(&demo.till);
+    sell(&page, "450.50");
+    let asks = page.until_text("push-asks", "KES 450.00 now");
+    assert!(asks.contains("KES 0.50 remains"), "{asks}");
+    page.click("show-qr");
+    let picture = "return document.querySelector('[data-testid=qr] img')?.naturalWidth > 0 || null;";
+    until("the code is drawn", || page.run(picture, vec![]).as_bool());
+    fits(&page, "till-qr");
+    page.fill("push-phone", "0712 345 678");
+    page.click("push-send");
+    page.until_state("sale-state", "part_paid");
+    page.until_text("push-asks", "take KES 0.50 in cash");
+    page.click("take-cash");
+    page.until_state("sale-state", "paid");
+    assert_calm(&browser);
+}
+
+#[test]
+fn head_office_gives_a_payment_back_and_the_till_that_took_it_is_told() {
+    let demo = Demo::start();
+    let browser = Browser::start();
+    // The organisation can give back only what it has.
+    let safaricom = browser.open(&demo.safaricom);
+    safaricom.choose("pay-shortcode", TILL_NUMBER);
+    safaricom.fill("pay-amount", "5000");
+    safaricom.click("pay-send");
+    safaricom.until_text("pay-answer", "Paid");
+    let (till, office) = (browser.open(&demo.till), browser.open(&demo.office));
+    till.click("product-eggs");
+    till.click("pay-mpesa");
+    let sale = shown_sale(&till);
+    till.fill("push-phone", "0712 345 678");
+    till.click("push-send");
+    till.until_state("sale-state", "paid");
+    let (_, told) = http("GET", &format!("{}/v1/sales/{sale}", demo.till), "");
+    let receipt = told["claims"][0]["receipt"].as_str().unwrap();
+
+    office.until_state(&format!("office-sale-{sale}"), "paid");
+    office.go(&format!("#payment/mjini/{receipt}"));
+    office.click("give-back");
+    office.fill("reason-input", "Goods came back");
+    fits(&office, "office-give-back");
+    office.click("reason-confirm");
+    office.until_text("reversed-alarm", "went back to the customer");
+    office.until_text(&format!("office-sale-{sale}"), "Payment went back");
+    fits(&office, "office-reversed");
+
+    let alarm = till.until_text("reversed-alarm", "do not hand out goods");
+    assert!(alarm.contains(receipt) && alarm.contains("usitoe bidhaa"), "{alarm}");
+    till.until_state("sale-state", "open");
+    till.until_text(&format!("open-sale-{sale}"), "Payment went back");
+    till.until_text("history", "went back to the customer");
+    fits(&till, "till-reversed");
+    assert_calm(&browser);
+}
+
+#[test]
+fn goods_of_a_large_payment_wait_for_a_second_word_from_safaricom() {
+    let mut shop = Shop::open();
+    shop.choose(json!({ "second_source_from": "500.00", "review_from": "500.00" }));
+    let (till, office) = (shop.till("till-a", "Front counter"), shop.office());
+    let browser = Browser::start();
+    let page = browser.open(&till);
+    let sale = sell(&page, "500.00");
+    shop.pay("UKL5AB2C3D", "500.00", "EVE");
+    page.until_state("sale-state", "unconfirmed");
+    page.until_text("sale-state", "do not hand out goods yet");
+    let alarm = page.until_text("unconfirmed-alarm", "until Safaricom confirms it");
+    assert!(alarm.contains("Usitoe bidhaa bado"), "{alarm}");
+    page.until_text(&format!("open-sale-{sale}"), "Not confirmed");
+    fits(&page, "till-unconfirmed");
+    // This shop has no API user at Safaricom, and the cashier hears just that.
+    page.click("check-UKL5AB2C3D");
+    page.until_text("notice", "No API user is configured");
+
+    let head_office = browser.open(&office);
+    head_office.until_text(&format!("office-sale-{sale}"), "Not confirmed");
+    head_office.go("#payment/mjini/UKL5AB2C3D");
+    head_office.until_text("review", "somebody should look at it");
+    head_office.until_text("payment-facts", "Not confirmed");
+    fits(&head_office, "office-large");
     assert_calm(&browser);
 }
 

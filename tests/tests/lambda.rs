@@ -1,21 +1,32 @@
-//! The functions as Lambda runs them: the built programs, a Lambda runtime, API Gateway's events, and the
-//! table.
+//! The functions as Lambda runs them: the built programs, a Lambda runtime, API Gateway's events, the
+//! table, the queue, and a simulated Safaricom.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use domain::{Account, Actor, Document, Member, Role, Shop, ShopId, ShortCode, TillId, Timestamp};
+use domain::{Account, Actor, Document, FeedItem, Member, Role, Shop, ShopId, ShortCode, TillId, Timestamp};
+use local::safaricom::{Number, Simulator};
 use replica::keys::request_message;
 use replica::wire::{SyncAnswer, SyncRequest};
 use replica::{Batch, Head, Keypair};
 use serde_json::{Value, json};
-use service::Store;
 use service::auth::{ACTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER};
+use service::store::Tokens;
+use service::{CallbackSecret, Store};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 use tests::dynamo::Dynamo;
 use tests::process::{Running, built, free_port, tool};
-use tokio::net::TcpStream;
+use tests::sqs::Sqs;
+use tokio::net::{TcpListener, TcpStream};
+
+/// A queue that a test has no use for.
+const NO_QUEUE: (&str, &str) = ("LEJA_FALLBACK_QUEUE", "http://127.0.0.1:9/nobody");
+/// Where Safaricom listens when it is down.
+const NOBODY: &str = "http://127.0.0.1:9";
+/// The deployment's secret, and what is made of it.
+const SECRET: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
 /// A function, running in a Lambda runtime of its own.
 struct Function {
@@ -49,11 +60,15 @@ impl Function {
         }
     }
 
-    /// What API Gateway gets from the function for a request.
-    async fn answer(&self, method: &str, path: &str, headers: Value, body: &[u8]) -> Value {
-        let event = event(method, path, headers, body);
+    /// What the function makes of an event.
+    async fn invoke(&self, event: &Value) -> Value {
         let answer = self.http.post(&self.invocations).body(event.to_string()).send().await.unwrap();
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// What API Gateway gets from the function for a request.
+    async fn answer(&self, method: &str, path: &str, headers: Value, body: &[u8]) -> Value {
+        self.invoke(&event(method, path, headers, body)).await
     }
 
     async fn post(&self, path: &str, body: &str) -> Value {
@@ -119,34 +134,105 @@ fn event(method: &str, path: &str, headers: Value, body: &[u8]) -> Value {
 }
 
 fn shop() -> Shop {
-    let number = ShortCode::parse("123456").unwrap();
+    let number = ShortCode::parse("600638").unwrap();
     Shop::new(ShopId::parse("duka-moja").unwrap(), "Duka Moja", Account::Paybill(number), None).unwrap()
 }
 
-/// Seed A's confirmation, as printed there.
-const CONFIRMATION: &str = r#"{
-    "TransactionType": "Pay Bill", "TransID": "LGR019G3J2", "TransTime": "20191122063845",
-    "TransAmount": "500.00", "BusinessShortCode": "123456", "BillRefNumber": "account123",
+/// Opens the shop; gives the path of its confirmations.
+async fn open_shop(store: &impl Store) -> String {
+    let token = CallbackSecret::new([7; 32]).token(&shop().id, 0);
+    store.put_shop(&shop(), &Tokens { newest: 0, hashes: vec![token.hash()] }).await.unwrap();
+    format!("/in/{}/c/confirmation", token.as_str())
+}
+
+/// Enrols somebody of the shop, or whoever runs the cloud.
+async fn enrol(store: &impl Store, role: Role) -> (Keypair, Actor) {
+    let (key, actor) = (Keypair::from_seed(&[7; 32]), Actor::first(TillId(7)));
+    let public_key = key.public().to_bytes();
+    let (letter, name) = ("A".to_owned(), "Front counter".to_owned());
+    let member = Member { actor, role, letter, name, public_key, revoked: false };
+    let shop = (role != Role::Platform).then(|| shop().id);
+    store.put_member(&member, shop.as_ref()).await.unwrap();
+    (key, actor)
+}
+
+/// The receipts of the payments in the shop's feed.
+async fn receipts(store: &impl Store) -> Vec<String> {
+    let news = store.news(&shop().id, &[]).await.unwrap();
+    news.items.iter().filter_map(FeedItem::evidence).map(|e| e.receipt.to_string()).collect()
+}
+
+/// Seed A's confirmation, as printed there, to our number.
+fn confirmation(receipt: &str) -> String {
+    format!(
+        r#"{{
+    "TransactionType": "Pay Bill", "TransID": "{receipt}", "TransTime": "20191122063845",
+    "TransAmount": "500.00", "BusinessShortCode": "600638", "BillRefNumber": "account123",
     "InvoiceNumber": "", "MSISDN": "254708374149", "FirstName": "John", "MiddleName": "Doe",
     "LastName": "Customer"
-}"#;
+}}"#
+    )
+}
+
+/// A simulated Safaricom that knows the shop; gives where it listens.
+async fn safaricom() -> (Arc<Simulator>, String) {
+    let simulator = Simulator::new("key", "secret", 1).unwrap();
+    simulator.register(Number {
+        shortcode: "600638".to_owned(),
+        business: "600638".to_owned(),
+        passkey: "sesame".to_owned(),
+        account: "paybill".to_owned(),
+        pull: true,
+        ..Number::default()
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = simulator.router();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (simulator, url)
+}
+
+/// The settings of a function that reaches Safaricom.
+fn app(safaricom: &str) -> [(&str, &str); 6] {
+    [
+        ("MPESA_ENVIRONMENT", "sandbox"),
+        ("MPESA_CONSUMER_KEY", "key"),
+        ("MPESA_CONSUMER_SECRET", "secret"),
+        ("MPESA_SHORTCODE", "600638"),
+        ("MPESA_PASSKEY", "sesame"),
+        ("LEJA_SAFARICOM", safaricom),
+    ]
+}
+
+/// The settings of a function that reaches the queue.
+fn queue(sqs: &Sqs) -> [(&str, &str); 2] {
+    [("AWS_ENDPOINT_URL_SQS", &sqs.endpoint), ("LEJA_FALLBACK_QUEUE", &sqs.url)]
+}
+
+/// What EventBridge sends when the time has come.
+fn quarter_of_an_hour() -> Value {
+    json!({
+        "version": "0", "id": "e1", "detail-type": "Scheduled Event", "source": "aws.events",
+        "account": "123456789012", "time": "2026-11-21T09:15:00Z", "region": "af-south-1",
+        "resources": ["arn:aws:events:af-south-1:123456789012:rule/sweep"], "detail": {}
+    })
+}
 
 #[tokio::test]
 async fn a_callback_through_lambda_is_acknowledged_and_lies_in_the_table() {
     let dynamo = Dynamo::start().await;
     let store = dynamo.store();
-    store.put_shop(&shop(), &[]).await.unwrap();
-    let callbacks = Function::start("callbacks", &dynamo, &[("LEJA_SEED_PATHS", "true")]).await;
+    open_shop(&store).await;
+    let settings = [("LEJA_SEED_PATHS", "true"), NO_QUEUE];
+    let callbacks = Function::start("callbacks", &dynamo, &settings).await;
 
     for _ in 0..2 {
-        let answer = callbacks.post("/mpesa/c2b/confirmation", CONFIRMATION).await;
+        let answer = callbacks.post("/mpesa/c2b/confirmation", &confirmation("LGR019G3J2")).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
         let acknowledged: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         assert_eq!(acknowledged, json!({ "ResultCode": 0, "ResultDesc": "Accepted" }));
     }
-    let news = store.news(&shop().id, &[]).await.unwrap();
-    let evidence: Vec<_> = news.items.iter().filter_map(|item| item.evidence()).collect();
-    assert_eq!(evidence.iter().map(|e| e.receipt.as_str()).collect::<Vec<_>>(), ["LGR019G3J2"]);
+    assert_eq!(receipts(&store).await, ["LGR019G3J2"]);
     assert_eq!(store.inbox(10).await, Ok(vec![]));
 
     let answer = callbacks.post("/mpesa/c2b/confirmation", "no JSON").await;
@@ -158,21 +244,144 @@ async fn a_callback_through_lambda_is_acknowledged_and_lies_in_the_table() {
 #[tokio::test]
 async fn seed_paths_are_closed_where_nobody_opened_them() {
     let dynamo = Dynamo::start().await;
-    let callbacks = Function::start("callbacks", &dynamo, &[]).await;
-    let answer = callbacks.post("/mpesa/c2b/confirmation", CONFIRMATION).await;
+    let callbacks = Function::start("callbacks", &dynamo, &[NO_QUEUE]).await;
+    let answer = callbacks.post("/mpesa/c2b/confirmation", &confirmation("LGR019G3J2")).await;
     assert_eq!(answer["statusCode"], 404, "{answer}");
     assert_eq!(dynamo.store().inbox(10).await, Ok(vec![]));
 }
 
 #[tokio::test]
+async fn who_does_not_call_from_safaricom_is_not_believed_whatever_it_says_of_itself() {
+    let dynamo = Dynamo::start().await;
+    let store = dynamo.store();
+    let path = open_shop(&store).await;
+    let settings = [("LEJA_SOURCE_CHECK", "enforce"), NO_QUEUE];
+    let callbacks = Function::start("callbacks", &dynamo, &settings).await;
+
+    let headers =
+        json!({ "content-type": "application/json", "x-forwarded-for": "196.201.214.200, 10.0.0.1" });
+    let mut forged = event("POST", &path, headers, confirmation("LGR019G3J2").as_bytes());
+    forged["requestContext"]["http"]["sourceIp"] = json!("10.0.0.1");
+    assert_eq!(callbacks.invoke(&forged).await["statusCode"], 200);
+    assert_eq!(callbacks.post(&path, &confirmation("LGR019G3J3")).await["statusCode"], 200);
+    assert_eq!(receipts(&store).await, ["LGR019G3J3"]);
+    let inbox = store.inbox(10).await.unwrap();
+    assert!(matches!(&inbox[..], [item] if item.reason.contains("address")), "{inbox:?}");
+}
+
+#[tokio::test]
+async fn what_the_table_does_not_take_waits_in_the_queue_until_a_sweep_files_it() {
+    let (dynamo, sqs, (_simulator, safaricom)) = tokio::join!(Dynamo::start(), Sqs::start(), safaricom());
+    let store = dynamo.store();
+    let path = open_shop(&store).await;
+    let gone: Vec<_> = queue(&sqs).into_iter().chain([("LEJA_TABLE", "gone")]).collect();
+    let callbacks = Function::start("callbacks", &dynamo, &gone).await;
+    for receipt in ["LGR019G3J2", "LGR019G3J3"] {
+        let answer = callbacks.post(&path, &confirmation(receipt)).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+    }
+    assert_eq!((sqs.messages().await, receipts(&store).await), (2, vec![]));
+
+    let settings: Vec<_> = queue(&sqs).into_iter().chain(app(&safaricom)).collect();
+    let sweep = Function::start("sweep", &dynamo, &settings).await;
+    let report = sweep.invoke(&quarter_of_an_hour()).await;
+    assert_eq!((&report["redriven"], &report["failed"]), (&json!(2), &json!([])), "{report}");
+    let mut filed = receipts(&store).await;
+    filed.sort();
+    assert_eq!((filed, sqs.messages().await), (vec!["LGR019G3J2".to_owned(), "LGR019G3J3".to_owned()], 0));
+
+    let again = sweep.invoke(&quarter_of_an_hour()).await;
+    assert_eq!((&again["redriven"], receipts(&store).await.len()), (&json!(0), 2), "{again}");
+}
+
+#[tokio::test]
+async fn a_callback_that_neither_table_nor_queue_takes_is_not_acknowledged() {
+    let dynamo = Dynamo::start().await;
+    let path = open_shop(&dynamo.store()).await;
+    let gone = [("LEJA_TABLE", "gone"), NO_QUEUE, ("AWS_ENDPOINT_URL_SQS", NOBODY)];
+    let callbacks = Function::start("callbacks", &dynamo, &gone).await;
+    let answer = callbacks.post(&path, &confirmation("LGR019G3J2")).await;
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+}
+
+#[tokio::test]
+async fn with_table_and_queue_both_silent_the_answer_comes_while_safaricom_still_waits() {
+    let dynamo = Dynamo::start().await;
+    let path = open_shop(&dynamo.store()).await;
+    // It takes connections and never says a word.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = &*format!("http://{}", listener.local_addr().unwrap());
+    let settings = [("AWS_ENDPOINT_URL_DYNAMODB", silent), ("AWS_ENDPOINT_URL_SQS", silent), NO_QUEUE];
+    let callbacks = Function::start("callbacks", &dynamo, &settings).await;
+    let asked = Instant::now();
+    let answer = callbacks.post(&path, &confirmation("LGR019G3J2")).await;
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn a_sweep_that_fails_in_part_does_the_rest_and_is_an_error_of_the_function() {
+    let (dynamo, sqs) = tokio::join!(Dynamo::start(), Sqs::start());
+    let store = dynamo.store();
+    let path = open_shop(&store).await;
+    let gone: Vec<_> = queue(&sqs).into_iter().chain([("LEJA_TABLE", "gone")]).collect();
+    let callbacks = Function::start("callbacks", &dynamo, &gone).await;
+    assert_eq!(callbacks.post(&path, &confirmation("LGR019G3J2")).await["statusCode"], 200);
+
+    let settings: Vec<_> = queue(&sqs).into_iter().chain(app(NOBODY)).collect();
+    let sweep = Function::start("sweep", &dynamo, &settings).await;
+    let report = sweep.invoke(&quarter_of_an_hour()).await;
+    let failed = report["errorMessage"].as_str().unwrap_or_default();
+    assert!(failed.contains("shop duka-moja: "), "{report}");
+    assert_eq!((receipts(&store).await.len(), sqs.messages().await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_push_goes_through_lambda_to_safaricom() {
+    let (dynamo, (_simulator, safaricom)) = tokio::join!(Dynamo::start(), safaricom());
+    let store = dynamo.store();
+    open_shop(&store).await;
+    let (key, actor) = enrol(&store, Role::Till).await;
+    let ours = [("LEJA_CALLBACK_SECRET", SECRET), ("LEJA_CALLBACK_BASE", "https://pay.example.com")];
+    let settings: Vec<_> = ours.into_iter().chain(app(&safaricom)).collect();
+    let payments = Function::start("payments", &dynamo, &settings).await;
+
+    let path = "/v1/shops/duka-moja/push";
+    let ask = json!({
+        "sale": "7-1", "attempt": "7-1-1", "amount": "500.00", "phone": "0708374149", "reference": "A1"
+    });
+    let ask = ask.to_string().into_bytes();
+    let answer = payments.answer("POST", path, signed(&key, actor, path, &ask), &ask).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let asked: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert!(asked["checkout_request_id"].as_str().unwrap().starts_with("ws_CO_"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_shop_is_opened_through_lambda_and_gets_addresses_of_this_deployment() {
+    let dynamo = Dynamo::start().await;
+    let (key, actor) = enrol(&dynamo.store(), Role::Platform).await;
+    let settings = [("LEJA_CALLBACK_SECRET", SECRET), ("LEJA_CALLBACK_BASE", "https://pay.example.com/")];
+    let office = Function::start("office", &dynamo, &settings).await;
+
+    let (path, form) = ("/v1/admin/shops", replica::wire::json::ShopForm::from(&shop()));
+    let form = serde_json::to_vec(&form).unwrap();
+    assert_eq!(office.answer("POST", path, json!({}), &form).await["statusCode"], 401);
+    let answer = office.answer("POST", path, signed(&key, actor, path, &form), &form).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let opened: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let token = CallbackSecret::new([7; 32]).token(&shop().id, 0);
+    let expected = format!("https://pay.example.com/in/{}/c/confirmation", token.as_str());
+    assert_eq!(opened["confirmation_url"], expected);
+    assert_eq!(dynamo.store().shop(&shop().id).await, Ok(Some(shop())));
+}
+
+#[tokio::test]
 async fn a_till_syncs_through_lambda() {
     let dynamo = Dynamo::start().await;
-    let (store, key, actor) = (dynamo.store(), Keypair::from_seed(&[7; 32]), Actor::first(TillId(7)));
-    let public_key = key.public().to_bytes();
-    let (letter, name) = ("A".to_owned(), "Front counter".to_owned());
-    let till = Member { actor, role: Role::Till, letter, name, public_key, revoked: false };
-    store.put_shop(&shop(), &[]).await.unwrap();
-    store.put_member(&till, Some(&shop().id)).await.unwrap();
+    let store = dynamo.store();
+    open_shop(&store).await;
+    let (key, actor) = enrol(&store, Role::Till).await;
     let sync = Function::start("sync", &dynamo, &[]).await;
 
     let (path, after, request) = first_sync(&key, actor);

@@ -67,6 +67,132 @@ impl Hub {
     }
 }
 
+/// A hub with a simulated Safaricom, one paybill shop and an API user.
+struct Connected {
+    hub: Hub,
+    _safaricom: Running,
+}
+
+impl Connected {
+    fn start() -> Self {
+        let keys = [("MPESA_CONSUMER_KEY", "key"), ("MPESA_CONSUMER_SECRET", "secret")];
+        let mut command = Command::new(built("leja"));
+        command.args(["safaricom", "--listen", "127.0.0.1:0", "--customers", "off", "--charges", "0"]);
+        let safaricom = Running::start(command.envs(keys));
+        let home = tempfile::tempdir().unwrap();
+        let mut command = Command::new(built("leja"));
+        command
+            .args(["hub", "--seed-paths", "--listen", "127.0.0.1:0", "--data"])
+            .arg(home.path().join("hub"));
+        command.envs(keys).env("LEJA_SAFARICOM", safaricom.address());
+        command.envs([("MPESA_INITIATOR", "api"), ("MPESA_SECURITY_CREDENTIAL", "c2VhbGVk")]);
+        let running = Running::start(&mut command);
+        let hub = Hub { home, url: running.address(), running: Some(running) };
+        let connected = Self { hub, _safaricom: safaricom };
+        let shop = ["shop", "duka", "--name", "Duka", "--account", "paybill", "--shortcode", "600638"];
+        connected.admin(&shop);
+        connected
+    }
+
+    fn admin(&self, arguments: &[&str]) -> String {
+        self.hub.try_admin(arguments).unwrap_or_else(|| panic!("leja admin {arguments:?} failed"))
+    }
+
+    /// The count of a name.
+    fn count(&self, name: &str) -> u64 {
+        let counts = self.admin(&["counts"]);
+        let line = counts.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+#[test]
+fn what_a_shop_chose_stays_until_it_is_named_again() {
+    let connected = Connected::start();
+    let rules = ["--validation", "amounts", "--second-source-from", "20000.00", "--review-from", "50000"];
+    connected.admin(&[&["shop", "duka", "--head-office", "600100"][..], &rules].concat());
+    let urls = connected.admin(&["shop", "duka", "--name", "Duka la Mjini"]);
+    let chosen = "head office 600100; validation amounts; second source from 20000.00; review from 50000.00";
+    let shops = connected.admin(&["shops"]);
+    assert!(shops.contains("Duka la Mjini") && shops.contains(chosen), "{shops}");
+    assert_eq!(connected.admin(&["shop", "duka"]), urls, "with nothing named it is shown");
+    connected.admin(&["shop", "duka", "--second-source-from", "none"]);
+    assert!(!connected.admin(&["shops"]).contains("second source"));
+    assert!(connected.hub.try_admin(&["shop", "other", "--name", "Other"]).is_none(), "a new shop needs all");
+}
+
+#[test]
+fn a_new_address_is_good_beside_the_old_one_until_that_is_retired() {
+    let connected = Connected::start();
+    let confirmation =
+        |said: String| said.lines().find_map(|line| line.strip_prefix("confirmation  ")).unwrap().to_owned();
+    let old = confirmation(connected.admin(&["shop", "duka"]));
+    let new = confirmation(connected.admin(&["token", "rotate", "duka"]));
+    assert_ne!(old, new);
+    let at = domain::Timestamp::from_system(std::time::SystemTime::now());
+    for (url, receipt) in [(&old, "UKL4AB12C1"), (&new, "UKL4AB12C2")] {
+        let body = tests::world::confirmation(receipt, "600638", "10.00", "", at);
+        assert_eq!(http("POST", url, &body).0, 200);
+    }
+    assert_eq!(confirmation(connected.admin(&["token", "retire", "duka"])), new);
+    assert_eq!(confirmation(connected.admin(&["shop", "duka"])), new);
+}
+
+#[test]
+fn what_nobody_understood_is_shown_given_to_a_shop_or_dismissed_by_a_person() {
+    let connected = Connected::start();
+    let at = domain::Timestamp::from_system(std::time::SystemTime::now());
+    let foreign = confirmation("UKL4AB12CD", "999999", "10.00", "", at);
+    for body in [foreign.as_str(), r#"{"what":"254708374149"}"#] {
+        assert_eq!(http("POST", &format!("{}/mpesa/callback", connected.hub.url), body).0, 200);
+    }
+    let listed = connected.admin(&["inbox"]);
+    assert!(listed.ends_with("2 in the inbox\n"), "{listed}");
+    let hashes = listed.lines().take(2).map(|line| line.split_whitespace().nth(1).unwrap());
+    let (payments, others): (Vec<&str>, Vec<&str>) =
+        hashes.partition(|hash| connected.admin(&["inbox", "show", hash]).contains("UKL4AB12CD"));
+    let (payment, other) = (payments[0], others[0]);
+    let shown = connected.admin(&["inbox", "show", other]);
+    assert!(shown.contains("***149") && !shown.contains("254708374149"), "{shown}");
+    assert!(connected.hub.try_admin(&["inbox", "assign", other, "duka"]).is_none(), "it is no payment");
+    connected.admin(&["inbox", "assign", payment, "duka"]);
+    connected.admin(&["inbox", "dismiss", other, "--reason", "a test of ours"]);
+    assert_eq!(connected.admin(&["inbox", "list"]), "0 in the inbox\n");
+    let (_till, url) = connected.hub.till("front");
+    until("the till hears of the payment", || {
+        let (_, all) = http("GET", &format!("{url}/v1/payments"), "");
+        (all["payments"][0]["receipt"] == "UKL4AB12CD").then_some(())
+    });
+}
+
+#[test]
+fn whatever_safaricom_is_asked_it_answers_in_words() {
+    let connected = Connected::start();
+    let said = |arguments: &[&str], words: &str| {
+        let printed = connected.admin(arguments);
+        assert!(printed.contains(words), "{arguments:?}: {printed}");
+    };
+    said(&["register", "duka"], "addresses are registered for 600638");
+    said(&["pull-register", "duka", "0722 000 000"], "Pull Transactions is registered");
+    said(&["simulate", "duka", "50", "0708374149", "--reference", "A1"], "the confirmation follows");
+    until("the confirmation came", || (connected.count("kept") == 1).then_some(()));
+    said(&["sweep"], "1 payments pulled, 1 new");
+    said(&["sweep"], "1 payments pulled, 0 new");
+    let (_till, url) = connected.hub.till("front");
+    let receipt = until("the till hears of the payment", || {
+        let (_, all) = http("GET", &format!("{url}/v1/payments"), "");
+        all["payments"][0]["receipt"].as_str().map(str::to_owned)
+    });
+    said(&["status", "duka", &receipt], "Completed");
+    said(&["balance", "duka"], "KES 50.00");
+    said(&["reverse", "duka", &receipt, "50.00", "--reason", "the wrong shop"], "Completed");
+    let unknown = ["reverse", "duka", "UKL4AB12CD", "50.00", "--reason", "a mistake"];
+    assert!(connected.hub.try_admin(&unknown).is_none(), "nobody paid with this receipt");
+    let png = connected.hub.path("pay.png");
+    connected.admin(&["qr", "duka", "500", "--reference", "A1", "--out", png.to_str().unwrap()]);
+    assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
+}
+
 fn sell(url: &str, shillings: u32) -> Value {
     let line = json!({ "name": "Goods", "quantity": "1", "unit_price": format!("{shillings}.00") });
     let body = json!({ "lines": [line], "tender": "mpesa", "by": "Asha" });

@@ -37,6 +37,7 @@ async fn simulated() -> (Arc<Simulator>, String) {
         name: "Duka".into(),
         account: "paybill".into(),
         confirmation_url: "http://127.0.0.1:9/nobody".into(),
+        ..Number::default()
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -51,7 +52,7 @@ async fn one_token_serves_many_pushes() {
     let safaricom = Arc::new(HttpSafaricom::new(&url, "key", "secret").unwrap());
     let asking = (0..8).map(|_| {
         let safaricom = Arc::clone(&safaricom);
-        tokio::spawn(async move { safaricom.stk_push(&push("sesame")).await })
+        tokio::spawn(async move { safaricom.call(&push("sesame")).await })
     });
     for asked in asking.collect::<Vec<_>>() {
         asked.await.unwrap().unwrap();
@@ -63,26 +64,26 @@ async fn one_token_serves_many_pushes() {
 async fn a_token_that_was_made_void_is_fetched_anew_once() {
     let (simulator, url) = simulated().await;
     let safaricom = HttpSafaricom::new(&url, "key", "secret").unwrap();
-    safaricom.stk_push(&push("sesame")).await.unwrap();
+    safaricom.call(&push("sesame")).await.unwrap();
     // Another program with the same keys makes our token void.
-    HttpSafaricom::new(&url, "key", "secret").unwrap().stk_push(&push("sesame")).await.unwrap();
-    safaricom.stk_push(&push("sesame")).await.unwrap();
+    HttpSafaricom::new(&url, "key", "secret").unwrap().call(&push("sesame")).await.unwrap();
+    safaricom.call(&push("sesame")).await.unwrap();
     assert_eq!(simulator.tokens_given(), 3);
 }
 
 #[tokio::test]
 async fn wrong_keys_and_a_wrong_passkey_are_refused_in_words() {
     let (_, url) = simulated().await;
-    let keys = HttpSafaricom::new(&url, "key", "wrong").unwrap().stk_push(&push("sesame")).await;
+    let keys = HttpSafaricom::new(&url, "key", "wrong").unwrap().call(&push("sesame")).await;
     assert!(matches!(keys, Err(SafaricomError::Refused(_))), "{keys:?}");
-    let passkey = HttpSafaricom::new(&url, "key", "secret").unwrap().stk_push(&push("wrong")).await;
+    let passkey = HttpSafaricom::new(&url, "key", "secret").unwrap().call(&push("wrong")).await;
     assert!(passkey.unwrap_err().to_string().contains("Wrong credentials"));
 }
 
 #[tokio::test]
 async fn without_a_token_nothing_was_asked_so_it_is_a_clear_no() {
     let safaricom = HttpSafaricom::new("http://127.0.0.1:9", "key", "secret").unwrap();
-    assert!(matches!(safaricom.stk_push(&push("sesame")).await, Err(SafaricomError::Refused(_))));
+    assert!(matches!(safaricom.call(&push("sesame")).await, Err(SafaricomError::Refused(_))));
 }
 
 #[tokio::test]
@@ -96,7 +97,7 @@ async fn an_answer_that_says_nothing_is_unknown_and_not_refused() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
     let safaricom = HttpSafaricom::new(&url, "key", "secret").unwrap();
-    assert_eq!(safaricom.stk_push(&push("sesame")).await, Err(SafaricomError::Unknown));
+    assert_eq!(safaricom.call(&push("sesame")).await, Err(SafaricomError::Unknown));
 }
 
 #[test]

@@ -256,6 +256,8 @@ fn seed_b_hears_in_plain_words_why_no_money_came() {
         result(&counter, checkout, code, "no", 0);
         let told = counter.post("/mpesa/check_status", json!({ "checkout_request_id": checkout }));
         assert_eq!(told, json!({ "success": true, "status": status, "message": message }));
+        // Safaricom takes the same amount from the same customer again after two minutes.
+        counter.world.pass(120);
         let again = push(&counter, "0712345678", 100, "ORDER-001");
         assert_eq!(again["success"], true, "after a final answer the customer may be asked again");
     }
@@ -281,4 +283,162 @@ fn a_push_is_for_what_is_due_and_nothing_else() {
     let wrong = push(&counter, "0712345678", 20, "1");
     assert_eq!(wrong["success"], false, "{wrong}");
     assert_eq!(push(&counter, "0712345678", 402, "1")["success"], true);
+}
+
+#[test]
+fn seed_b_is_told_what_the_phone_is_not_asked_for() {
+    let counter = Counter::new("till", "123456");
+    let body = json!({ "phone_number": "0712345678", "amount": 100.50, "order_reference": "ORDER-001" });
+    let sent = counter.post("/mpesa/stk_push", body);
+    assert_eq!((&sent["success"], &sent["message"]), (&json!(true), &json!("STK Push sent successfully")));
+    assert_eq!((&sent["amount_asked"], &sent["amount_remaining"]), (&json!("100.00"), &json!("0.50")));
+    result(&counter, sent["checkout_request_id"].as_str().unwrap(), 0, "ok", 100);
+    assert_eq!(counter.get("/check-payment-status/1")["status"], "pending", "half a shilling is due");
+    // A front end that rounds by itself means the same order.
+    counter.post("/create-sale", json!({ "amount": "200.25", "order_reference": "ORDER-002" }));
+    assert_eq!(push(&counter, "0722345678", 200, "ORDER-002")["success"], true);
+    let little = counter.post(
+        "/mpesa/stk_push",
+        json!({ "phone_number": "0733345678", "amount": 0.99, "order_reference": "ORDER-003" }),
+    );
+    assert!(little["message"].as_str().unwrap().contains("one shilling at least"), "{little}");
+}
+
+#[test]
+fn seed_bs_settings_register_the_callback_addresses() {
+    let counter = Counter::new("paybill", "600638");
+    let expected = json!({ "success": true, "message": "C2B URLs registered successfully" });
+    assert_eq!(counter.post("/mpesa/register_c2b_urls", Value::Null), expected);
+    let asked = &counter.world.safaricom.asked("/mpesa/c2b/v2/registerurl")[0];
+    assert_eq!((&asked["ShortCode"], &asked["ResponseType"]), (&json!("600638"), &json!("Completed")));
+    let registered =
+        r#"{"requestId":"1","errorCode":"500.003.1001","errorMessage":"URLs are already registered"}"#;
+    counter.world.safaricom.answer("/mpesa/c2b/v2/registerurl", 500, registered);
+    let refused = counter.post("/mpesa/register_c2b_urls", json!({}));
+    assert_eq!(refused["success"], false);
+    assert!(refused["message"].as_str().unwrap().contains("already registered"), "{refused}");
+}
+
+/// A till of a shop that hands out goods for 100 and more only when a second source agrees, and pushed for
+/// just that; gives the push's name.
+fn careful() -> (Counter, String) {
+    let counter = Counter::new("till", "123456");
+    let shop = counter.till.only_shop().unwrap();
+    let second_source_from = Some(domain::Money::parse("100").unwrap());
+    let rules = domain::ShopRules { second_source_from, ..shop.rules };
+    counter.world.put_shop(&domain::Shop { rules, ..shop });
+    counter.sync();
+    let sent = push(&counter, "0712345678", 100, "ORDER-001");
+    let checkout = sent["checkout_request_id"].as_str().unwrap().to_owned();
+    result(&counter, &checkout, 0, "ok", 100);
+    (counter, checkout)
+}
+
+/// Safaricom's answer to the till's own question, which is called `o-1`.
+fn confirm(counter: &Counter) {
+    let parameter = |key: &str, value: &str| json!({ "Key": key, "Value": value });
+    let result = json!({ "Result": {
+        "ResultType": 0, "ResultCode": 0, "ResultDesc": "ok", "OriginatorConversationID": "o-1",
+        "ConversationID": "AG_1", "TransactionID": "UKL0000000", "ResultParameters": { "ResultParameter": [
+            parameter("ReceiptNo", "NLJ7RT61SV"), parameter("TransactionStatus", "Completed"),
+            parameter("Amount", "100.00"), parameter("FinalisedTime", "20261121080005"),
+        ]},
+    }});
+    let shop = counter.till.only_shop().unwrap().id;
+    counter.world.post(&counter.world.token_path(&shop, "r"), &result.to_string());
+    counter.sync();
+}
+
+#[test]
+fn whoever_polls_for_a_large_payment_hears_completed_only_when_goods_may_be_handed_out() {
+    let (counter, checkout) = careful();
+    let status = || counter.post("/mpesa/check_status", json!({ "checkout_request_id": checkout }));
+    assert_eq!(counter.get("/check-payment-status/1"), json!({ "status": "pending" }));
+    let pending =
+        json!({ "success": true, "status": "pending", "message": "Payment received, not confirmed yet" });
+    assert_eq!(status(), pending);
+    confirm(&counter);
+    assert_eq!(counter.get("/check-payment-status/1")["status"], "completed");
+    assert_eq!(status()["status"], "completed");
+}
+
+#[test]
+fn a_sale_whose_payment_went_back_is_pending_again() {
+    let (counter, _) = careful();
+    confirm(&counter);
+    let office = counter.world.office();
+    office.sync(counter.world.now()).unwrap();
+    let taken = r#"{"ResponseCode":"0","OriginatorConversationID":"o-back","ConversationID":"AG_2"}"#;
+    counter.world.safaricom.answer(tests::world::REVERSAL, 200, taken);
+    let shop = counter.till.only_shop().unwrap().id;
+    let receipt = domain::ReceiptCode::parse("NLJ7RT61SV").unwrap();
+    let amount = domain::Money::parse("100").unwrap();
+    let request = office.reverse(&shop, &receipt, amount, "goods came back", counter.world.now()).unwrap();
+    // Somebody was quicker in Safaricom's portal.
+    let result = json!({ "Result": {
+        "ResultType": 0, "ResultCode": "R000001", "ResultDesc": "already reversed",
+        "OriginatorConversationID": request, "ConversationID": "AG_1", "TransactionID": "UKL0000000",
+    }});
+    counter.world.post(&counter.world.token_path(&shop, "r"), &result.to_string());
+    counter.sync();
+    assert_eq!(counter.get("/check-payment-status/1"), json!({ "status": "pending" }));
+    let (_, sale) = counter.ask("GET", "/v1/sales?state=conflict", &Value::Null);
+    assert_eq!((&sale["sales"][0]["reversed"], &sale["sales"][0]["due"]), (&json!(true), &json!("100.00")));
+    counter.ask("POST", &format!("/v1/sales/{}/cash", sale["sales"][0]["id"].as_str().unwrap()), &json!({}));
+    // Paid in cash: there is no receipt to show for it.
+    assert_eq!(counter.get("/check-payment-status/1"), json!({ "status": "completed" }));
+}
+
+#[test]
+fn the_native_api_tells_all_that_is_known_of_a_payment_and_asks_for_more() {
+    let (counter, _) = careful();
+    let payment = counter.get("/v1/payments/NLJ7RT61SV");
+    assert_eq!(payment["sources"], json!(["stk_result"]));
+    for flag in ["confirmed", "reversed", "review", "conflict"] {
+        assert_eq!(payment[flag], false, "{flag}");
+    }
+    assert_eq!((&payment["disagreements"], &payment["order"]), (&json!([]), &Value::Null));
+    assert_eq!(payment["asked_for"]["id"], payment["sale"]["id"]);
+
+    let sale = counter.get(&format!("/v1/sales/{}", payment["sale"]["id"].as_str().unwrap()));
+    assert_eq!((&sale["unconfirmed"], &sale["reversed"]), (&json!(true), &json!(false)));
+    let push = &sale["push"];
+    assert_eq!((&push["state"], &push["status"]), (&json!("paid"), &json!("completed")));
+    assert_eq!((&push["swahili"], &push["amount"]), (&json!("Malipo yamekamilika"), &json!("100.00")));
+    assert_eq!(counter.get("/v1/status")["shops"][0]["today"]["unconfirmed"], 1);
+
+    counter.world.pass(60);
+    let (status, asked) = counter.ask("POST", "/v1/payments/NLJ7RT61SV/check", &json!({}));
+    assert_eq!((status, &asked["request"]), (200, &json!("o-2")));
+    assert_eq!(counter.get("/v1/requests/o-2")["state"], "waiting");
+    confirm(&counter);
+    assert_eq!(counter.get("/v1/payments/NLJ7RT61SV")["sources"], json!(["stk_result", "status_result"]));
+
+    let (status, _) = counter.ask("POST", "/v1/payments/NLJ7RT61SV/reverse", &json!({ "reason": "no" }));
+    assert_eq!(status, 404, "only head office gives money back");
+    counter.post("/create-sale", json!({ "amount": 300 }));
+    let open = counter.get("/v1/sales?state=open")["sales"][0].clone();
+    let path = format!("/v1/sales/{}/push", open["id"].as_str().unwrap());
+    counter.world.pass(-60);
+    let (status, problem) = counter.ask("POST", &path, &json!({ "phone": "0712345678" }));
+    assert_eq!((status, &problem["type"]), (409, &json!("leja:prompt-open")), "{problem}");
+}
+
+#[test]
+fn a_code_to_scan_is_a_picture() {
+    let counter = Counter::new("till", "123456");
+    counter.post("/create-sale", json!({ "amount": 300 }));
+    let sale = counter.get("/v1/sales?state=open")["sales"][0]["id"].as_str().unwrap().to_owned();
+    let answer = r#"{"ResponseCode":"00","QRCode":"iVBORw0KGgo="}"#;
+    counter.world.safaricom.answer("/mpesa/qrcode/v1/generate", 200, answer);
+    let (kind, body) = counter.world.wait(async {
+        let request = Request::get(format!("/v1/sales/{sale}/qr")).body(Body::empty()).unwrap();
+        let answer = counter.router.clone().oneshot(request).await.unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (kind, to_bytes(answer.into_body(), usize::MAX).await.unwrap())
+    });
+    assert_eq!((kind.as_str(), &body[..]), ("image/png", &b"\x89PNG\r\n\x1a\n"[..]));
+    counter.till.offline(true);
+    let (status, problem) = counter.ask("GET", &format!("/v1/sales/{sale}/qr"), &Value::Null);
+    assert_eq!((status, &problem["type"]), (503, &json!("leja:offline")));
 }

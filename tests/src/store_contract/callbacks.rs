@@ -1,9 +1,11 @@
-//! What Safaricom says, and what it answers.
+//! What Safaricom says.
 
-use super::{after, checkout, confirmation, duka, evidence, in_feed, push_result, race, raw, shop_id};
+use super::{
+    checkout, confirmation, duka, evidence, in_feed, messages, push_failure, push_result, race, raw, shop_id,
+};
 use domain::{FeedItem, Money, Source};
 use service::Store;
-use service::store::{Filing, PushAttempt, RawCallback, Recorded};
+use service::store::{AnswerKind, Filing, Recorded};
 use std::sync::Arc;
 
 /// Safaricom sends again what was acknowledged too late.
@@ -16,14 +18,16 @@ pub async fn a_callback_that_comes_twice_is_kept_once<S: Store>(store: S) {
     assert_eq!(store.news(&duka(), &[]).await.unwrap().items.len(), 2);
 }
 
-/// A second message under a name that is taken is told apart and does not replace the first.
+/// A second message under a name that is taken is told apart and does not replace the first, whose meaning
+/// comes back to be compared.
 pub async fn another_body_under_the_same_receipt_differs<S: Store>(store: S) {
     let first = confirmation("UKL1");
     store.record(&raw("first"), &in_feed(first.clone())).await.unwrap();
     let mut forged = evidence(Source::C2bConfirmation, "UKL1");
     forged.amount = Money::from_cents(1);
-    let filing = in_feed(FeedItem::Confirmation(forged));
-    assert_eq!(store.record(&raw("forged"), &filing).await, Ok(Recorded::Differs));
+    let filing = in_feed(FeedItem::Arrival(forged));
+    let kept = Some(Box::new(first.clone()));
+    assert_eq!(store.record(&raw("forged"), &filing).await, Ok(Recorded::Differs(kept)));
     assert_eq!(store.news(&duka(), &[]).await.unwrap().items, [first]);
 }
 
@@ -34,116 +38,65 @@ pub async fn of_callbacks_that_race_for_one_receipt_one_is_new<S: Store>(store: 
     });
     let recorded = recorded.await;
     assert_eq!(recorded.iter().filter(|r| **r == Recorded::New).count(), 1, "{recorded:?}");
-    assert!(recorded.iter().all(|r| *r != Recorded::Differs), "{recorded:?}");
+    assert!(recorded.iter().all(|r| !matches!(r, Recorded::Differs(_))), "{recorded:?}");
 }
 
-/// One payment, two kinds of message: neither hides the other.
-pub async fn a_push_result_and_a_confirmation_of_one_payment_are_both_kept<S: Store>(store: S) {
-    let items = [confirmation("UKL1"), push_result("ws_CO_1", "UKL1")];
+/// One payment and its push, eight kinds of message: none hides another.
+pub async fn every_kind_of_message_on_one_payment_is_kept<S: Store>(store: S) {
+    let items = messages("UKL1", "ws_CO_1");
     for item in &items {
-        assert_eq!(store.record(&raw("{}"), &in_feed(item.clone())).await, Ok(Recorded::New));
+        assert_eq!(store.record(&raw("{}"), &in_feed(item.clone())).await, Ok(Recorded::New), "{item:?}");
     }
     assert_eq!(store.news(&duka(), &[]).await.unwrap().items, items);
-}
-
-/// What nobody understood waits for a person, whole and with its reason.
-pub async fn the_inbox_lists_the_newest_first_with_their_reasons<S: Store>(store: S) {
-    for (second, body) in (0..).zip(["one", "two", "three"]) {
-        let callback = RawCallback { body: body.into(), received_at: after(second) };
-        let filing = Filing::Inbox(format!("because of {body}"), None);
-        assert_eq!(store.record(&callback, &filing).await, Ok(Recorded::New));
+    for item in &items {
+        assert_eq!(store.feed_item(&duka(), item.name()).await, Ok(Some(item.clone())));
+        assert_eq!(store.record(&raw("{}"), &in_feed(item.clone())).await, Ok(Recorded::Again), "{item:?}");
     }
-    let inbox = store.inbox(2).await.unwrap();
-    let seen: Vec<_> = inbox.iter().map(|i| (i.body.as_slice(), i.reason.as_str(), i.received_at)).collect();
-    let expected: [(&[u8], _, _); 2] =
-        [(b"three", "because of three", after(2)), (b"two", "because of two", after(1))];
-    assert_eq!(seen, expected);
-    assert_ne!(inbox[0].hash, inbox[1].hash);
-    assert_eq!(store.inbox(100).await.unwrap().len(), 3);
 }
 
-/// The hash of a body is its name in the inbox.
-pub async fn a_body_waits_once_in_the_inbox<S: Store>(store: S) {
-    let first = Filing::Inbox("first".to_owned(), None);
-    assert_eq!(store.record(&raw("x"), &first).await, Ok(Recorded::New));
-    let second = Filing::Inbox("second".to_owned(), None);
-    assert_eq!(store.record(&raw("x"), &second).await, Ok(Recorded::Again));
-    let inbox = store.inbox(10).await.unwrap();
-    assert_eq!(inbox.iter().map(|i| i.reason.as_str()).collect::<Vec<_>>(), ["first"]);
-}
-
-/// The result of a push may overtake the answer to our own request.
-pub async fn an_early_result_waits_until_it_is_settled<S: Store>(store: S) {
-    let (early, other) = (checkout("ws_CO_1"), checkout("ws_CO_2"));
-    let filing = Filing::Inbox("early".to_owned(), Some(early.clone()));
-    assert_eq!(store.record(&raw("x"), &filing).await, Ok(Recorded::New));
-    assert_eq!(store.record(&raw("x"), &filing).await, Ok(Recorded::Again));
-    assert_eq!(store.early_result(&early).await, Ok(Some(raw("x"))));
-    assert_eq!(store.early_result(&other).await, Ok(None));
-    assert_eq!(store.inbox(10).await.unwrap().len(), 1);
-
-    assert_eq!(store.record(&raw("x"), &in_feed(push_result("ws_CO_1", "UKL1"))).await, Ok(Recorded::New));
-    for settled in [&early, &early, &other] {
-        assert_eq!(store.settle_early_result(settled).await, Ok(()), "again and for nothing, too");
+/// The customer enters the PIN after all (field study W17), in whatever order we hear of it.
+pub async fn a_push_that_failed_does_not_hide_its_late_success<S: Store>(store: S) {
+    let pushes = ["ws_CO_1", "ws_CO_2"].map(|name| (push_failure(name), push_result(name, "UKL1")));
+    let [(failed, paid), (late_failed, early_paid)] = pushes;
+    for item in [&failed, &paid, &early_paid, &late_failed] {
+        assert_eq!(store.record(&raw("{}"), &in_feed(item.clone())).await, Ok(Recorded::New));
     }
-    assert_eq!(store.early_result(&early).await, Ok(None));
-    assert_eq!(store.early_result(&other).await, Ok(None));
+    for item in [failed, paid, early_paid, late_failed] {
+        assert_eq!(store.feed_item(&duka(), item.name()).await, Ok(Some(item)));
+    }
+}
+
+/// Nobody reads another shop's payments, by name either.
+pub async fn a_feed_item_is_found_by_its_name_in_its_own_shop<S: Store>(store: S) {
+    let items = messages("UKL1", "ws_CO_1");
+    for item in &items {
+        assert_eq!(store.feed_item(&duka(), item.name()).await, Ok(None), "nothing is here yet");
+        store.record(&raw("{}"), &in_feed(item.clone())).await.unwrap();
+        assert_eq!(store.feed_item(&duka(), item.name()).await, Ok(Some(item.clone())));
+        assert_eq!(store.feed_item(&shop_id("duka-mbili"), item.name()).await, Ok(None));
+        assert_eq!(store.feed_item(&duka(), (item.name().0, "UKL2")).await, Ok(None));
+    }
+    // An answer that waits is in no feed, whatever it says.
+    let early = Filing::Inbox("early".to_owned(), Some(checkout("ws_CO_2")));
+    store.record(&raw("early"), &early).await.unwrap();
+    assert_eq!(store.feed_item(&duka(), ("stk_result", "ws_CO_2")).await, Ok(None));
+}
+
+/// What is no evidence of money is kept where whoever asked looks for it.
+pub async fn an_answer_lies_beside_its_request_and_in_no_feed<S: Store>(store: S) {
+    let request = checkout("AG_1");
+    for (kind, body) in [(AnswerKind::Result, "balance"), (AnswerKind::TimedOut, "too late")] {
+        let filing = Filing::Answer(request.clone(), kind);
+        assert_eq!(store.answer(&request, kind).await, Ok(None));
+        assert_eq!(store.record(&raw(body), &filing).await, Ok(Recorded::New));
+        assert_eq!(store.record(&raw(body), &filing).await, Ok(Recorded::Again));
+        assert_eq!(store.record(&raw("other"), &filing).await, Ok(Recorded::Differs(None)));
+        assert_eq!(store.answer(&request, kind).await, Ok(Some(raw(body))), "the first is kept");
+        assert_eq!(store.answer(&checkout("AG_2"), kind).await, Ok(None));
+    }
+    // The push of the same name has its own place.
+    assert_eq!(store.record(&raw("{}"), &in_feed(push_result("AG_1", "UKL1"))).await, Ok(Recorded::New));
+    assert_eq!(store.early_answer(&request).await, Ok(None));
     assert_eq!(store.inbox(10).await, Ok(vec![]));
-}
-
-/// Two results of one push that say different things: settling one must not hide the other.
-pub async fn an_early_result_that_says_something_else_still_waits<S: Store>(store: S) {
-    let early = checkout("ws_CO_1");
-    for body in ["x", "y"] {
-        let filing = Filing::Inbox("early".to_owned(), Some(early.clone()));
-        if store.record(&raw(body), &filing).await == Ok(Recorded::Differs) {
-            // What differs goes to the inbox under its own hash, as the callbacks function files it.
-            let alone = Filing::Inbox("it says something else".to_owned(), None);
-            assert_eq!(store.record(&raw(body), &alone).await, Ok(Recorded::New));
-        }
-    }
-    let first = store.early_result(&early).await.unwrap().unwrap();
-    store.settle_early_result(&early).await.unwrap();
-    let waiting = store.inbox(10).await.unwrap();
-    assert_eq!(waiting.len(), 1, "one is settled, the other waits for a person");
-    assert_ne!(waiting[0].body, first.body);
-}
-
-fn attempt() -> PushAttempt {
-    PushAttempt {
-        shop: duka(),
-        attempt: "7-42 once".to_owned(),
-        sale: "7-42".parse().unwrap(),
-        amount: Money::from_cents(35_000),
-        at: after(0),
-        accepted: None,
-    }
-}
-
-/// Repeating a request must never prompt the customer again.
-pub async fn an_attempt_is_recorded_once<S: Store>(store: S) {
-    let attempt = attempt();
-    assert_eq!(store.begin_push(&attempt).await, Ok(None));
-    let again = PushAttempt { amount: Money::from_cents(1), at: after(5), ..attempt.clone() };
-    assert_eq!(store.begin_push(&again).await, Ok(Some(attempt.clone())));
-    let elsewhere = PushAttempt { shop: shop_id("duka-mbili"), ..attempt.clone() };
-    assert_eq!(store.begin_push(&elsewhere).await, Ok(None));
-    let begun = race(store, async |store: Arc<S>, _| {
-        store.begin_push(&PushAttempt { attempt: "raced".to_owned(), ..self::attempt() }).await.unwrap()
-    });
-    assert_eq!(begun.await.iter().filter(|known| known.is_none()).count(), 1);
-}
-
-/// Safaricom's name for a push finds the sale, and so does the till's.
-pub async fn an_accepted_push_leads_to_its_sale<S: Store>(store: S) {
-    let name = checkout("ws_CO_1");
-    assert_eq!(store.push_of(&name).await, Ok(None));
-    store.begin_push(&attempt()).await.unwrap();
-    let accepted = PushAttempt { accepted: Some((name.clone(), "29115-1".to_owned())), ..attempt() };
-    for _ in 0..2 {
-        assert_eq!(store.accept_push(&accepted).await, Ok(()));
-        assert_eq!(store.push_of(&name).await, Ok(Some(accepted.clone())));
-        assert_eq!(store.begin_push(&attempt()).await, Ok(Some(accepted.clone())));
-    }
-    assert_eq!(store.push_of(&checkout("ws_CO_2")).await, Ok(None));
+    assert_eq!(store.news(&duka(), &[]).await.unwrap().items.len(), 1);
 }

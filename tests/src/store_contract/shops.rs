@@ -1,19 +1,23 @@
 //! Shops, and who may write for them.
 
 use super::{RACERS, after, duka, number, race, shop_id};
-use domain::{Account, Actor, Member, Role, Shop, ShopId, TillId};
+use domain::{Account, Actor, Member, Money, Role, Shop, ShopId, ShopRules, TillId, Validation};
 use service::Store;
-use service::store::Enrolment;
+use service::store::{Enrolment, Tokens};
 use std::sync::Arc;
 
 fn shop(id: &str, account: Account, store_number: Option<&str>) -> Shop {
     Shop::new(shop_id(id), "Duka Moja", account, store_number.map(number)).unwrap()
 }
 
+fn tokens(hashes: &[u8]) -> Tokens {
+    Tokens { newest: 0, hashes: hashes.iter().map(|byte| [*byte; 32]).collect() }
+}
+
 /// A callback names the number paid to, or the store number above it, or carries a token.
 pub async fn a_shop_is_found_by_its_numbers_and_tokens<S: Store>(store: S) {
     let duka = shop("duka-moja", Account::Till(number("123456")), Some("654321"));
-    store.put_shop(&duka, &[[1; 32], [2; 32]]).await.unwrap();
+    store.put_shop(&duka, &tokens(&[1, 2])).await.unwrap();
     assert_eq!(store.shop(&duka.id).await, Ok(Some(duka.clone())));
     for digits in ["123456", "654321"] {
         assert_eq!(store.shop_of_number(&number(digits)).await, Ok(Some(duka.id.clone())));
@@ -32,8 +36,8 @@ pub async fn a_changed_shop_reads_back_changed<S: Store>(store: S) {
     let before = shop("duka-moja", Account::Paybill(number("123456")), Some("654321"));
     let after = shop("duka-moja", Account::Till(number("654321")), Some("654321"));
     let after = Shop { name: "Duka Mpya".to_owned(), ..after };
-    for (duka, tokens) in [(&before, [[1; 32], [2; 32]]), (&after, [[2; 32], [3; 32]])] {
-        store.put_shop(duka, &tokens).await.unwrap();
+    for (duka, hashes) in [(&before, [1, 2]), (&after, [2, 3])] {
+        store.put_shop(duka, &tokens(&hashes)).await.unwrap();
         assert_eq!(store.shop(&duka.id).await, Ok(Some(duka.clone())));
     }
     assert_eq!(store.shops().await, Ok(vec![after]));
@@ -47,10 +51,92 @@ pub async fn a_changed_shop_reads_back_changed<S: Store>(store: S) {
 /// Money must not change hands because somebody opened a shop with another's number.
 pub async fn a_number_stays_with_the_shop_that_has_it<S: Store>(store: S) {
     let first = shop("duka-a", Account::Paybill(number("123456")), None);
-    store.put_shop(&first, &[]).await.unwrap();
-    let second = shop("duka-b", Account::Till(number("123456")), None);
-    let refused = store.put_shop(&second, &[]).await;
-    assert_eq!(store.shop_of_number(&number("123456")).await, Ok(Some(first.id)), "after {refused:?}");
+    store.put_shop(&first, &tokens(&[1])).await.unwrap();
+    let same_number = shop("duka-b", Account::Till(number("123456")), None);
+    let same_store = shop("duka-b", Account::Till(number("222222")), Some("123456"));
+    let same_token = shop("duka-b", Account::Till(number("222222")), None);
+    for (second, hashes) in [(same_number, 2), (same_store, 2), (same_token, 1)] {
+        assert!(store.put_shop(&second, &tokens(&[hashes])).await.is_err());
+        assert_eq!(store.shop_of_number(&number("123456")).await, Ok(Some(first.id.clone())));
+        assert_eq!(store.shop_of_token(&[1; 32]).await, Ok(Some(first.id.clone())));
+        // Nothing of the other is there.
+        assert_eq!(store.shop_of_number(&number("222222")).await, Ok(None));
+        assert_eq!(store.shop_of_token(&[2; 32]).await, Ok(None));
+        assert_eq!(store.shops().await, Ok(vec![first.clone()]));
+    }
+}
+
+/// Two clerks open two shops with one number at the same moment.
+pub async fn of_shops_that_race_for_a_number_one_gets_it<S: Store>(store: S) {
+    let opened = race(store, async |store: Arc<S>, racer| {
+        let shop = shop(&format!("duka-{racer}"), Account::Till(number("123456")), None);
+        let opened = store.put_shop(&shop, &Tokens::default()).await.is_ok();
+        (opened, shop.id, store)
+    });
+    let opened = opened.await;
+    let winners: Vec<_> = opened.iter().filter(|(opened, ..)| *opened).collect();
+    let [(_, winner, store)] = winners[..] else { unreachable!("{} got it", winners.len()) };
+    assert_eq!(store.shop_of_number(&number("123456")).await, Ok(Some(winner.clone())));
+    let shops = store.shops().await.unwrap();
+    assert_eq!(shops.iter().map(|shop| &shop.id).collect::<Vec<_>>(), [winner]);
+}
+
+/// One organisation, many shops: its number belongs to all of them and leads to none.
+pub async fn shops_may_have_one_head_office<S: Store>(store: S) {
+    let office = number("500000");
+    let mut opened = Vec::new();
+    for (id, digits) in [("duka-a", "111111"), ("duka-b", "222222")] {
+        let shop = shop(id, Account::Till(number(digits)), None);
+        let shop = Shop { head_office: Some(office.clone()), ..shop };
+        assert_eq!(store.put_shop(&shop, &Tokens::default()).await, Ok(()));
+        assert_eq!(store.shop(&shop.id).await, Ok(Some(shop.clone())));
+        opened.push(shop);
+    }
+    assert_eq!(store.shop_of_number(&office).await, Ok(None));
+    // The organisation's own shop may have it as its own number.
+    let own = shop("duka-c", Account::Paybill(office.clone()), None);
+    assert_eq!(store.put_shop(&own, &Tokens::default()).await, Ok(()));
+    assert_eq!(store.shop_of_number(&office).await, Ok(Some(own.id)));
+    let without = Shop { head_office: None, ..opened[0].clone() };
+    store.put_shop(&without, &Tokens::default()).await.unwrap();
+    assert_eq!(store.shop(&without.id).await, Ok(Some(without)));
+}
+
+/// Validation is answered by these rules, and goods are handed out by them.
+pub async fn what_a_shop_chose_reads_back<S: Store>(store: S) {
+    let duka = shop("duka-moja", Account::Paybill(number("123456")), None);
+    let rules = |validation, second_source_from: Option<i64>| ShopRules {
+        validation,
+        second_source_from: second_source_from.map(Money::from_cents),
+        review_from: Money::from_cents(7_000_000),
+    };
+    for rules in [
+        ShopRules::default(),
+        rules(Validation::References, Some(0)),
+        rules(Validation::Amounts, Some(500_000)),
+        rules(Validation::AcceptAll, None),
+    ] {
+        let duka = Shop { rules, ..duka.clone() };
+        store.put_shop(&duka, &Tokens::default()).await.unwrap();
+        assert_eq!(store.shop(&duka.id).await, Ok(Some(duka.clone())));
+        assert_eq!(store.shops().await, Ok(vec![duka]));
+    }
+}
+
+/// Two tokens are valid while Safaricom learns a new address; then the old one goes.
+pub async fn tokens_read_back_in_their_order<S: Store>(store: S) {
+    let duka = shop("duka-moja", Account::Till(number("123456")), None);
+    assert_eq!(store.tokens(&duka.id).await, Ok(None));
+    for (newest, hashes) in [(0, &[9][..]), (1, &[9, 1]), (1, &[1]), (2, &[1, 5]), (3, &[])] {
+        let tokens = Tokens { newest, ..tokens(hashes) };
+        store.put_shop(&duka, &tokens).await.unwrap();
+        assert_eq!(store.tokens(&duka.id).await, Ok(Some(tokens)));
+        for hash in [9, 1, 5] {
+            let leads_to = hashes.contains(&hash).then(|| duka.id.clone());
+            assert_eq!(store.shop_of_token(&[hash; 32]).await, Ok(leads_to));
+        }
+    }
+    assert_eq!(store.tokens(&shop_id("none")).await, Ok(None));
 }
 
 /// Head office sees them all.
@@ -59,7 +145,7 @@ pub async fn every_shop_is_listed<S: Store>(store: S) {
     let a = shop("duka-a", Account::Paybill(number("111111")), None);
     let b = shop("duka-b", Account::Till(number("222222")), Some("333333"));
     for shop in [&b, &a] {
-        store.put_shop(shop, &[]).await.unwrap();
+        store.put_shop(shop, &Tokens::default()).await.unwrap();
     }
     let mut shops = store.shops().await.unwrap();
     shops.sort_by_key(|shop| shop.id.clone());

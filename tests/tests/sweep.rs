@@ -1,0 +1,371 @@
+//! What callbacks lost, the sweep finds: drills against the simulated Safaricom, with its faults.
+
+use domain::{Money, ShopId, Source, Timestamp};
+use local::safaricom::{Fault, Faults, Kind};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use service::Store;
+use service::store::{Purpose, Request};
+use service::sweep::{NOTE, Sweep, SweepReport, Swept};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tests::drill::Drill;
+use tests::world::{PULL, PUSH_QUERY, QuietSafaricom, World, app, kes};
+
+fn amounts(arrived: BTreeMap<String, (Money, usize)>) -> BTreeMap<String, Money> {
+    arrived.into_iter().map(|(receipt, (amount, _))| (receipt, amount)).collect()
+}
+
+#[tokio::test]
+async fn of_confirmations_that_are_lost_by_seven_in_ten_every_payment_is_there_once_after_one_sweep() {
+    let drill = Drill::new(1, Faults::default().with(Fault::ConfirmationLost, 70)).await;
+    // More than one page of the listing.
+    drill.customers(250, 60).await;
+    let told = drill.arrived().await.len();
+    assert!((40..120).contains(&told), "{told} of 250 were confirmed");
+    let report = drill.sweep().await;
+    assert_eq!(amounts(drill.arrived().await), drill.paid());
+    assert_eq!(report.shops["kijiji"].new, 250, "each payment's row was new once");
+    assert_eq!(report.shops["kijiji"].gaps, Vec::<String>::new());
+    assert_eq!(drill.inbox().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_second_sweep_changes_nothing() {
+    let drill = Drill::new(2, Faults::default().with(Fault::ConfirmationLost, 50)).await;
+    drill.customers(30, 60).await;
+    drill.sweep().await;
+    let before = drill.arrived().await;
+    let report = drill.sweep().await;
+    assert_eq!(drill.arrived().await, before);
+    assert_eq!((report.shops["kijiji"].new, report.shops["kijiji"].inbox), (0, 0));
+}
+
+#[tokio::test]
+async fn what_is_lost_for_two_days_is_found_a_quarter_of_an_hour_at_a_time() {
+    let drill = Drill::new(3, Faults::default().with(Fault::ConfirmationLost, 70)).await;
+    for _ in 0..100 {
+        drill.customers(2, 450).await;
+        drill.sweep().await;
+    }
+    assert_eq!(amounts(drill.arrived().await), drill.paid());
+}
+
+#[tokio::test]
+async fn a_gap_in_the_balances_is_noticed_and_pulled_for() {
+    let drill = Drill::new(4, Faults::default()).await;
+    drill.customers(3, 60).await;
+    drill.sweep().await;
+    // For two hours nobody asks; in it one confirmation is lost, and the money goes to the bank.
+    drill.simulator.set_faults(Faults::default().with(Fault::ConfirmationLost, 100));
+    drill.customers(1, 60).await;
+    drill.simulator.set_faults(Faults::default());
+    drill.customers(2, 60).await;
+    drill.simulator.settle(tests::drill::PAYBILL);
+    drill.customers(2, 60).await;
+    let report = drill.sweep().await;
+    assert_eq!(report.shops["kijiji"].gaps, Vec::<String>::new(), "explained by what was pulled");
+    assert_eq!(amounts(drill.arrived().await), drill.paid());
+    assert_eq!(drill.movements(Kind::Settlement), 1);
+}
+
+#[tokio::test]
+async fn a_pull_that_fails_is_told_and_made_up_for() {
+    let drill = Drill::new(5, Faults::default()).await;
+    drill.customers(2, 60).await;
+    drill.simulator.set_faults(Faults::default().with(Fault::ConfirmationLost, 100));
+    drill.customers(1, 60).await;
+    drill.simulator.set_faults(Faults::default().with(Fault::HtmlError, 100));
+    drill.customers(1, 60).await;
+    let report = drill.sweep_whatever_happens().await;
+    assert!(report.failed[0].contains("kijiji"), "{:?}", report.failed);
+    drill.simulator.set_faults(Faults::default());
+    let report = drill.sweep().await;
+    assert_eq!(report.shops["kijiji"].new, 4, "the rows of all four");
+    assert_eq!(amounts(drill.arrived().await), drill.paid());
+}
+
+#[tokio::test]
+async fn a_gap_that_nothing_explains_is_told() {
+    let drill = Drill::new(8, Faults::default()).await;
+    drill.customers(2, 60).await;
+    let books = drill.paid().values().copied().sum::<Money>();
+    // A confirmation after which the organisation has 700 shillings more than anybody told of.
+    let balance = (books + Money::from_cents(70_000) + Money::from_cents(5_000)).to_string();
+    let body = json!({
+        "TransID": "UKL4AB12CD", "TransTime": drill.now().to_daraja(), "TransAmount": "50.00",
+        "BusinessShortCode": "600638", "OrgAccountBalance": balance,
+    });
+    assert_eq!(drill.post("c/confirmation", &body).await, 200);
+    let report = drill.sweep().await;
+    assert_eq!(report.shops["kijiji"].gaps.len(), 1);
+    assert!(report.shops["kijiji"].gaps[0].ends_with("KES 700.00"), "{:?}", report.shops["kijiji"].gaps);
+    let again = drill.sweep().await;
+    assert_eq!(
+        again.shops["kijiji"].gaps, report.shops["kijiji"].gaps,
+        "it stays told until it is explained"
+    );
+}
+
+#[tokio::test]
+async fn a_listing_that_failed_in_words_for_nothing_is_asked_again() {
+    let faults = Faults::default().with(Fault::ConfirmationLost, 100).with(Fault::PullEmpty500, 100);
+    let drill = Drill::new(6, faults).await;
+    let quiet: SweepReport = drill.sweep().await;
+    assert_eq!(quiet.shops["kijiji"].rows, 0);
+    drill.customers(3, 60).await;
+    drill.pass(3 * 3600).await;
+    drill.sweep().await;
+    assert_eq!(amounts(drill.arrived().await), drill.paid());
+}
+
+#[tokio::test]
+async fn rows_that_say_utc_and_mean_nairobi_get_the_time_of_their_confirmation() {
+    for fault in [Fault::PullDatesZ, Fault::PullDatesUtc] {
+        let drill = Drill::new(7, Faults::default().with(fault, 100)).await;
+        drill.customers(5, 60).await;
+        drill.sweep().await;
+        let news = drill.store.news(&drill.shop, &[]).await.unwrap();
+        let mut times: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for evidence in news.items.iter().filter_map(domain::FeedItem::evidence) {
+            times.entry(evidence.receipt.to_string()).or_default().push(evidence.paid_at.unwrap());
+        }
+        for (receipt, times) in times {
+            assert_eq!(times.len(), 2, "{receipt}");
+            assert!(times[0].distance_millis(times[1]) < 1000, "{fault:?} {receipt} {times:?}");
+        }
+    }
+}
+
+/// A row of the listing as Safaricom writes it, with a time that may be of either zone.
+fn row(receipt: &str, kind: &str, date: &str) -> Value {
+    json!({
+        "transactionId": receipt, "trxDate": date, "msisdn": 254_712_345_678_u64, "sender": "",
+        "transactiontype": kind, "billreference": "", "amount": "500.0",
+    })
+}
+
+fn page(rows: &[Value]) -> String {
+    json!({ "ResponseCode": "1000", "Response": [rows] }).to_string()
+}
+
+/// Two hours ago, in UTC as the listing may write it.
+fn listed_in_utc(world: &World) -> String {
+    let text = world.now().plus_millis((-3 - 2) * 3_600_000).to_seed();
+    format!("{}Z", text.replacen(' ', "T", 1))
+}
+
+const PAID: &str = "c2b-pay-bill-debit";
+
+fn shop() -> (World, ShopId) {
+    let world = World::new();
+    let shop = world.shop("kijiji", "paybill", "600638");
+    (world, shop)
+}
+
+fn paid_at(world: &World, shop: &ShopId, receipt: &str) -> Timestamp {
+    let name = (Source::PulledRow.name(), receipt);
+    let item = world.wait(world.store.feed_item(shop, name)).unwrap().unwrap();
+    item.evidence().unwrap().paid_at.unwrap()
+}
+
+fn pulled_until(world: &World, shop: &ShopId) -> Option<Timestamp> {
+    let notes = world.wait(world.store.notes(shop, NOTE)).unwrap();
+    notes.first().and_then(|(_, note)| Swept::read(note).pulled_until)
+}
+
+/// A confirmation that was posted two hours ago by the world's clock.
+fn confirmed_two_hours_ago(world: &World, shop: &ShopId, receipt: &str) {
+    let at = world.now().plus_millis(-2 * 3_600_000);
+    let body = tests::world::confirmation(receipt, "600638", "500.00", "", at);
+    assert_eq!(world.post(&world.token_path(shop, "c/confirmation"), &body).0, 200);
+}
+
+#[test]
+fn a_row_that_is_neither_a_payment_nor_a_settlement_waits_for_a_person() {
+    let (world, _) = shop();
+    let rows = [
+        row("UKL4AB12C1", "c2b-pay-bill-reversal", "2026-11-21T07:00:00+03:00"),
+        row("UKL4AB12C2", "merchant-to-organization-settlement", "2026-11-21T07:00:00+03:00"),
+        row("UKL4AB12C3", PAID, "2026-11-21T07:00:00+03:00"),
+    ];
+    world.safaricom.answer(PULL, 200, page(&rows));
+    let report = world.wait(world.sweep.run());
+    assert_eq!(report.failed, Vec::<String>::new());
+    let pulled = &report.shops["kijiji"];
+    assert_eq!((pulled.rows, pulled.new, pulled.other, pulled.inbox), (1, 1, 1, 1));
+    let inbox = world.wait(world.store.inbox(9)).unwrap();
+    assert_eq!(inbox.len(), 1);
+    assert_eq!(inbox[0].reason, "a pulled row of another kind: c2b-pay-bill-reversal");
+    assert_eq!(serde_json::from_slice::<Value>(&inbox[0].body).unwrap(), rows[0]);
+}
+
+#[test]
+fn rows_that_come_before_the_one_that_proves_the_zone_have_the_right_time_too() {
+    let (world, shop) = shop();
+    confirmed_two_hours_ago(&world, &shop, "UKL4AB12C2");
+    let date = listed_in_utc(&world);
+    world.safaricom.answer(PULL, 200, page(&[row("UKL4AB12C1", PAID, &date)]));
+    world.safaricom.answer(PULL, 200, page(&[row("UKL4AB12C2", PAID, &date)]));
+    world.wait(world.sweep.run());
+    for receipt in ["UKL4AB12C1", "UKL4AB12C2"] {
+        assert_eq!(paid_at(&world, &shop, receipt), world.now().plus_millis(-2 * 3_600_000), "{receipt}");
+    }
+}
+
+#[test]
+fn a_newer_proof_of_the_zone_wins_over_the_one_that_was_remembered() {
+    let (world, shop) = shop();
+    world.wait(world.store.put_note(&shop, NOTE, br#"{"pulled_until":null,"utc":false}"#)).unwrap();
+    let date = listed_in_utc(&world);
+    world.safaricom.answer(PULL, 200, page(&[row("UKL4AB12C1", PAID, &date)]));
+    world.wait(world.sweep.run());
+    let mistaken = world.now().plus_millis(-5 * 3_600_000);
+    assert_eq!(paid_at(&world, &shop, "UKL4AB12C1"), mistaken, "nothing says that it is not Nairobi's time");
+    confirmed_two_hours_ago(&world, &shop, "UKL4AB12C3");
+    let rows = [row("UKL4AB12C2", PAID, &date), row("UKL4AB12C3", PAID, &date)];
+    world.safaricom.answer(PULL, 200, page(&rows));
+    world.wait(world.sweep.run());
+    assert_eq!(paid_at(&world, &shop, "UKL4AB12C2"), world.now().plus_millis(-2 * 3_600_000));
+    let note = world.wait(world.store.notes(&shop, NOTE)).unwrap();
+    assert!(String::from_utf8_lossy(&note[0].1).contains(r#""utc":true"#), "it is remembered");
+}
+
+#[test]
+fn rows_of_the_pages_before_a_page_that_fails_are_kept() {
+    let (world, shop) = shop();
+    world.safaricom.answer(PULL, 200, page(&[row("UKL4AB12C1", PAID, "2026-11-21T07:00:00+03:00")]));
+    world.safaricom.answer(PULL, 502, "<html>");
+    let report = world.wait(world.sweep.run());
+    assert_eq!((report.failed.len(), report.shops["kijiji"].new), (1, 1));
+    assert_eq!(pulled_until(&world, &shop), None, "the window is pulled again");
+}
+
+#[test]
+fn a_failure_in_words_for_nothing_is_the_end_after_rows_and_doubtful_before_any() {
+    let (world, shop) = shop();
+    let nothing = r#"{"errorCode":"500.001.1001","errorMessage":"failed to retrieve"}"#;
+    world.safaricom.answer(PULL, 500, nothing);
+    world.wait(world.sweep.run());
+    assert_eq!(pulled_until(&world, &shop), None);
+    world.safaricom.answer(PULL, 200, page(&[row("UKL4AB12C1", PAID, "2026-11-21T07:00:00+03:00")]));
+    world.safaricom.answer(PULL, 500, nothing);
+    world.wait(world.sweep.run());
+    assert_eq!(pulled_until(&world, &shop), Some(world.now()));
+}
+
+#[test]
+fn a_last_pull_that_is_still_to_come_says_nothing() {
+    let (world, shop) = shop();
+    let ahead = world.now().plus_millis(24 * 3_600_000).millis();
+    let note = json!({ "pulled_until": ahead, "utc": null }).to_string();
+    world.wait(world.store.put_note(&shop, NOTE, note.as_bytes())).unwrap();
+    world.wait(world.sweep.run());
+    let from = world.now().plus_millis(-48 * 3_600_000 + 60_000);
+    assert_eq!(world.safaricom.asked(PULL)[0]["StartDate"], from.to_seed());
+    assert_eq!(pulled_until(&world, &shop), Some(world.now()));
+}
+
+#[test]
+fn a_gap_that_can_not_be_pulled_for_does_not_keep_the_rest_from_being_pulled() {
+    let (world, shop) = shop();
+    for (receipt, balance) in [("UKL4AB12C1", "500.00"), ("UKL4AB12C3", "1700.00")] {
+        let body = json!({
+            "TransID": receipt, "TransTime": world.now().to_daraja(), "TransAmount": "500.00",
+            "BusinessShortCode": "600638", "OrgAccountBalance": balance,
+        });
+        world.post(&world.token_path(&shop, "c/confirmation"), &body.to_string());
+        world.pass(60);
+    }
+    for unusable in ["<html>", r#"{"ResponseCode":"1000","Response":7}"#] {
+        world.pass(3600);
+        let before = world.safaricom.asked(PULL).len();
+        world.safaricom.answer(PULL, 200, unusable);
+        let report = world.wait(world.sweep.run());
+        assert_eq!(report.failed.len(), 1, "{:?}", report.failed);
+        assert_eq!(report.shops["kijiji"].gaps.len(), 1);
+        assert_eq!(world.safaricom.asked(PULL).len() - before, 2, "for the gap, and for everything");
+        assert_eq!(pulled_until(&world, &shop), Some(world.now()));
+    }
+    let before = world.safaricom.asked(PULL).len();
+    world.wait(world.sweep.run());
+    assert_eq!(world.safaricom.asked(PULL).len() - before, 2, "the gap was not forgotten");
+}
+
+/// A push whose time to be asked about has come.
+async fn due(store: &impl Store, shop: &ShopId, number: i64, now: Timestamp) {
+    let checkout = domain::CheckoutId::parse(&format!("ws_CO_{number}")).unwrap();
+    let request = Request {
+        shop: shop.clone(),
+        name: format!("p-{number}"),
+        purpose: Purpose::Push("7-1".parse().unwrap()),
+        amount: kes(500),
+        at: now.plus_millis(-60_000),
+        accepted: None,
+        ask_at: None,
+    };
+    store.begin_request(&request).await.unwrap();
+    let ask_at = Some(now.plus_millis(number - 1000));
+    let accepted = Some((checkout, "m-1".to_owned()));
+    store.accept_request(&Request { accepted, ask_at, ..request }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_push_whose_record_is_damaged_keeps_no_other_from_being_asked_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.sqlite");
+    let store = embedded::EmbeddedStore::open(&path).unwrap();
+    let number = domain::ShortCode::parse("600638").unwrap();
+    let shop = ShopId::parse("kijiji").unwrap();
+    let open = domain::Shop::new(shop.clone(), "Duka", domain::Account::Paybill(number), None).unwrap();
+    store.put_shop(&open, &service::store::Tokens::default()).await.unwrap();
+    let now = Timestamp::parse_daraja("20261121080000").unwrap();
+    for number in 1..=3 {
+        due(&store, &shop, number, now).await;
+    }
+    let damage = "INSERT INTO feed (shop, kind, name, item, body, body_hash, received_at)
+                  VALUES ('kijiji', 'stk_result', 'ws_CO_1', x'ff', x'00', x'00', 0)";
+    rusqlite::Connection::open(&path).unwrap().execute(damage, []).unwrap();
+    let safaricom = Arc::new(QuietSafaricom::default());
+    let sweep = Sweep {
+        store: Arc::new(store),
+        safaricom: Arc::clone(&safaricom),
+        fallback: Arc::new(embedded::FileQueue::open(&folder.path().join("waiting")).unwrap()),
+        app: Arc::new(app()),
+        clock: Arc::new(move || now),
+    };
+    let report = sweep.run().await;
+    let about_pushes: Vec<&String> = report.failed.iter().filter(|failed| failed.contains("push")).collect();
+    assert!(about_pushes.len() == 1 && about_pushes[0].contains("p-1"), "{:?}", report.failed);
+    let asked = safaricom.asked(PUSH_QUERY);
+    let asked: Vec<&str> = asked.iter().filter_map(|body| body["CheckoutRequestID"].as_str()).collect();
+    assert_eq!(asked, ["ws_CO_2", "ws_CO_3"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Whatever Safaricom's weather: after it cleared and one sweep ran, every shilling is there once, and
+    /// nothing that was never paid is believed.
+    #[test]
+    fn whatever_the_weather_every_shilling_is_there_once(seed: u64, percents in prop::collection::vec(0u8..60, 14)) {
+        let faults = [
+            Fault::CallbackLost, Fault::ConfirmationLost, Fault::CallbackDoubled, Fault::CallbackDelayed,
+            Fault::CallbackReordered, Fault::NamesMissing, Fault::MsisdnPlain, Fault::MsisdnHashed,
+            Fault::AmountWhole, Fault::AmountOneDecimal, Fault::AmountTwoDecimals, Fault::PullKeysVariant,
+            Fault::PullDatesZ, Fault::ResultCodeText,
+        ];
+        let faults = faults.into_iter().zip(percents).fold(Faults::default(), |odds, (fault, percent)| odds.with(fault, percent));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let drill = Drill::new(seed, faults).await;
+            drill.customers(25, 97).await;
+            drill.pass(600).await;
+            drill.sweep().await;
+            assert_eq!(amounts(drill.arrived().await), drill.paid());
+            let before = drill.arrived().await;
+            drill.sweep().await;
+            assert_eq!(drill.arrived().await, before);
+        });
+    }
+}
