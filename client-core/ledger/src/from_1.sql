@@ -28,3 +28,4 @@ CREATE INDEX payments_astray ON payments (shop) WHERE sale IS NOT asked_for AND 
 CREATE INDEX payments_disagreeing ON payments (shop, paid_at) WHERE disagreements <> '';
 DROP INDEX sales_in_conflict;
 CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
+CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;

@@ -188,6 +188,7 @@ CREATE TABLE sales (
 CREATE INDEX sales_by_time ON sales (shop, at);
 CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
 CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
+CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
 
 CREATE TABLE lines (
     sale       TEXT NOT NULL,
