@@ -406,6 +406,27 @@ pub fn confirmation(receipt: &str, shortcode: &str, amount: &str, reference: &st
     .to_string()
 }
 
+/// The result of a status query, reversal or balance, as Safaricom posts it.
+pub fn request_result(originator: &str, code: &str, outer: &str, parameters: &[(&str, &str)]) -> String {
+    let parameter = |(key, value): &(&str, &str)| json!({ "Key": key, "Value": value });
+    let parameters: Vec<Value> = parameters.iter().map(parameter).collect();
+    json!({ "Result": {
+        "ResultType": 0, "ResultCode": code, "ResultDesc": "as asked", "OriginatorConversationID": originator,
+        "ConversationID": "AG_1", "TransactionID": outer,
+        "ResultParameters": { "ResultParameter": parameters },
+    }})
+    .to_string()
+}
+
+/// Everybody says everything to everybody.
+pub fn exchange(world: &World, replicas: &[&Replica]) {
+    for _ in 0..2 {
+        for replica in replicas {
+            replica.sync(world.now()).unwrap();
+        }
+    }
+}
+
 /// The cashier of most stories.
 pub fn asha() -> Person {
     Person::named("Asha")

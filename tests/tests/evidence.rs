@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use service::Store;
 use service::office::{OpenedShop, TokenForm};
 use service::store::AnswerKind;
-use tests::world::{REVERSAL, Replica, STATUS, World, code, confirmation, kes, sell};
+use tests::world::{REVERSAL, Replica, STATUS, World, code, confirmation, kes, request_result, sell};
 
 /// Asks the hub as somebody with a folder of their own does; words on refusal.
 fn ask(
@@ -36,18 +36,6 @@ fn paid_sale() -> (World, ShopId, Replica, domain::FactId) {
     (world, shop, till, sale)
 }
 
-/// The result of a status query or reversal, as Safaricom posts it.
-fn result(originator: &str, code: &str, outer: &str, parameters: &[(&str, &str)]) -> String {
-    let parameter = |(key, value): &(&str, &str)| json!({ "Key": key, "Value": value });
-    let parameters: Vec<Value> = parameters.iter().map(parameter).collect();
-    json!({ "Result": {
-        "ResultType": 0, "ResultCode": code, "ResultDesc": "as asked", "OriginatorConversationID": originator,
-        "ConversationID": "AG_1", "TransactionID": outer,
-        "ResultParameters": { "ResultParameter": parameters },
-    }})
-    .to_string()
-}
-
 fn status_result(originator: &str, receipt: &str, amount: &str, status: &str) -> String {
     let parameters = [
         ("ReceiptNo", receipt),
@@ -55,7 +43,7 @@ fn status_result(originator: &str, receipt: &str, amount: &str, status: &str) ->
         ("Amount", amount),
         ("FinalisedTime", "20261121080010"),
     ];
-    result(originator, "0", "UKL0000000", &parameters)
+    request_result(originator, "0", "UKL0000000", &parameters)
 }
 
 fn status_asked(world: &World, till: &Replica, receipt: &str) -> String {
@@ -113,7 +101,7 @@ fn a_status_that_is_not_completed_is_an_answer_and_no_evidence() {
 fn a_request_that_timed_out_is_unknown_and_not_failed() {
     let (world, shop, till, _) = paid_sale();
     let request = status_asked(&world, &till, "UKL4AB12CD");
-    let timed_out = result(&request, "0", "UKL0000000", &[]);
+    let timed_out = request_result(&request, "0", "UKL0000000", &[]);
     assert_eq!(world.post(&world.token_path(&shop, "t"), &timed_out).0, 200);
     let path = format!("/v1/shops/mjini/requests/{request}");
     assert_eq!(ask(&till, "GET", &path, &Value::Null, &world).unwrap()["state"], "timed_out");
@@ -152,7 +140,7 @@ fn a_reversal_reopens_the_sale_and_tells_the_till_that_took_it() {
         ("Amount", "500.00"),
         ("TransCompletedTime", "20261121081000"),
     ];
-    world.post(&world.token_path(&shop, "r"), &result(request, "0", "UKL4REV001", &done));
+    world.post(&world.token_path(&shop, "r"), &request_result(request, "0", "UKL4REV001", &done));
     till.sync(world.now()).unwrap();
     let row = till.sale(sale).unwrap();
     assert_eq!((row.state, row.due, row.reversed), (SaleState::Open, kes(500), true));
@@ -171,7 +159,7 @@ fn a_reversal_that_failed_says_why_and_can_be_asked_again() {
     let body = json!({ "receipt": "UKL4AB12CD", "amount": "500.00", "reason": "goods came back" });
     let request = ask(&office, "POST", "/v1/shops/mjini/reversal", &body, &world).unwrap();
     let request = request["request"].as_str().unwrap().to_owned();
-    world.post(&world.token_path(&shop, "r"), &result(&request, "21", "UKL0000000", &[]));
+    world.post(&world.token_path(&shop, "r"), &request_result(&request, "21", "UKL0000000", &[]));
     let path = format!("/v1/shops/mjini/requests/{request}");
     let state = ask(&office, "GET", &path, &Value::Null, &world).unwrap();
     assert_eq!(state["state"], "refused");
@@ -196,7 +184,7 @@ fn a_reversal_whose_answer_was_lost_is_not_sent_twice() {
     world.pass(601);
     let asked = ask(&office, "POST", "/v1/shops/mjini/reversal", &body, &world).unwrap();
     let request = asked["request"].as_str().unwrap();
-    world.post(&world.token_path(&shop, "r"), &result(request, "R000001", "UKL0000000", &[]));
+    world.post(&world.token_path(&shop, "r"), &request_result(request, "R000001", "UKL0000000", &[]));
     till.sync(world.now()).unwrap();
     assert!(till.sale(sale).unwrap().reversed);
 }
@@ -209,7 +197,7 @@ fn a_reversal_that_is_done_without_a_word_of_what_is_done() {
     let asked = ask(&office, "POST", "/v1/shops/mjini/reversal", &body, &world).unwrap();
     world.post(
         &world.token_path(&shop, "r"),
-        &result(asked["request"].as_str().unwrap(), "0", "UKL4REV001", &[]),
+        &request_result(asked["request"].as_str().unwrap(), "0", "UKL4REV001", &[]),
     );
     till.sync(world.now()).unwrap();
     assert!(till.sale(sale).unwrap().reversed);
@@ -226,7 +214,7 @@ fn a_result_that_reverses_another_payment_is_not_believed() {
     let done = [("OriginalTransactionID", "UKL4AB12CD"), ("Amount", "500.00")];
     world.post(
         &world.token_path(&shop, "r"),
-        &result(asked["request"].as_str().unwrap(), "0", "UKL4REV001", &done),
+        &request_result(asked["request"].as_str().unwrap(), "0", "UKL4REV001", &done),
     );
     till.sync(world.now()).unwrap();
     assert!(!till.sale(sale).unwrap().reversed);
@@ -277,7 +265,7 @@ fn a_status_of_money_that_went_to_another_number_is_no_shops_payment() {
             ("Amount", "500.00"),
             (party, other),
         ];
-        world.post(&world.token_path(&shop, "r"), &result(&request, "0", "UKL0000000", &parameters));
+        world.post(&world.token_path(&shop, "r"), &request_result(&request, "0", "UKL0000000", &parameters));
         assert_eq!(till.sync(world.now()).unwrap().payments, 0, "{party}");
         assert!(reasons(&world)[0].contains("another number"), "{:?}", reasons(&world));
     }
