@@ -214,7 +214,8 @@ impl Replica {
         let head = ledger.head(shop, actor).unwrap().map(|(number, chain)| Head { number, chain });
         let before = head.unwrap_or_else(|| Head::genesis(shop, actor));
         let id = FactId { actor, number: before.number + 1 };
-        let fact = Fact { id, at: now, by: Person::named("Mallory"), body };
+        let by = Person::named("Mallory");
+        let fact = Fact { id, at: now, clock: None, formerly: None, by, body };
         let document = Document::DayBook(now.business_day());
         let written = day_book::write(&fact, ledger.strand(shop, actor, document).unwrap());
         let after = before.next(document, &written.change);

@@ -490,6 +490,7 @@ fn a_sale_that_no_batch_could_carry_is_refused_before_it_is_recorded() {
     let shop = world.shop("mjini", "till", "123456");
     let a = world.till(&shop, "Front");
     let long = domain::Line::new(&"\u{1F956}".repeat(80), domain::Quantity::ONE, kes(1)).unwrap();
+    let long = long.of(domain::ProductId::parse(&"x".repeat(40)).unwrap());
     let sale = domain::Sale::new(vec![long; 200], kes(200), Tender::Cash, None).unwrap();
     assert!(matches!(a.sell(sale, &asha(), world.now(), None), Err(TillError::Refused(_))));
     sell(&a, 1, world.now());

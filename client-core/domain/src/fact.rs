@@ -1,19 +1,32 @@
 //! The facts that tills and head office write. A fact is written once and never changed; a correction
 //! is another fact.
 
-use crate::{FactId, Money, ReceiptCode, Timestamp};
+use crate::{Clock, FactId, Money, ProductId, ReceiptCode, StockMove, Timestamp};
 
 /// One thing that happened, under its natural name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     /// Who wrote it, and under which number.
     pub id: FactId,
-    /// When, by the writer's clock.
+    /// When. The writer corrected its own clock by `clock`, so that days, windows and orders need no second
+    /// look at whose clock was wrong; [`Self::own_time`] is what the writer's clock showed.
     pub at: Timestamp,
+    /// How the writer's clock stood to the cloud's; `None` if it had never met the cloud, or wrote with a
+    /// release that did not measure it. Then `at` is the writer's own time.
+    pub clock: Option<Clock>,
+    /// The name it was printed under, if its writer had to write it again in a new life.
+    pub formerly: Option<FactId>,
     /// The person at the till or at head office; what a till does by itself it does as `Leja`.
     pub by: Person,
     /// What happened.
     pub body: FactBody,
+}
+
+impl Fact {
+    /// What the writer's own clock showed.
+    pub fn own_time(&self) -> Timestamp {
+        self.clock.map_or(self.at, |clock| clock.uncorrect(self.at))
+    }
 }
 
 /// What can happen.
@@ -44,6 +57,8 @@ pub enum FactBody {
         /// Why, in the person's words.
         reason: String,
     },
+    /// Goods came, went or were counted.
+    Stock(StockMove),
 }
 
 /// Goods sold to one customer.
@@ -123,6 +138,9 @@ pub struct Line {
     pub unit_price: Money,
     /// What this line adds to the total.
     pub amount: Money,
+    /// The product of the catalogue, if it was one: its stock is less now. What the customer saw are the
+    /// name and the price above, whatever the catalogue says later.
+    pub product: Option<ProductId>,
 }
 
 impl Line {
@@ -139,7 +157,13 @@ impl Line {
             return Err(SaleError::Line("the price"));
         }
         let amount = quantity.times(unit_price).ok_or(SaleError::Line("the amount"))?;
-        Ok(Self { name: name.to_owned(), quantity, unit_price, amount })
+        Ok(Self { name: name.to_owned(), quantity, unit_price, amount, product: None })
+    }
+
+    /// The same line, for a product of the catalogue.
+    #[must_use]
+    pub fn of(self, product: ProductId) -> Self {
+        Self { product: Some(product), ..self }
     }
 }
 

@@ -17,6 +17,7 @@
     )
 )]
 
+pub mod clock;
 pub mod fact;
 pub mod ids;
 pub mod journal;
@@ -27,9 +28,11 @@ pub mod payment;
 pub mod shop;
 pub mod standing;
 pub mod stk;
+pub mod stock;
 pub mod time;
 pub mod verdict;
 
+pub use clock::Clock;
 pub use fact::{Claim, Fact, FactBody, How, Line, Person, Quantity, Sale, Tender};
 pub use ids::{Actor, CheckoutId, FactId, IdError, ProductId, ReceiptCode, ShopId, ShortCode, TillId};
 pub use journal::{Document, Entry, Signature};
@@ -40,4 +43,5 @@ pub use payment::{
 };
 pub use shop::{Account, Member, Product, Role, Shop, ShopRules, Validation};
 pub use stk::{Ending, Words};
+pub use stock::{Level, Moved, StockError, StockMove, Why};
 pub use time::{BusinessDay, TimeError, Timestamp};

@@ -34,6 +34,8 @@ pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact, dirty: &mut Dirty) ->
             c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by])?;
             dirty.sale_and_its_receipts(c, shop, *sale)?;
         }
+        // Nothing is computed from movements of goods yet.
+        FactBody::Stock(_) => {}
     }
     Ok(())
 }

@@ -242,6 +242,7 @@ impl Ledger {
                 quantity: Quantity::from_milli(row.get("quantity")?).map_err(rows::damaged)?,
                 unit_price: money(row, "unit_price")?,
                 amount: money(row, "amount")?,
+                product: None,
             })
         };
         Ok(find.query_map([sale.to_string()], read)?.collect::<Result<_, _>>()?)

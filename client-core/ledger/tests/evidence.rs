@@ -109,7 +109,8 @@ impl Counter {
     /// Records a fact, as a till would.
     fn record(&mut self, body: FactBody) -> FactId {
         let number = self.ledger.head(&self.shop, ME).unwrap().map_or(0, |(number, _)| number) + 1;
-        let fact = Fact { id: FactId { actor: ME, number }, at: at(0), by: Person::named("Asha"), body };
+        let (id, by) = (FactId { actor: ME, number }, Person::named("Asha"));
+        let fact = Fact { id, at: at(0), clock: None, formerly: None, by, body };
         let document = Document::DayBook(at(0).business_day());
         let entry = Entry { actor: ME, number, document, change: vec![1], chain: [0; 32], signature: None };
         self.ledger.record(&self.shop, &entry, (number, [0; 32]), &fact, None).unwrap();

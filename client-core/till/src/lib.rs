@@ -460,7 +460,7 @@ impl Till {
         let writer = ledger.writer(shop)?;
         let before = head(ledger, shop, writer)?;
         let id = FactId { actor: writer, number: before.number.saturating_add(1) };
-        let fact = Fact { id, at: now, by: by.clone(), body };
+        let fact = Fact { id, at: now, clock: None, formerly: None, by: by.clone(), body };
         let document = Document::DayBook(now.business_day());
         let written = day_book::write(&fact, ledger.strand(shop, writer, document)?);
         if written.change.len() > replica::journal::MAX_CHANGE_BYTES {

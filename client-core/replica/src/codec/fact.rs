@@ -1,0 +1,462 @@
+//! A fact as bytes: form 2, which is what this release writes, and the way in for form 1.
+//!
+//! Every new fact is written in form 2, also where form 1 could say it: one way of writing is one way to
+//! test, and an absent clock, product or former name costs one byte. What follows from the rest is not
+//! written: a line's amount, and the total of a sale that has lines.
+
+use super::{CodecError, NameForm, fact_1, in_version, money, whole};
+use domain::fact::SaleError;
+use domain::{
+    Claim, Clock, Fact, FactBody, FactId, How, Level, Line, Money, Moved, Person, ProductId, Quantity,
+    ReceiptCode, Sale, StockError, StockMove, Tender, Timestamp, Why,
+};
+use serde::{Deserialize, Serialize};
+
+const VERSION: u8 = 2;
+
+/// A fact's value: what does not stand in the key, which holds its name and its time.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FactForm {
+    pub(super) by: String,
+    pub(super) clock: Option<ClockForm>,
+    pub(super) formerly: Option<NameForm>,
+    pub(super) body: BodyForm,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ClockForm {
+    offset_millis: i64,
+    uncertainty_millis: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum BodyForm {
+    Sale { goods: Goods, tender: TenderForm, order: Option<String> },
+    Cash { sale: NameForm, amount: i64 },
+    Claim { receipt: String, sale: NameForm, how: HowForm },
+    Release { claim: NameForm, reason: String },
+    Void { sale: NameForm, reason: String },
+    Stock { why: WhyForm, note: String, goods: Vec<MovedForm> },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum Goods {
+    /// The total is their sum.
+    Lines(Vec<LineForm>),
+    /// Only a total was typed.
+    Total(i64),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct LineForm {
+    pub(super) name: String,
+    pub(super) quantity_milli: u32,
+    pub(super) unit_price: i64,
+    pub(super) product: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum TenderForm {
+    Cash,
+    Mpesa,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum HowForm {
+    StkRequest,
+    AccountReference,
+    Typed,
+    Picked,
+    Automatic,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum WhyForm {
+    Received,
+    TransferredIn,
+    TransferredOut,
+    Counted,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct MovedForm {
+    product: String,
+    change: i64,
+    counted: Option<i64>,
+}
+
+/// The bytes of a fact's value.
+pub(crate) fn encode_fact(fact: &Fact) -> Vec<u8> {
+    let clock = fact
+        .clock
+        .map(|Clock { offset_millis, uncertainty_millis }| ClockForm { offset_millis, uncertainty_millis });
+    let by = fact.by.as_str().to_owned();
+    let form = FactForm { by, clock, formerly: fact.formerly.map(Into::into), body: (&fact.body).into() };
+    in_version(VERSION, &form)
+}
+
+/// Reads the value of the fact that has this name and time; every rule of the domain is checked again.
+pub(crate) fn decode_fact(id: FactId, at: Timestamp, bytes: &[u8]) -> Result<Fact, CodecError> {
+    let form: FactForm = match bytes.split_first() {
+        Some((1, body)) => whole::<fact_1::FactForm>(body)?.try_into()?,
+        Some((&VERSION, body)) => whole(body)?,
+        Some((&newer, _)) if newer > VERSION => return Err(CodecError::Newer(newer)),
+        _ => return Err(CodecError::Unreadable),
+    };
+    let clock = form
+        .clock
+        .map(|ClockForm { offset_millis, uncertainty_millis }| Clock { offset_millis, uncertainty_millis });
+    let (by, formerly) = (Person::named(&form.by), form.formerly.map(Into::into));
+    Ok(Fact { id, at, clock, formerly, by, body: form.body.try_into()? })
+}
+
+impl From<&FactBody> for BodyForm {
+    fn from(body: &FactBody) -> Self {
+        match body {
+            FactBody::Sale(sale) => Self::Sale {
+                goods: sale.into(),
+                tender: match sale.tender {
+                    Tender::Cash => TenderForm::Cash,
+                    Tender::Mpesa => TenderForm::Mpesa,
+                },
+                order: sale.order.clone(),
+            },
+            FactBody::Cash { sale, amount } => Self::Cash { sale: (*sale).into(), amount: amount.cents() },
+            FactBody::Claim(claim) => Self::Claim {
+                receipt: claim.receipt.as_str().to_owned(),
+                sale: claim.sale.into(),
+                how: claim.how.into(),
+            },
+            FactBody::Release { claim, reason } => {
+                Self::Release { claim: (*claim).into(), reason: reason.clone() }
+            }
+            FactBody::Void { sale, reason } => Self::Void { sale: (*sale).into(), reason: reason.clone() },
+            FactBody::Stock(stock) => Self::Stock {
+                why: stock.why.into(),
+                note: stock.note.clone(),
+                goods: stock.goods.iter().map(Into::into).collect(),
+            },
+        }
+    }
+}
+
+impl TryFrom<BodyForm> for FactBody {
+    type Error = CodecError;
+    fn try_from(form: BodyForm) -> Result<Self, CodecError> {
+        Ok(match form {
+            BodyForm::Sale { goods, tender, order } => {
+                let tender = match tender {
+                    TenderForm::Cash => Tender::Cash,
+                    TenderForm::Mpesa => Tender::Mpesa,
+                };
+                let (lines, total) = goods.try_into()?;
+                Self::Sale(Sale::new(lines, total, tender, order)?)
+            }
+            BodyForm::Cash { sale, amount } if amount > 0 => {
+                Self::Cash { sale: sale.into(), amount: money(amount)? }
+            }
+            BodyForm::Cash { .. } => return Err(CodecError::Unreadable),
+            BodyForm::Claim { receipt, sale, how } => Self::Claim(Claim {
+                receipt: ReceiptCode::parse(&receipt).map_err(|_| CodecError::Unreadable)?,
+                sale: sale.into(),
+                how: how.into(),
+            }),
+            BodyForm::Release { claim, reason } => Self::Release { claim: claim.into(), reason },
+            BodyForm::Void { sale, reason } => Self::Void { sale: sale.into(), reason },
+            BodyForm::Stock { why, note, goods } => {
+                let goods = goods.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+                Self::Stock(StockMove::checked(why.into(), &note, goods)?)
+            }
+        })
+    }
+}
+
+impl From<&Sale> for Goods {
+    fn from(sale: &Sale) -> Self {
+        if sale.lines.is_empty() {
+            return Self::Total(sale.total.cents());
+        }
+        let line = |line: &Line| LineForm {
+            name: line.name.clone(),
+            quantity_milli: line.quantity.milli(),
+            unit_price: line.unit_price.cents(),
+            product: line.product.as_ref().map(|id| id.as_str().to_owned()),
+        };
+        Self::Lines(sale.lines.iter().map(line).collect())
+    }
+}
+
+impl TryFrom<Goods> for (Vec<Line>, Money) {
+    type Error = CodecError;
+    fn try_from(goods: Goods) -> Result<Self, CodecError> {
+        let forms = match goods {
+            Goods::Total(total) => return Ok((Vec::new(), money(total)?)),
+            Goods::Lines(forms) => forms,
+        };
+        let line = |form: LineForm| -> Result<Line, CodecError> {
+            let quantity = Quantity::from_milli(form.quantity_milli)?;
+            let line = Line::new(&form.name, quantity, money(form.unit_price)?)?;
+            Ok(match form.product {
+                Some(id) => line.of(product(&id)?),
+                None => line,
+            })
+        };
+        let lines = forms.into_iter().map(line).collect::<Result<Vec<Line>, _>>()?;
+        let total: Money = lines.iter().map(|line| line.amount).sum();
+        Ok((lines, money(total.cents())?))
+    }
+}
+
+impl From<&Moved> for MovedForm {
+    fn from(moved: &Moved) -> Self {
+        Self {
+            product: moved.product.as_str().to_owned(),
+            change: moved.change.milli(),
+            counted: moved.counted.map(Level::milli),
+        }
+    }
+}
+
+impl TryFrom<MovedForm> for Moved {
+    type Error = CodecError;
+    fn try_from(form: MovedForm) -> Result<Self, CodecError> {
+        let counted = form.counted.map(Level::from_milli).transpose()?;
+        Ok(Self { product: product(&form.product)?, change: Level::from_milli(form.change)?, counted })
+    }
+}
+
+fn product(id: &str) -> Result<ProductId, CodecError> {
+    ProductId::parse(id).map_err(|_| CodecError::Unreadable)
+}
+
+impl From<SaleError> for CodecError {
+    fn from(_: SaleError) -> Self {
+        Self::Unreadable
+    }
+}
+
+impl From<StockError> for CodecError {
+    fn from(_: StockError) -> Self {
+        Self::Unreadable
+    }
+}
+
+impl From<Why> for WhyForm {
+    fn from(why: Why) -> Self {
+        match why {
+            Why::Received => Self::Received,
+            Why::TransferredIn => Self::TransferredIn,
+            Why::TransferredOut => Self::TransferredOut,
+            Why::Counted => Self::Counted,
+        }
+    }
+}
+
+impl From<WhyForm> for Why {
+    fn from(form: WhyForm) -> Self {
+        match form {
+            WhyForm::Received => Self::Received,
+            WhyForm::TransferredIn => Self::TransferredIn,
+            WhyForm::TransferredOut => Self::TransferredOut,
+            WhyForm::Counted => Self::Counted,
+        }
+    }
+}
+
+impl From<How> for HowForm {
+    fn from(how: How) -> Self {
+        match how {
+            How::StkRequest => Self::StkRequest,
+            How::AccountReference => Self::AccountReference,
+            How::Typed => Self::Typed,
+            How::Picked => Self::Picked,
+            How::Automatic => Self::Automatic,
+        }
+    }
+}
+
+impl From<HowForm> for How {
+    fn from(form: HowForm) -> Self {
+        match form {
+            HowForm::StkRequest => Self::StkRequest,
+            HowForm::AccountReference => Self::AccountReference,
+            HowForm::Typed => Self::Typed,
+            HowForm::Picked => Self::Picked,
+            HowForm::Automatic => Self::Automatic,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::versioned;
+    use proptest::prelude::*;
+
+    fn name() -> FactId {
+        "7-42".parse().unwrap()
+    }
+
+    /// A fact as a release wrote it that knew of no clock.
+    fn plain(body: FactBody) -> Fact {
+        let at = Timestamp::parse_daraja("20261121080000").unwrap();
+        Fact { id: name(), at, clock: None, formerly: None, by: Person::named("Asha"), body }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Fact, CodecError> {
+        decode_fact(name(), plain(sale()).at, bytes)
+    }
+
+    fn lines() -> Vec<Line> {
+        vec![
+            Line::new("Maize flour 2kg", Quantity::ONE, Money::from_cents(21_000)).unwrap(),
+            Line::new("Sugar", Quantity::parse("0.5").unwrap(), Money::from_cents(19_000)).unwrap(),
+        ]
+    }
+
+    fn sale() -> FactBody {
+        let order = Some("ORDER-001".to_owned());
+        FactBody::Sale(Sale::new(lines(), Money::from_cents(30_500), Tender::Mpesa, order).unwrap())
+    }
+
+    fn bare() -> FactBody {
+        FactBody::Sale(Sale::new(vec![], Money::from_cents(48_700), Tender::Cash, None).unwrap())
+    }
+
+    fn claim() -> FactBody {
+        let receipt = ReceiptCode::parse("UKL4AB12CD").unwrap();
+        FactBody::Claim(Claim { receipt, sale: name(), how: How::Picked })
+    }
+
+    /// Frozen: what the first releases wrote must be readable for ever.
+    #[test]
+    fn facts_of_form_1_are_read_for_ever() {
+        let cases = [
+            (
+                sale(),
+                "01044173686100020f4d61697a6520666c6f757220326b67e80790c80290c802055375676172f403f0a802b89401c8dc030101094f524445522d303031",
+            ),
+            (FactBody::Cash { sale: name(), amount: Money::from_cents(500) }, "0104417368610107002ae807"),
+            (claim(), "010441736861020a554b4c3441423132434407002a03"),
+            (FactBody::Release { claim: name(), reason: "slip".into() }, "0104417368610307002a04736c6970"),
+            (FactBody::Void { sale: name(), reason: "slip".into() }, "0104417368610407002a04736c6970"),
+        ];
+        for (body, golden) in cases {
+            assert_eq!(read(&hex::decode(golden).unwrap()), Ok(plain(body)));
+        }
+    }
+
+    /// Frozen as well. A changed form gets a new version.
+    #[test]
+    fn facts_of_form_2_keep_their_bytes() {
+        let sugar = ProductId::parse("sugar").unwrap();
+        let of_products = lines().into_iter().map(|line| line.of(sugar.clone())).collect();
+        let total = Money::from_cents(30_500);
+        let of_products = FactBody::Sale(Sale::new(of_products, total, Tender::Mpesa, None).unwrap());
+        let ten = vec![(sugar.clone(), Quantity::parse("10").unwrap())];
+        let moved = |why| FactBody::Stock(StockMove::moved(why, "Soko", ten.clone()).unwrap());
+        let level = |milli| Level::from_milli(milli).unwrap();
+        let counted = vec![(sugar.clone(), level(7_000), level(9_500))];
+        let counted = FactBody::Stock(StockMove::counted("", counted).unwrap());
+        let clock = Some(Clock { offset_millis: -7_200_000, uncertainty_millis: 180 });
+        let cases = [
+            (
+                plain(sale()),
+                "02044173686100000000020f4d61697a6520666c6f757220326b67e80790c80200055375676172f403f0a802000101094f524445522d303031",
+            ),
+            (
+                plain(of_products),
+                "02044173686100000000020f4d61697a6520666c6f757220326b67e80790c80201057375676172055375676172f403f0a802010573756761720100",
+            ),
+            (plain(bare()), "02044173686100000001f8f8050000"),
+            (
+                plain(FactBody::Cash { sale: name(), amount: Money::from_cents(500) }),
+                "02044173686100000107002ae807",
+            ),
+            (plain(claim()), "0204417368610000020a554b4c3441423132434407002a03"),
+            (
+                plain(FactBody::Release { claim: name(), reason: "slip".into() }),
+                "02044173686100000307002a04736c6970",
+            ),
+            (
+                plain(FactBody::Void { sale: name(), reason: "slip".into() }),
+                "02044173686100000407002a04736c6970",
+            ),
+            (plain(moved(Why::Received)), "0204417368610000050004536f6b6f01057375676172a09c0100"),
+            (plain(moved(Why::TransferredIn)), "0204417368610000050104536f6b6f01057375676172a09c0100"),
+            (plain(moved(Why::TransferredOut)), "0204417368610000050204536f6b6f010573756761729f9c0100"),
+            (plain(counted), "020441736861000005030001057375676172872701b06d"),
+            (Fact { clock, ..plain(bare()) }, "02044173686101fff3ee06b401000001f8f8050000"),
+            (
+                Fact { formerly: Some("7.1-9".parse().unwrap()), ..plain(bare()) },
+                "02044173686100010701090001f8f8050000",
+            ),
+        ];
+        for (fact, golden) in cases {
+            let bytes = encode_fact(&fact);
+            assert_eq!(hex::encode(&bytes), golden, "{fact:?}");
+            assert_eq!(read(&bytes), Ok(fact));
+        }
+    }
+
+    #[test]
+    fn a_fact_says_both_its_corrected_time_and_its_writers_own() {
+        let clock = Clock { offset_millis: -7_200_000, uncertainty_millis: 180 };
+        let fact = Fact { clock: Some(clock), ..plain(bare()) };
+        assert_eq!(fact.own_time(), fact.at.plus_millis(7_200_000));
+        assert_eq!(clock.correct(fact.own_time()), fact.at);
+    }
+
+    #[test]
+    fn what_a_newer_release_wrote_says_so() {
+        assert_eq!(read(&[3, 1, 2, 3]), Err(CodecError::Newer(3)));
+        assert_eq!(read(&[]), Err(CodecError::Unreadable));
+    }
+
+    #[test]
+    fn a_sale_of_form_1_whose_sum_was_tampered_with_is_unreadable() {
+        let golden = "01044173686100020f4d61697a6520666c6f757220326b67e80790c80290c802055375676172f403f0a802b89401c8dc030101094f524445522d303031";
+        let honest = hex::decode(golden).unwrap();
+        for from_the_end in [14, 17] {
+            let mut bytes = honest.clone();
+            let amount = bytes.len() - from_the_end;
+            bytes[amount] ^= 2;
+            assert_eq!(read(&bytes), Err(CodecError::Unreadable));
+        }
+    }
+
+    #[test]
+    fn an_amount_beyond_counting_is_unreadable() {
+        let form = |body| FactForm { by: "Asha".into(), clock: None, formerly: None, body };
+        for amount in [i64::MAX, i64::MIN, -1, 0] {
+            let old = fact_1::BodyForm::Cash { sale: name().into(), amount };
+            let old = versioned(&fact_1::FactForm { by: "Asha".into(), body: old });
+            assert_eq!(read(&old), Err(CodecError::Unreadable), "{amount}");
+            let cash = form(BodyForm::Cash { sale: name().into(), amount });
+            assert_eq!(read(&in_version(VERSION, &cash)), Err(CodecError::Unreadable), "{amount}");
+            let (tender, order) = (TenderForm::Cash, None);
+            let bare = form(BodyForm::Sale { goods: Goods::Total(amount), tender, order });
+            assert_eq!(read(&in_version(VERSION, &bare)), Err(CodecError::Unreadable), "{amount}");
+        }
+        for change in [i64::MAX, i64::MIN, 0, -1] {
+            let goods = vec![MovedForm { product: "sugar".into(), change, counted: None }];
+            let stock = form(BodyForm::Stock { why: WhyForm::Received, note: String::new(), goods });
+            assert_eq!(read(&in_version(VERSION, &stock)), Err(CodecError::Unreadable), "{change}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn damaged_facts_never_make_the_reader_panic(at in 0usize..80, with: u8) {
+            let mut bytes = encode_fact(&plain(sale()));
+            let at = at % bytes.len();
+            bytes[at] = with;
+            let _ = read(&bytes);
+        }
+    }
+}
