@@ -3,13 +3,13 @@
 
 use crate::query::{SALES, sale_row};
 use crate::rows::parsed;
-use crate::{Ledger, LedgerError, PaymentRow};
+use crate::{LedgerError, PaymentRow, Reader};
 use domain::matching::OpenSale;
 use domain::{FactId, ReceiptCode, ShopId, TillId, Timestamp};
 use rusqlite::{Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 
-impl Ledger {
+impl Reader {
     /// The payments of a shop whose messages disagree, newest first.
     ///
     /// # Errors

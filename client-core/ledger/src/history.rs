@@ -1,7 +1,7 @@
 //! What happened to a sale or a payment, and who did it.
 
 use crate::rows::{self, money, parsed, time};
-use crate::{Ledger, LedgerError};
+use crate::{LedgerError, Reader};
 use domain::{FactId, How, Money, ReceiptCode, ShopId, Source, Tender, Timestamp};
 use rusqlite::{Params, Row, params};
 
@@ -73,7 +73,7 @@ pub enum Deed {
     },
 }
 
-impl Ledger {
+impl Reader {
     /// The timeline of a sale, oldest first.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! The truth of the file: identity, journals, feed and cursors, written in one transaction with what is
 //! computed from them.
 
-use crate::rows::{self, damaged, parsed, signed, unsigned};
+use crate::rows::{self, damaged, signed, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, project, settle};
+use crate::{Ledger, LedgerError, Reader, project, settle};
 use domain::{
     Actor, BusinessDay, Document, Entry, Fact, FactId, FeedItem, Member, Money, Product, Role, Shop, ShopId,
     TillId, Timestamp,
@@ -83,7 +83,7 @@ pub struct Page {
     pub at: Option<Timestamp>,
 }
 
-impl Ledger {
+impl Reader {
     /// Who writes here; `None` before enrolment.
     ///
     /// # Errors
@@ -99,7 +99,9 @@ impl Ledger {
         };
         Ok(self.connection.query_row("SELECT * FROM identity", [], read).optional()?)
     }
+}
 
+impl Ledger {
     /// Makes this file the ledger of a member that writes in some shops under its own name.
     ///
     /// # Errors
@@ -123,7 +125,9 @@ impl Ledger {
         self.write(|c| put_shop(c, shop, writer))?;
         self.read_homes()
     }
+}
 
+impl Reader {
     /// Under which name this file writes in a shop's journal.
     ///
     /// # Errors
@@ -284,7 +288,9 @@ impl Ledger {
         let names = names.collect::<Result<Vec<_>, _>>()?;
         Ok(names.iter().filter_map(|name| BusinessDay::parse(name).ok()).collect())
     }
+}
 
+impl Ledger {
     /// Records a fact of our own: entry, rows and, if the caller gave one, the request's key.
     ///
     /// # Errors
@@ -329,7 +335,9 @@ impl Ledger {
             project::products(c, shop, products)
         })
     }
+}
 
+impl Reader {
     /// The sale that a request with this key made.
     ///
     /// # Errors
@@ -338,7 +346,9 @@ impl Ledger {
         let mut find = self.connection.prepare_cached("SELECT sale FROM requests WHERE key = ?")?;
         Ok(find.query_row([key], |row| rows::parsed(row, "sale", str::parse)).optional()?)
     }
+}
 
+impl Ledger {
     /// Writes what an answer of the cloud brought: all of it, or nothing.
     ///
     /// # Errors
@@ -367,27 +377,6 @@ impl Ledger {
             put_cursors(c, key, page)?;
             settle::settle(c, key, &dirty)
         })
-    }
-
-    /// The short key of a shop in this file.
-    pub(crate) fn shop_key(&self, shop: &ShopId) -> Result<i64, LedgerError> {
-        self.home(shop).map(|(key, _)| key)
-    }
-
-    fn home(&self, shop: &ShopId) -> Result<(i64, Actor), LedgerError> {
-        let unknown = || LedgerError::Unknown(format!("shop {shop} in this ledger"));
-        self.homes.get(shop).copied().ok_or_else(unknown)
-    }
-
-    /// Reads the shops' keys and writers, which every call needs and which hardly ever change.
-    pub(crate) fn read_homes(&mut self) -> Result<(), LedgerError> {
-        let mut find = self.connection.prepare("SELECT id, key, till, incarnation FROM shops")?;
-        let read =
-            |row: &Row<'_>| Ok((parsed(row, "id", ShopId::parse)?, (row.get("key")?, rows::actor(row)?)));
-        let homes = find.query_map([], read)?.collect::<Result<_, _>>()?;
-        drop(find);
-        self.homes = homes;
-        Ok(())
     }
 }
 

@@ -5,9 +5,13 @@
 //! did, [`take`](Ledger::take) what others did and what Safaricom said, [`query`] answers what a person
 //! asks. The documented schema is [`schema.sql`](../src/schema.sql).
 
+mod backup;
 mod doubt;
 mod error;
+mod file;
+mod migrate;
 mod project;
+mod reader;
 mod rows;
 mod settle;
 
@@ -20,45 +24,51 @@ pub use error::LedgerError;
 pub use journal::{Content, Identity, Outcome, Page, Taken};
 pub use push::PushRow;
 pub use query::{ClaimRow, Day, PaymentRow, ProductRow, SaleFilter, SaleRow};
+pub use reader::Reader;
 pub use rows::how_name;
 
-use domain::{Actor, ShopId};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 /// The number of this schema, in `user_version`.
 pub const SCHEMA_VERSION: u32 = 2;
-/// How many prepared statements are kept.
-const STATEMENTS_KEPT: usize = 96;
 
-/// How long to wait for another program that is writing.
-const BUSY: Duration = Duration::from_secs(5);
-
-/// An open ledger. It has one writer; keep it behind a lock.
+/// An open ledger. It has one writer; keep it behind a lock. What takes long to read is read with a
+/// [`Reader`] of its own, and no sale waits for it.
 pub struct Ledger {
-    connection: Connection,
-    /// Each shop's short key in this file, and under which name this file writes in its journal.
-    homes: BTreeMap<ShopId, (i64, Actor)>,
+    reader: Reader,
+}
+
+impl std::ops::Deref for Ledger {
+    type Target = Reader;
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
 }
 
 impl Ledger {
-    /// Opens a ledger, or makes a new one where there is no file.
+    /// Opens a ledger, or makes a new one where there is no file. One that an older release wrote is brought
+    /// up to date, first on a copy and then in one transaction.
     ///
     /// # Errors
-    /// The file can not be opened, is damaged, or was written by a newer release. It is never deleted,
-    /// emptied or made anew: it may be the only copy of unsent sales.
+    /// The file can not be opened or written, is damaged, or was written by a newer release. It is never
+    /// deleted, emptied or made anew: it may be the only copy of unsent sales.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let mut ledger = Self { connection, homes: BTreeMap::new() };
-        ledger.migrate()?;
-        ledger.read_homes()?;
-        Ok(ledger)
+        Self::open_within(path, file::PATIENCE)
+    }
+
+    /// The same, waiting so long and no longer for another program that is writing.
+    ///
+    /// # Errors
+    /// See [`open`](Self::open).
+    pub fn open_within(path: &Path, patience: Duration) -> Result<Self, LedgerError> {
+        let mut connection = file::connect_to_write(path, patience)?;
+        migrate::migrate(&mut connection, path)?;
+        let mut reader = Reader { connection, path: path.to_owned(), homes: BTreeMap::new() };
+        reader.read_homes()?;
+        Ok(Self { reader })
     }
 
     /// Whose ledger a file is, without touching it: for programs that only need a name. `None` where there
@@ -70,27 +80,17 @@ impl Ledger {
         if !path.exists() {
             return Ok(None);
         }
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(BUSY)?;
+        let connection = file::connect_to_read(path)?;
         match version(&connection)? {
             0 => Ok(None),
-            _ => Self { connection, homes: BTreeMap::new() }.identity(),
+            _ => Reader { connection, path: path.to_owned(), homes: BTreeMap::new() }.identity(),
         }
     }
 
-    /// Makes the schema where there is none, or brings an older one up to date, in one transaction: a till
-    /// that is killed here finds the schema as it was or as it should be.
-    fn migrate(&mut self) -> Result<(), LedgerError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let change = match version(&transaction)? {
-            SCHEMA_VERSION => return Ok(()),
-            0 => include_str!("schema.sql"),
-            1 => include_str!("from_1.sql"),
-            newer => return Err(LedgerError::Newer(newer)),
-        };
-        transaction.execute_batch(change)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        Ok(transaction.commit()?)
+    /// How large the log beside the file is, in bytes, if it is so large that something is wrong: somebody
+    /// has been reading for so long that it can not be written back into the file.
+    pub fn swollen_log(&self) -> Option<u64> {
+        Some(file::log_bytes(&self.path)).filter(|bytes| *bytes > file::SWOLLEN_BYTES)
     }
 
     /// Runs a write in one transaction.
@@ -98,10 +98,15 @@ impl Ledger {
         &mut self,
         write: impl FnOnce(&Connection) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let begin = TransactionBehavior::Immediate;
+        let transaction = self.reader.connection.transaction_with_behavior(begin)?;
         let value = write(&transaction)?;
         transaction.commit()?;
         Ok(value)
+    }
+
+    fn read_homes(&mut self) -> Result<(), LedgerError> {
+        self.reader.read_homes()
     }
 }
 
@@ -122,5 +127,33 @@ mod tests {
         assert_eq!(pragma("synchronous"), 2, "FULL");
         let mode = ledger.connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
         assert_eq!(mode.unwrap(), "wal");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_of_and_the_ledger_goes_on_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        ledger.write(|c| Ok(c.execute_batch("CREATE TABLE crates (bytes BLOB)")?)).unwrap();
+        let fill = |ledger: &mut Ledger| {
+            ledger.write(|c| {
+                c.execute("INSERT INTO crates VALUES (zeroblob(1000))", [])?;
+                Ok(c.execute("INSERT INTO crates VALUES (zeroblob(100000))", []).map(drop)?)
+            })
+        };
+        let count = |ledger: &Ledger| -> i64 {
+            ledger.connection.query_row("SELECT count(*) FROM crates", [], |row| row.get(0)).unwrap()
+        };
+        fill(&mut ledger).unwrap();
+        let pages: i64 = ledger.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        ledger.connection.pragma_update(None, "max_page_count", pages + 2).unwrap();
+        for _ in 0..3 {
+            let error = fill(&mut ledger).unwrap_err();
+            assert!(matches!(error, LedgerError::Full) && error.to_string().contains("make room"), "{error}");
+            assert_eq!(count(&ledger), 2, "nothing half done");
+        }
+        ledger.connection.pragma_update(None, "max_page_count", pages + 1000).unwrap();
+        fill(&mut ledger).unwrap();
+        assert_eq!(count(&ledger), 4);
+        backup::check(&ledger.connection).unwrap();
     }
 }

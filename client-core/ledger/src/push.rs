@@ -1,7 +1,7 @@
 //! STK pushes: what this till asked for, and what it heard of it.
 
 use crate::rows::{self, money, parsed, parsed_option, time};
-use crate::{Ledger, LedgerError};
+use crate::{Ledger, LedgerError, Reader};
 use domain::{CheckoutId, FactId, Money, ReceiptCode, ShopId, TillId, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -67,7 +67,9 @@ impl Ledger {
         let sql = "UPDATE pushes SET queries = queries + 1, queried_at = ? WHERE checkout = ?";
         self.write(|c| Ok(c.execute(sql, params![at.millis(), checkout.as_str()]).map(drop)?))
     }
+}
 
+impl Reader {
     /// The pushes of a shop that were begun after an instant, have a name, and were not answered with money or
     /// when we asked, newest first: those whose end may still be asked for.
     ///

@@ -1,7 +1,7 @@
 //! What people ask: sales, payments, products, figures.
 
 use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
-use crate::{Ledger, LedgerError};
+use crate::{LedgerError, Reader};
 use domain::matching::{FreePayment, OpenSale};
 use domain::standing::SaleState;
 use domain::{
@@ -168,7 +168,7 @@ const UNCONFIRMED: &str = "SELECT p.sale FROM payments p JOIN sales q ON q.id = 
 const TROUBLED: &str = "SELECT t.id FROM sales t WHERE t.shop = ?1 AND (t.conflict = 1 OR t.reversed = 1)
      AND (t.conflict = 1 OR t.due > 0)";
 
-impl Ledger {
+impl Reader {
     /// A sale by its name.
     ///
     /// # Errors

@@ -91,7 +91,7 @@ impl Folder {
         Ok(Keypair::from_seed(&seed))
     }
 
-    fn key_path(&self) -> PathBuf {
+    pub(crate) fn key_path(&self) -> PathBuf {
         self.0.join("till.key")
     }
 }
@@ -144,6 +144,6 @@ pub fn enrol(folder: &Folder, cloud: &dyn Cloud, code: &str, name: &str) -> Resu
     Ok(identity)
 }
 
-fn unusable(path: &Path, error: &std::io::Error) -> TillError {
+pub(crate) fn unusable(path: &Path, error: &std::io::Error) -> TillError {
     TillError::Folder(format!("{} can not be used: {error}. Check its rights and the disk", path.display()))
 }

@@ -13,6 +13,7 @@ mod error;
 mod exchange;
 mod folder;
 mod http;
+mod keep;
 mod push;
 mod requests;
 mod verify;

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::{Failure, admin, demo, doctor, hub, node, safaricom, serve};
+use crate::{Failure, admin, demo, doctor, hub, ledger, node, safaricom, serve};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use domain::Role;
 use std::net::SocketAddr;
@@ -33,6 +33,8 @@ enum Command {
     /// Give it the settings the hub is started with. It changes nothing, works while the hub runs and while
     /// it does not, and ends with 1 if a check failed.
     Doctor(doctor::Settings),
+    /// Look after a till's file: back it up.
+    Ledger(ledger::Settings),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -93,6 +95,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Safaricom(settings) => safaricom::run(settings, serve::stop_signal()?).await,
         Command::Admin(settings) => admin::run(settings).await,
         Command::Doctor(settings) => doctor::run(settings).await,
+        Command::Ledger(settings) => ledger::run(settings).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "leja", &mut std::io::stdout());
             Ok(())

@@ -10,6 +10,7 @@ pub mod daraja;
 pub mod demo;
 pub mod doctor;
 pub mod hub;
+pub mod ledger;
 pub mod node;
 pub mod safaricom;
 pub mod serve;

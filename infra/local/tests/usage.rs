@@ -24,7 +24,15 @@ fn commands(command: &clap::Command, before: &[&str]) -> Vec<Vec<String>> {
 #[test]
 fn help_names_every_command_and_every_level_has_help() {
     let all = commands(&Cli::command(), &[]);
-    for typed in ["demo", "doctor", "admin shop", "admin inbox assign", "admin token rotate", "admin qr"] {
+    for typed in [
+        "demo",
+        "doctor",
+        "admin shop",
+        "admin inbox assign",
+        "admin token rotate",
+        "admin qr",
+        "ledger backup",
+    ] {
         assert!(all.iter().any(|path| path.join(" ") == typed), "{typed}");
     }
     for path in all {
