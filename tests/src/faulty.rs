@@ -104,6 +104,7 @@ by_chance! {
     fn put_member(&self, member: &Member, shop: Option<&ShopId>) -> ();
     fn member(&self, actor: Actor) -> Option<(Member, Option<ShopId>)>;
     fn members(&self) -> Vec<(Member, Option<ShopId>)>;
+    fn members_of(&self, shop: &ShopId) -> Vec<Member>;
     fn heads(&self, shop: &ShopId) -> Vec<(Actor, Head)>;
     fn head(&self, shop: &ShopId, actor: Actor) -> Head;
     fn append(&self, shop: &ShopId, batch: &Batch, before: Head, after: Head, at: Timestamp) -> bool;

@@ -66,6 +66,7 @@ macro_rules! store_contract {
             a_counter_gives_every_number_once
             a_member_reads_back_and_can_be_revoked
             every_member_is_listed
+            the_members_of_a_shop_are_listed
             a_request_is_recorded_once
             an_accepted_request_is_found_by_both_its_names
             a_request_that_was_never_begun_can_be_accepted

@@ -203,8 +203,9 @@ mod dynamodb_requests {
         assert_eq!(store.batches(&shop(), actor, 0, 1000).await.unwrap().len(), 1);
         assert_eq!(store.heads(&shop()).await.unwrap().len(), 1);
         assert_eq!(store.members().await.unwrap().len(), 1);
+        assert_eq!(store.members_of(&shop()).await.unwrap().len(), 1);
         assert_eq!(store.shops().await.unwrap().len(), 1);
-        assert_eq!(dynamo.requests(), ["Query"; 4]);
+        assert_eq!(dynamo.requests(), ["Query"; 5]);
         let code = Enrolment { code_hash: [9; 32], shop: None, role: Role::Office, expires_at: noon() };
         store.put_enrolment(&code).await.unwrap();
         assert_eq!(dynamo.requests(), ["PutItem"]);

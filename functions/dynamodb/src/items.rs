@@ -497,7 +497,7 @@ pub(crate) fn read_counted(item: &Item) -> Result<u32, StoreError> {
 /// A member, in the list of members.
 pub(crate) fn member_item(member: &Member, shop: Option<&ShopId>) -> Item {
     Item::from(Key::member(member.actor))
-        .listed(MEMBERS, member_place(member.actor))
+        .listed(MEMBERS, member_place(member.actor, shop))
         .text(ACTOR, member.actor.to_string())
         .text(ROLE, member.role.name())
         .text(LETTER, &member.letter)

@@ -180,9 +180,15 @@ pub(crate) fn inbox_day(day: BusinessDay) -> String {
     format!("I#{day}")
 }
 
-/// A member's place in the list of members: by number, then by life.
-pub(crate) fn member_place(actor: Actor) -> String {
-    format!("{:010}.{:05}", actor.till.0, actor.incarnation)
+/// Where the members of a shop lie in the list of members; or those of no shop.
+pub(crate) fn members_of(shop: Option<&ShopId>) -> String {
+    format!("{}#", shop.map_or("", ShopId::as_str))
+}
+
+/// A member's place in the list of members: by shop, then by number, then by life. The first release left
+/// the shop out; such a member is moved when it is written again, and found by its name until then.
+pub(crate) fn member_place(actor: Actor, shop: Option<&ShopId>) -> String {
+    format!("{}{:010}.{:05}", members_of(shop), actor.till.0, actor.incarnation)
 }
 
 /// A feed item's place among those that arrived in the same microsecond.

@@ -276,6 +276,15 @@ impl Store for DynamoStore {
         all(self.query_list(MEMBERS)).await?.iter().map(items::read_member).collect()
     }
 
+    async fn members_of(&self, shop: &ShopId) -> Result<Vec<Member>, StoreError> {
+        let query = self
+            .query_list(MEMBERS)
+            .key_condition_expression(format!("#partition = :partition AND begins_with({GSK}, :shop)"))
+            .expression_attribute_values(":shop", AttributeValue::S(keys::members_of(Some(shop))));
+        let found = all(query).await?;
+        found.iter().map(|item| items::read_member(item).map(|(member, _)| member)).collect()
+    }
+
     async fn heads(&self, shop: &ShopId) -> Result<Vec<(Actor, Head)>, StoreError> {
         all(self.query(keys::heads(shop))).await?.iter().map(items::read_head).collect()
     }

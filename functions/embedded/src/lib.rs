@@ -244,6 +244,13 @@ impl Store for EmbeddedStore {
         self.0.read(move |c| c.prepare_cached(sql)?.query_map([], member_of)?.collect()).await
     }
 
+    async fn members_of(&self, shop: &ShopId) -> Result<Vec<Member>, StoreError> {
+        let shop = shop.clone();
+        let sql = "SELECT * FROM members WHERE shop = ? ORDER BY till, incarnation";
+        let read = |row: &rusqlite::Row<'_>| member_of(row).map(|(member, _)| member);
+        self.0.read(move |c| c.prepare_cached(sql)?.query_map([shop.as_str()], read)?.collect()).await
+    }
+
     async fn heads(&self, shop: &ShopId) -> Result<Vec<(Actor, Head)>, StoreError> {
         let shop = shop.clone();
         let sql =

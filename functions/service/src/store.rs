@@ -367,6 +367,9 @@ pub trait Store: Send + Sync + 'static {
     /// Every member with its shop.
     fn members(&self) -> impl Future<Output = Result<Vec<(Member, Option<ShopId>)>, StoreError>> + Send;
 
+    /// The members of one shop. One read; who joined a moment ago may not be listed yet.
+    fn members_of(&self, shop: &ShopId) -> impl Future<Output = Result<Vec<Member>, StoreError>> + Send;
+
     /// Where every journal of a shop ends.
     fn heads(&self, shop: &ShopId) -> impl Future<Output = Result<Vec<(Actor, Head)>, StoreError>> + Send;
 

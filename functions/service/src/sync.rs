@@ -14,7 +14,7 @@ use replica::wire::json::{Enrol, Enrolled, Joined, OpenSales, ShopForm};
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
 use replica::{Batch, Head, PublicKey};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How many bytes of batches one answer carries; with the feed it stays under [`MAX_BODY_BYTES`].
@@ -68,18 +68,19 @@ impl<S: Store> Sync<S> {
         let news = self.store.news(shop, &request.cursor).await?;
         let behind = request.behind || news.restarted;
         let (taken, refused) = self.take(shop, member, request, behind).await?;
-        let grown: Vec<(Actor, Option<Head>)> = if behind {
-            let heads = self.store.heads(shop).await?;
-            heads.into_iter().map(|(actor, head)| (actor, Some(head))).collect()
+        let (grown, listed): (Vec<(Actor, Option<Head>)>, _) = if behind {
+            let heads = self.store.heads(shop).await?.into_iter();
+            (heads.map(|(actor, head)| (actor, Some(head))).collect(), self.store.members_of(shop).await?)
         } else {
-            news.journals.iter().map(|actor| (*actor, None)).collect()
+            (news.journals.iter().map(|actor| (*actor, None)).collect(), Vec::new())
         };
         let (batches, cut) = self.lacking(shop, member.actor, request, &grown).await?;
         Ok(SyncAnswer {
             now: (self.clock)(),
             taken,
             refused,
-            members: self.unknown_members(request, &batches).await?,
+            members: self.members(request, listed, &batches).await?,
+            ends: grown.iter().filter_map(|(actor, head)| Some((*actor, head.as_ref()?.number))).collect(),
             batches,
             feed: news.items,
             cursor: news.cursor,
@@ -87,7 +88,9 @@ impl<S: Store> Sync<S> {
         })
     }
 
-    /// Takes the sender's batch, if it continues its journal here, and says where the journal ends.
+    /// Takes the batch that was sent, if it continues its journal here, and says where that journal ends.
+    /// Any member of the shop may bring the batch of any other, because its till may have no line of its
+    /// own: the signature decides.
     async fn take(
         &self,
         shop: &ShopId,
@@ -99,15 +102,38 @@ impl<S: Store> Sync<S> {
             let head = if behind { Some(self.store.head(shop, member.actor).await?) } else { None };
             return Ok((head, None));
         };
-        let head = self.store.head(shop, member.actor).await?;
-        match self.append(shop, member, batch, head).await? {
+        let writer = match self.writer(shop, member, batch.actor).await? {
+            Ok(writer) => writer,
+            Err(reason) => return Ok((None, Some(reason.to_owned()))),
+        };
+        let head = self.store.head(shop, writer.actor).await?;
+        match self.append(shop, &writer, batch, head).await? {
             Ok(head) => Ok((Some(head), None)),
             Err(reason) => {
-                tracing::warn!(%shop, actor = %member.actor, reason, "a batch was not taken");
+                tracing::warn!(%shop, actor = %writer.actor, by = %member.actor, reason, "a batch was not taken");
                 // Where it was overtaken, the answer's head tells the sender where to go on.
-                Ok((Some(self.store.head(shop, member.actor).await?), Some(reason)))
+                Ok((Some(self.store.head(shop, writer.actor).await?), Some(reason)))
             }
         }
+    }
+
+    /// Who wrote a batch: the sender, or another member of the shop, as long as it is one.
+    async fn writer(
+        &self,
+        shop: &ShopId,
+        sender: &Member,
+        actor: Actor,
+    ) -> Result<Result<Member, &'static str>, StoreError> {
+        if actor == sender.actor {
+            return Ok(Ok(sender.clone()));
+        }
+        Ok(match self.store.member(actor).await? {
+            Some((member, home)) if home.as_ref() == Some(shop) && !member.revoked => Ok(member),
+            Some((member, home)) if home.as_ref() == Some(shop) && member.revoked => {
+                Err("the till that wrote this was revoked: ask head office")
+            }
+            _ => Err("nobody in this shop writes under that name"),
+        })
     }
 
     async fn append(
@@ -117,9 +143,6 @@ impl<S: Store> Sync<S> {
         batch: &Batch,
         head: Head,
     ) -> Result<Result<Head, String>, StoreError> {
-        if batch.actor != member.actor {
-            return Ok(Err("a till sends its own journal only".to_owned()));
-        }
         let Some(key) = PublicKey::from_bytes(&member.public_key) else {
             return Ok(Err("the member's key is no key".to_owned()));
         };
@@ -158,19 +181,18 @@ impl<S: Store> Sync<S> {
         Ok((page, cut))
     }
 
-    /// Who writes the journals that the sender has nothing of yet.
-    async fn unknown_members(
+    /// Those listed, and who else writes the journals that the sender has nothing of yet.
+    async fn members(
         &self,
         request: &SyncRequest,
+        listed: Vec<Member>,
         batches: &[Batch],
     ) -> Result<Vec<Member>, Problem> {
-        let new: BTreeMap<Actor, ()> = batches
-            .iter()
-            .filter(|batch| !request.have.contains_key(&batch.actor))
-            .map(|batch| (batch.actor, ()))
-            .collect();
-        let mut members = Vec::new();
-        for actor in new.into_keys() {
+        let new = batches.iter().map(|batch| batch.actor).filter(|actor| !request.have.contains_key(actor));
+        let listed_actors: BTreeSet<Actor> = listed.iter().map(|member| member.actor).collect();
+        let new: BTreeSet<Actor> = new.filter(|actor| !listed_actors.contains(actor)).collect();
+        let mut members = listed;
+        for actor in new {
             members.extend(self.store.member(actor).await?.map(|(member, _)| member));
         }
         Ok(members)

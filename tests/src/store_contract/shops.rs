@@ -226,3 +226,25 @@ pub async fn every_member_is_listed<S: Store>(store: S) {
     members.sort_by_key(|(member, _)| member.actor);
     assert_eq!(members, actors.map(|actor| (member(actor), Some(duka()))));
 }
+
+/// A till has to know its siblings, and nobody else's.
+pub async fn the_members_of_a_shop_are_listed<S: Store>(store: S) {
+    let of = async |shop: &str| {
+        let mut found = store.members_of(&shop_id(shop)).await.unwrap();
+        found.sort_by_key(|member| member.actor);
+        found
+    };
+    assert_eq!(of("duka").await, []);
+    let (one, two) = (member("2".parse().unwrap()), member("10.1".parse().unwrap()));
+    // A shop whose name begins like another's is another shop.
+    for (till, shop) in [(&two, "duka"), (&one, "duka"), (&member("3".parse().unwrap()), "duka-moja")] {
+        store.put_member(till, Some(&shop_id(shop))).await.unwrap();
+    }
+    let office = Member { role: Role::Office, ..member("4".parse().unwrap()) };
+    store.put_member(&office, None).await.unwrap();
+    assert_eq!(of("duka").await, [one.clone(), two.clone()]);
+    let revoked = Member { revoked: true, ..one };
+    store.put_member(&revoked, Some(&shop_id("duka"))).await.unwrap();
+    assert_eq!(of("duka").await, [revoked, two]);
+    assert_eq!(store.members().await.unwrap().len(), 4);
+}

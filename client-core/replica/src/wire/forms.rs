@@ -10,6 +10,7 @@ use domain::{
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 impl From<IdError> for CodecError {
     fn from(_: IdError) -> Self {
@@ -178,7 +179,7 @@ impl From<&SyncAnswer> for SyncAnswerForm {
             taken: answer.taken.map(|head| (head.number, head.chain)),
             refused: answer.refused.clone(),
             batches: answer.batches.iter().map(Into::into).collect(),
-            members: answer.members.iter().map(Into::into).collect(),
+            members: answer.members.iter().map(|member| MemberForm::new(member, &answer.ends)).collect(),
             feed: answer.feed.iter().map(Into::into).collect(),
             cursor: answer.cursor.clone(),
             more: answer.more,
@@ -189,8 +190,10 @@ impl From<&SyncAnswer> for SyncAnswerForm {
 impl TryFrom<SyncAnswerForm> for SyncAnswer {
     type Error = CodecError;
     fn try_from(form: SyncAnswerForm) -> Result<Self, CodecError> {
+        let ends = form.members.iter().map(|form| FactId::from(form.name)).filter(|name| name.number > 0);
         Ok(Self {
             now: Timestamp::from_millis(form.now)?,
+            ends: ends.map(|name| (name.actor, name.number)).collect(),
             taken: form.taken.map(|(number, chain)| Head { number, chain }),
             refused: form.refused,
             batches: form.batches.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
@@ -237,10 +240,12 @@ impl TryFrom<BatchForm> for Batch {
     }
 }
 
-impl From<&Member> for MemberForm {
-    fn from(member: &Member) -> Self {
+impl MemberForm {
+    /// A member, and where its journal ends: under the number that its name has room for.
+    fn new(member: &Member, ends: &BTreeMap<Actor, u64>) -> Self {
+        let number = ends.get(&member.actor).copied().unwrap_or(0);
         Self {
-            name: FactId { actor: member.actor, number: 0 }.into(),
+            name: FactId { actor: member.actor, number }.into(),
             role: member.role.name().to_owned(),
             letter: member.letter.clone(),
             title: member.name.clone(),

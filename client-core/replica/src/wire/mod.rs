@@ -40,8 +40,12 @@ pub struct SyncAnswer {
     pub refused: Option<String>,
     /// Batches of other journals that the sender lacks, each journal in order.
     pub batches: Vec<Batch>,
-    /// Who writes the journals the sender did not know of.
+    /// Who writes the journals the sender did not know of; every member of the shop if it asked for
+    /// everything.
     pub members: Vec<Member>,
+    /// Where the journals of these members end in the cloud, if the sender asked for everything. Of others
+    /// nothing is said.
+    pub ends: BTreeMap<Actor, u64>,
     /// New items of the payment feed.
     pub feed: Vec<FeedItem>,
     /// Where the feed goes on.
@@ -208,6 +212,7 @@ mod tests {
             refused: Some("no".into()),
             batches: vec![batch()],
             members: vec![member],
+            ends: BTreeMap::new(),
             feed: vec![FeedItem::Arrival(evidence(Source::C2bConfirmation)), FeedItem::PushResult(push())],
             cursor: vec![9],
             more: true,
@@ -235,6 +240,15 @@ mod tests {
             hex::encode(answer().encode()),
             "01c0e4aacfbf680109040404040404040404040404040404040404040404040404040404040404040401026e6f0107010901010301020305050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505010701000474696c6c01410546726f6e740303030303030303030303030303030303030303030303030303030303030303000200000a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68010777735f434f5f7807002a0130026f6bf8fbaacfbf6801010a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68010901"
         );
+    }
+
+    #[test]
+    fn where_journals_end_travels_with_their_members() {
+        let ends = BTreeMap::from([(batch().actor, 300)]);
+        let told = SyncAnswer { ends, ..answer() };
+        assert_eq!(SyncAnswer::decode(&told.encode()), Ok(told.clone()));
+        // A small number has room where none was; only three hundred takes a byte more.
+        assert_eq!(told.encode().len(), answer().encode().len() + 1);
     }
 
     #[test]
