@@ -25,9 +25,15 @@ const SECRET: [u8; 32] = [7; 32];
 pub const PAYBILL: &str = "600638";
 
 /// The way to a simulated Safaricom in this process, with a token for each call.
+#[derive(Clone)]
 pub struct Near(Router);
 
 impl Near {
+    /// The way to this one.
+    pub fn to(simulator: &Arc<Simulator>) -> Self {
+        Self(simulator.router())
+    }
+
     async fn ask(&self, request: Request<Body>) -> (u16, Vec<u8>) {
         let answer = self.0.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
@@ -82,7 +88,7 @@ impl Drill {
         let parts = Parts {
             store: Arc::new(store.clone()),
             fallback: Arc::new(FileQueue::open(&folder.path().join("waiting")).unwrap()),
-            safaricom: Arc::new(Near(simulator.router())),
+            safaricom: Arc::new(Near::to(&simulator)),
             app: Arc::new(app()),
             secret: CallbackSecret::new(SECRET),
             sources: Sources { rule: SourceRule::Off, ..Sources::default() },

@@ -1,5 +1,6 @@
 //! A store that fails by chance, as one behind a bad network does: before anything happened, or after it
-//! happened, when only the answer is lost. Whoever calls can not tell one from the other.
+//! happened, when only the answer is lost. Whoever calls can not tell one from the other. And one whose
+//! news are those of DynamoDB's index: late, told again, in no certain order.
 
 use domain::{Actor, CheckoutId, FeedItem, Member, Shop, ShopId, ShortCode, Timestamp};
 use replica::{Batch, Head};
@@ -7,14 +8,22 @@ use service::store::{
     AnswerKind, Enrolment, Filing, InboxItem, News, RawCallback, Recorded, Request, Tokens,
 };
 use service::{Store, StoreError};
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 
-/// A store around another.
+/// How many cursors of a shop are remembered, to read on from one of them again.
+const CURSORS: usize = 8;
+
+/// A store around another. Clones share their luck.
+#[derive(Clone)]
 pub struct Faulty<S> {
     inner: S,
-    percent: AtomicU8,
-    random: Mutex<fastrand::Rng>,
+    percent: Arc<AtomicU8>,
+    late_percent: Arc<AtomicU8>,
+    random: Arc<Mutex<fastrand::Rng>>,
+    /// The cursors given last, so that what was told is told again.
+    cursors: Arc<Mutex<BTreeMap<ShopId, Vec<Vec<u8>>>>>,
 }
 
 /// What becomes of one call.
@@ -30,7 +39,24 @@ enum Luck {
 impl<S> Faulty<S> {
     /// Fails so many of a hundred calls, half of them after the fact; a seed repeats which.
     pub fn new(inner: S, percent: u8, seed: u64) -> Self {
-        Self { inner, percent: percent.into(), random: Mutex::new(fastrand::Rng::with_seed(seed)) }
+        Self {
+            inner,
+            percent: Arc::new(percent.into()),
+            late_percent: Arc::default(),
+            random: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))),
+            cursors: Arc::default(),
+        }
+    }
+
+    /// Chance begins anew, so that what follows does not hang on what was asked before.
+    pub fn reseed(&self, seed: u64) {
+        *self.random.lock().unwrap() = fastrand::Rng::with_seed(seed);
+    }
+
+    /// So many of a hundred readers of news see the index as DynamoDB's may be: not up to date yet, or
+    /// read from further back, so that some of it is told again and in another order.
+    pub fn set_late_percent(&self, percent: u8) {
+        self.late_percent.store(percent, Ordering::SeqCst);
     }
 
     /// From now on it fails so many of a hundred calls: 100 is an outage, 0 its end.
@@ -55,7 +81,49 @@ impl<S> Faulty<S> {
     }
 }
 
-/// Every method of the port: luck first, then the store behind, then luck again.
+/// What a reader of the index sees.
+enum Sight {
+    /// All there is.
+    Clear,
+    /// Nothing new yet.
+    Behind,
+    /// What was seen since an earlier cursor, once more.
+    Again(Vec<u8>),
+}
+
+impl<S: Store> Faulty<S> {
+    async fn late_news(&self, shop: &ShopId, cursor: &[u8]) -> Result<News, StoreError> {
+        let mut news = match self.sight(shop, cursor) {
+            Sight::Behind => return Ok(News { cursor: cursor.to_vec(), ..News::default() }),
+            Sight::Clear => self.inner.news(shop, cursor).await?,
+            Sight::Again(from) => self.inner.news(shop, &from).await?,
+        };
+        if self.late_percent.load(Ordering::SeqCst) > 0 {
+            self.random.lock().unwrap().shuffle(&mut news.items);
+        }
+        let mut cursors = self.cursors.lock().unwrap();
+        let given = cursors.entry(shop.clone()).or_default();
+        given.push(news.cursor.clone());
+        given.drain(..given.len().saturating_sub(CURSORS));
+        Ok(news)
+    }
+
+    fn sight(&self, shop: &ShopId, cursor: &[u8]) -> Sight {
+        let mut random = self.random.lock().unwrap();
+        if random.u8(..100) >= self.late_percent.load(Ordering::SeqCst) {
+            return Sight::Clear;
+        }
+        let cursors = self.cursors.lock().unwrap();
+        // The plain store's cursors begin with the position, so what is less was given before.
+        let before = cursors.get(shop).into_iter().flatten().find(|given| given.as_slice() < cursor);
+        match before {
+            Some(before) if random.bool() => Sight::Again(before.clone()),
+            _ => Sight::Behind,
+        }
+    }
+}
+
+/// Every method of the port but news: luck first, then the store behind, then luck again.
 macro_rules! by_chance {
     ($(fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $answer:ty;)*) => {
         impl<S: Store> Store for Faulty<S> {
@@ -68,6 +136,13 @@ macro_rules! by_chance {
                 let answer = self.inner.$name($($argument),*).await?;
                 if luck == Luck::NotHeard { Err(lost()) } else { Ok(answer) }
             })*
+
+            async fn news(&self, shop: &ShopId, cursor: &[u8]) -> Result<News, StoreError> {
+                if self.luck() != Luck::Good {
+                    return Err(StoreError::Unreachable("bad luck".to_owned()));
+                }
+                self.late_news(shop, cursor).await
+            }
         }
     };
 }
@@ -109,7 +184,6 @@ by_chance! {
     fn head(&self, shop: &ShopId, actor: Actor) -> Head;
     fn append(&self, shop: &ShopId, batch: &Batch, before: Head, after: Head, at: Timestamp) -> bool;
     fn batches(&self, shop: &ShopId, actor: Actor, after: u64, max_bytes: usize) -> Vec<Batch>;
-    fn news(&self, shop: &ShopId, cursor: &[u8]) -> News;
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod dynamo;
 pub mod faulty;
 pub mod figures;
 pub mod process;
+pub mod simulation;
 pub mod sqs;
 pub mod store_contract;
 pub mod world;

@@ -103,20 +103,20 @@ impl Safaricom for QuietSafaricom {
     }
 }
 
-/// The world.
-pub struct World {
+/// The world; a story's has the plain store and a Safaricom that is quiet, a simulation's worse ones.
+pub struct World<S = EmbeddedStore, D = QuietSafaricom> {
     runtime: Runtime,
     router: Router,
     /// The hub's store.
-    pub store: EmbeddedStore,
+    pub store: S,
     now: Arc<AtomicI64>,
     folder: tempfile::TempDir,
     /// The Safaricom behind the hub.
-    pub safaricom: QuietSafaricom,
+    pub safaricom: D,
     /// Where callbacks wait while the store is down.
     pub queue: FileQueue,
     /// What runs every quarter of an hour, run by the story.
-    pub sweep: Arc<Sweep<EmbeddedStore, QuietSafaricom, FileQueue>>,
+    pub sweep: Arc<Sweep<S, D, FileQueue>>,
 }
 
 /// What the network between one till and the hub does.
@@ -145,6 +145,29 @@ pub struct Line2Hub {
     pub weather: Arc<Mutex<Weather>>,
 }
 
+impl Line2Hub {
+    /// Brings a request to the hub whatever the weather, and the answer back.
+    ///
+    /// # Errors
+    /// The hub refused.
+    pub fn deliver(&self, request: &CloudRequest) -> Result<Vec<u8>, CloudError> {
+        let mut builder = Request::builder().method(request.method).uri(&request.path);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        let carried = builder.body(Body::from(request.body.clone())).unwrap();
+        let (status, body) = self.runtime.block_on(async {
+            let answer = self.router.clone().oneshot(carried).await.unwrap();
+            (answer.status(), to_bytes(answer.into_body(), usize::MAX).await.unwrap())
+        });
+        if status.is_success() {
+            Ok(body.to_vec())
+        } else {
+            Err(CloudError::from_answer(status.as_u16(), &body))
+        }
+    }
+}
+
 impl Cloud for Line2Hub {
     fn carry(&self, request: &CloudRequest) -> Result<Vec<u8>, CloudError> {
         let lost = || Err(CloudError::Unreachable("lost on the way".to_owned()));
@@ -159,26 +182,14 @@ impl Cloud for Line2Hub {
             weather.arrived += 1;
             weather.bytes.0 += request.body.len() as u64;
         }
-        let mut builder = Request::builder().method(request.method).uri(&request.path);
-        for (name, value) in &request.headers {
-            builder = builder.header(*name, value);
-        }
-        let carried = builder.body(Body::from(request.body.clone())).unwrap();
-        let (status, body) = self.runtime.block_on(async {
-            let answer = self.router.clone().oneshot(carried).await.unwrap();
-            (answer.status(), to_bytes(answer.into_body(), usize::MAX).await.unwrap())
-        });
+        let answer = self.deliver(request);
         let mut weather = self.weather.lock().unwrap();
         let (_, back) = weather.loss_percent;
         if weather.random.as_mut().is_some_and(|r| r.u8(..100) < back) {
             return lost();
         }
-        weather.bytes.1 += body.len() as u64;
-        if status.is_success() {
-            Ok(body.to_vec())
-        } else {
-            Err(CloudError::from_answer(status.as_u16(), &body))
-        }
+        weather.bytes.1 += answer.as_ref().map_or(0, |body| body.len() as u64);
+        answer
     }
 }
 
@@ -274,14 +285,21 @@ pub fn app() -> App {
 impl World {
     /// A hub that nobody knows yet, at eight in the morning.
     pub fn new() -> Self {
+        Self::with(|store, _| (store, QuietSafaricom::default()))
+    }
+}
+
+impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
+    /// A hub as it is made of the plain store and the world's clock.
+    pub fn with(make: impl FnOnce(EmbeddedStore, Clock) -> (S, D)) -> Self {
         let runtime = Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = EmbeddedStore::open(&folder.path().join("hub.sqlite")).unwrap();
         let now = Arc::new(AtomicI64::new(Timestamp::parse_daraja("20261121080000").unwrap().millis()));
         let ticking = Arc::clone(&now);
         let clock: Clock = Arc::new(move || Timestamp::from_millis(ticking.load(Ordering::SeqCst)).unwrap());
-        let (safaricom, queue) = (QuietSafaricom::default(), FileQueue::open(&folder.path().join("waiting")));
-        let queue = queue.unwrap();
+        let queue = FileQueue::open(&folder.path().join("waiting")).unwrap();
+        let (store, safaricom) = make(store, Arc::clone(&clock));
         let parts = Parts {
             store: Arc::new(store.clone()),
             fallback: Arc::new(queue.clone()),
@@ -300,6 +318,16 @@ impl World {
     /// The time.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst)).unwrap()
+    }
+
+    /// The hub, for whoever calls it by itself.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The hand of the world's clock, in milliseconds, for whoever moves it on the way.
+    pub fn hand(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.now)
     }
 
     /// The world's clock, for whoever serves in it.
@@ -353,9 +381,14 @@ impl World {
         self.enrolled(Role::Platform, None, "Administrator")
     }
 
-    fn enrolled(&self, role: Role, shop: Option<&ShopId>, name: &str) -> Replica {
+    /// A permission to enrol once.
+    pub fn code(&self, role: Role, shop: Option<&ShopId>) -> String {
         let code = service::office::new_code(&self.store, role, shop.cloned(), self.now());
-        let (code, _) = self.wait(code).unwrap();
+        self.wait(code).unwrap().0
+    }
+
+    fn enrolled(&self, role: Role, shop: Option<&ShopId>, name: &str) -> Replica {
+        let code = self.code(role, shop);
         let path = self.folder.path().join(format!("{}-{}", name.replace(' ', "-"), fastrand::u32(..)));
         let line = self.line();
         let folder = Folder::at(&path).unwrap();
@@ -371,7 +404,8 @@ impl World {
         Replica { till: Some(Arc::new(till)), folder, path, line }
     }
 
-    fn line(&self) -> Line2Hub {
+    /// A line to the hub, in fair weather.
+    pub fn line(&self) -> Line2Hub {
         let runtime = self.runtime.handle().clone();
         Line2Hub { router: self.router.clone(), runtime, weather: Arc::default() }
     }

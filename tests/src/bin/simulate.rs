@@ -1,0 +1,94 @@
+//! Runs simulated worlds: `cargo run -p tests --bin simulate -- --seed 7 --days 3 --tills 2 --seeds 100`.
+
+use clap::Parser;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use tests::simulation::minimise::minimise;
+use tests::simulation::{Failed, Kept, Passed, Scale, simulate, simulate_all};
+
+/// Simulated shops in which everything goes wrong, and an oracle that looks for losses.
+#[derive(Parser)]
+struct Arguments {
+    /// The seed, or the first of several.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Days of trade.
+    #[arg(long, default_value_t = 2)]
+    days: u32,
+    /// Tills in each shop.
+    #[arg(long, default_value_t = 2)]
+    tills: u32,
+    /// Shops, four at most.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
+    shops: u32,
+    /// How many seeds.
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// How many at once.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// Only these events happen, as a failure's last line names them.
+    #[arg(long, value_delimiter = ',')]
+    keep: Option<Vec<usize>>,
+    /// Make a failing run as short as so many tries can.
+    #[arg(long, default_value_t = 0)]
+    minimise: usize,
+    /// Print what happens.
+    #[arg(long)]
+    trace: bool,
+}
+
+/// What many runs came to.
+#[derive(Default)]
+struct Sum {
+    runs: u64,
+    sales: usize,
+    cuts: usize,
+    failed: Vec<Failed>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let scale = Scale { days: arguments.days, shops: arguments.shops, tills: arguments.tills };
+    let sum = Mutex::new(Sum::default());
+    let begun = std::time::Instant::now();
+    let tell = |seed: u64, ended: Result<Passed, Box<Failed>>| {
+        let mut sum = sum.lock().unwrap();
+        sum.runs += 1;
+        match ended {
+            Ok(passed) => {
+                (sum.sales, sum.cuts) = (sum.sales + passed.sales, sum.cuts + passed.cuts);
+                if arguments.seeds == 1 {
+                    println!("seed {seed}: nothing was lost; {passed:?}");
+                }
+            }
+            Err(failed) => {
+                println!("{failed:?}");
+                sum.failed.push(*failed);
+            }
+        }
+    };
+    match arguments.keep {
+        Some(kept) => tell(arguments.seed, simulate(arguments.seed, scale, &Kept::only(kept))),
+        None => simulate_all(arguments.seed..arguments.seed + arguments.seeds, scale, arguments.jobs, tell),
+    }
+    let mut sum = sum.into_inner().unwrap();
+    for failed in sum.failed.iter_mut().filter(|_| arguments.minimise > 0) {
+        let short = minimise(failed.clone(), arguments.minimise);
+        println!("made short:\n{short:?}");
+        *failed = short;
+    }
+    for failed in sum.failed.iter().filter(|_| arguments.trace) {
+        failed.trace.iter().for_each(|line| println!("{line}"));
+    }
+    println!(
+        "{} runs, {} till-days, {} receipts, {} power cuts, {} s; {} failed",
+        sum.runs,
+        sum.runs * scale.till_days(),
+        sum.sales,
+        sum.cuts,
+        begun.elapsed().as_secs(),
+        sum.failed.len()
+    );
+    if sum.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,130 @@
+//! A till or head office in the simulation: its folder, its line, its clock, and how it dies.
+
+use super::network::Line;
+use super::power::{Photo, cut};
+use domain::{Person, ShopId, Timestamp};
+use fastrand::Rng;
+use std::path::PathBuf;
+use till::{Folder, Till, TillError, enrol};
+
+/// A clock that is wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WrongClock {
+    /// How far it was off when it was last set, in milliseconds.
+    pub off: i64,
+    /// How much it gains in a day, in milliseconds.
+    pub gains: i64,
+    /// When it was last set.
+    pub since: i64,
+}
+
+impl WrongClock {
+    /// What it shows when it is so late in truth.
+    pub fn shows(self, truth: Timestamp) -> Timestamp {
+        let gained = (truth.millis() - self.since) * self.gains / super::plan::DAY;
+        truth.plus_millis(self.off + gained)
+    }
+
+    /// One that somebody or something has just set.
+    pub fn set(random: &mut Rng, truth: Timestamp) -> Self {
+        const HOUR: i64 = 3_600_000;
+        let off = match random.u8(..4) {
+            0 => 0,
+            1 => random.i64(-90_000..90_000),
+            // Another zone, or daylight saving.
+            2 => *random.choice(&[-3 * HOUR, -HOUR, HOUR, 3 * HOUR, 8 * HOUR]).unwrap(),
+            _ => random.i64(-2 * super::plan::DAY..2 * super::plan::DAY),
+        };
+        Self { off, gains: random.i64(-20_000..20_000), since: truth.millis() }
+    }
+}
+
+/// A till, or head office.
+pub struct Desk {
+    /// What it is called in the trace.
+    pub name: String,
+    /// The shop of a till.
+    pub shop: Option<ShopId>,
+    /// Who works there.
+    pub person: Person,
+    /// Its line to the cloud.
+    pub line: Line,
+    /// Its clock.
+    pub clock: WrongClock,
+    folder: PathBuf,
+    till: Option<Till>,
+}
+
+impl Desk {
+    /// Enrols a till or head office and opens it.
+    pub fn new(name: &str, shop: Option<ShopId>, line: Line, folder: PathBuf, code: &str) -> Self {
+        enrol(&Folder::at(&folder).unwrap(), &line, code, name).unwrap();
+        let clock = WrongClock::default();
+        let mut desk = Self {
+            name: name.to_owned(),
+            shop,
+            person: Person::named(name),
+            line,
+            clock,
+            folder,
+            till: None,
+        };
+        desk.open().unwrap();
+        desk
+    }
+
+    /// The till itself.
+    ///
+    /// # Panics
+    /// It did not open after a crash; the run ends there.
+    pub fn till(&self) -> &Till {
+        self.till.as_ref().expect("it did not open")
+    }
+
+    fn open(&mut self) -> Result<(), TillError> {
+        let folder = Folder::at(&self.folder)?;
+        self.till = Some(Till::open(&folder, Box::new(self.line.clone()))?);
+        Ok(())
+    }
+
+    /// Ends the program and starts it again.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn restart(&mut self) -> Result<(), TillError> {
+        self.till = None;
+        self.open()
+    }
+
+    /// Cuts the power while something is done: what comes after is a till that never heard that it was.
+    /// With `requests`, the line dies after so many more, because what the till writes later must be
+    /// known to nobody. Gives what was done, and where the cut was.
+    ///
+    /// # Errors
+    /// It does not start any more.
+    pub fn power_cut<T>(
+        &mut self,
+        requests: Option<u32>,
+        random: &mut Rng,
+        work: impl FnOnce(&Self) -> T,
+    ) -> Result<(T, &'static str), TillError> {
+        let mut before = Some(Photo::of(&self.folder));
+        if let Some(requests) = requests {
+            self.line.cut_after(requests, self.folder.clone());
+        }
+        let done = work(self);
+        let after = Photo::of(&self.folder);
+        if requests.is_some() {
+            before = self.line.after_cut();
+        }
+        self.till = None;
+        // With fewer requests than that, nothing is known of the moments between: it ends after the work.
+        let (place, left) = match &before {
+            Some(before) => cut(before, &after, random),
+            None => ("after it", after),
+        };
+        left.develop(&self.folder);
+        self.open()?;
+        Ok((done, place))
+    }
+}

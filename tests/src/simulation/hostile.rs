@@ -1,0 +1,125 @@
+//! An enrolled till that says what it must not: every request is signed by its own good key.
+
+use crate::world::Line2Hub;
+use domain::{Actor, Document, Entry, ShopId, TillId, Timestamp};
+use fastrand::Rng;
+use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
+use replica::{Batch, Head, Keypair};
+use std::collections::BTreeMap;
+use std::path::Path;
+use till::{CloudError, CloudRequest, Folder, enrol};
+
+/// The till.
+pub struct Mallory {
+    line: Line2Hub,
+    key: Keypair,
+    actor: Actor,
+    shop: ShopId,
+    /// Where its journal ends in the cloud.
+    head: Head,
+}
+
+impl Mallory {
+    /// Enrols as any till does.
+    pub fn new(line: Line2Hub, folder: &Path, shop: &ShopId, code: &str) -> Self {
+        let identity = enrol(&Folder::at(folder).unwrap(), &line, code, "Mallory").unwrap();
+        let seed = std::fs::read_to_string(folder.join("till.key")).unwrap();
+        let key = Keypair::from_seed(&hex::decode(seed.trim()).unwrap().try_into().unwrap());
+        let (actor, shop) = (identity.actor, shop.clone());
+        Self { line, key, actor, head: Head::genesis(&shop, actor), shop }
+    }
+
+    /// Does its worst once; gives what, and what the cloud said. `others` are the tills it knows of.
+    pub fn strike(
+        &mut self,
+        others: &[Actor],
+        elsewhere: &ShopId,
+        now: Timestamp,
+        random: &mut Rng,
+    ) -> String {
+        let mut noise =
+            |most: usize| -> Vec<u8> { (0..random.usize(1..most)).map(|_| random.u8(..)).collect() };
+        let garbage = noise(300);
+        let request = |batch| SyncRequest { have: BTreeMap::new(), cursor: Vec::new(), behind: true, batch };
+        let shop = self.shop.clone();
+        match random.u8(..9) {
+            0 => {
+                // Well numbered, chained and signed; what is in it is nothing.
+                let document =
+                    *random.choice(&[Document::Catalogue, Document::DayBook(now.business_day())]).unwrap();
+                let head = self.head.next(document, &garbage);
+                let answer =
+                    self.ask(&shop, request(Some(self.batch(self.head, document, garbage))).encode(), now);
+                if let Ok(Ok(SyncAnswer { taken: Some(taken), .. })) =
+                    answer.as_ref().map(|body| SyncAnswer::decode(body))
+                {
+                    assert!(taken == head || taken == self.head, "the cloud made a journal of its own");
+                    self.head = taken;
+                }
+                told("garbage", &answer)
+            }
+            1 => {
+                let beyond = Head { number: self.head.number + random.u64(1..1000), ..self.head };
+                told(
+                    "a gap",
+                    &self.ask(
+                        &shop,
+                        request(Some(self.batch(beyond, Document::Catalogue, garbage))).encode(),
+                        now,
+                    ),
+                )
+            }
+            2 => {
+                let before = Head { number: self.head.number.saturating_sub(1), ..self.head };
+                told(
+                    "a fork",
+                    &self.ask(
+                        &shop,
+                        request(Some(self.batch(before, Document::Catalogue, garbage))).encode(),
+                        now,
+                    ),
+                )
+            }
+            3 => {
+                let actor = random.choice(others).copied().unwrap_or(Actor::first(TillId(9999)));
+                let batch =
+                    Batch { actor, ..self.batch(Head::genesis(&shop, actor), Document::Catalogue, garbage) };
+                told("another's name", &self.ask(&shop, request(Some(batch)).encode(), now))
+            }
+            4 => {
+                let huge = self.batch(self.head, Document::Catalogue, vec![7; 70_000]);
+                told("a huge entry", &self.ask(&shop, request(Some(huge)).encode(), now))
+            }
+            5 => told("a huge body", &self.ask(&shop, vec![1; MAX_BODY_BYTES + 1], now)),
+            6 => told("noise", &self.ask(&shop, garbage, now)),
+            7 => {
+                let have = others.iter().map(|actor| (*actor, random.u64(..))).collect();
+                let asked = SyncRequest { have, cursor: garbage, behind: random.bool(), batch: None };
+                told("a cursor of its own", &self.ask(&shop, asked.encode(), now))
+            }
+            _ => {
+                let answer = self.ask(elsewhere, request(None).encode(), now);
+                assert!(answer.is_err(), "it was told of another shop");
+                told("another shop", &answer)
+            }
+        }
+    }
+
+    fn batch(&self, before: Head, document: Document, change: Vec<u8>) -> Batch {
+        let Head { number, chain } = before.next(document, &change);
+        let entry = Entry { actor: self.actor, number, document, change, chain, signature: None };
+        Batch::seal(&[entry], &self.key).unwrap()
+    }
+
+    fn ask(&self, shop: &ShopId, body: Vec<u8>, now: Timestamp) -> Result<Vec<u8>, CloudError> {
+        let path = format!("/v1/shops/{shop}/sync");
+        self.line.deliver(&CloudRequest::signed("POST", &path, body, (self.actor, &self.key), now))
+    }
+}
+
+fn told(what: &str, answer: &Result<Vec<u8>, CloudError>) -> String {
+    match answer {
+        Ok(_) => format!("{what}: answered"),
+        Err(error) => format!("{what}: {error}"),
+    }
+}

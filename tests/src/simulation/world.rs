@@ -1,0 +1,150 @@
+//! Who lives in a simulated world: a hub on a store that misbehaves, Safaricom with its faults, shops,
+//! tills, head office, and in some shops an enrolled till that lies.
+
+use super::desk::Desk;
+use super::hostile::Mallory;
+use super::network::Line;
+use super::oracle::Books;
+use super::plan::Scale;
+use crate::drill::Near;
+use crate::faulty::Faulty;
+use crate::world::World;
+use domain::{Actor, Role, ShopId, TillId};
+use embedded::EmbeddedStore;
+use fastrand::Rng;
+use local::safaricom::{Delays, Delivery, Fate, Faults, Number, Setup, Simulator, Status, What};
+use service::Store;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The numbers that customers pay to: a till and paybills.
+const NUMBERS: [(&str, &str); 4] =
+    [("till", "123456"), ("paybill", "600638"), ("paybill", "600639"), ("till", "123457")];
+
+/// A shop.
+pub struct Shop {
+    /// Its name.
+    pub id: ShopId,
+    /// What customers pay to.
+    pub number: &'static str,
+    /// Whether customers type an account number.
+    pub paybill: bool,
+    /// The tills that may write in it.
+    pub tills: BTreeSet<TillId>,
+    /// Every honest actor, for whoever wants to lie about them.
+    pub actors: Vec<Actor>,
+    /// The till that lies.
+    pub mallory: Option<Mallory>,
+}
+
+/// The world.
+pub struct Town {
+    /// The hub.
+    pub world: World<Faulty<EmbeddedStore>, Near>,
+    /// Safaricom.
+    pub safaricom: Arc<Simulator>,
+    /// The shops.
+    pub shops: Vec<Shop>,
+    /// The tills, shop by shop, and head office last.
+    pub desks: Vec<Desk>,
+    /// Where the tills live.
+    pub folder: tempfile::TempDir,
+}
+
+impl Town {
+    /// Builds a town and enrols everybody, in fair weather.
+    pub fn new(seed: u64, scale: Scale) -> Self {
+        let mut simulator = None;
+        let world = World::with(|store, clock| {
+            let setup = Setup::by_hand("key", "secret", seed, clock);
+            let delays = Delays { callback: Duration::from_secs(900), ..setup.delays };
+            let safaricom = simulator.insert(Simulator::with(Setup { delays, ..setup }));
+            (Faulty::new(store, 0, seed), Near::to(safaricom))
+        });
+        let safaricom = simulator.unwrap();
+        safaricom.deliver_over(Delivery::Router(world.router()));
+        let folder = tempfile::tempdir().unwrap();
+        let mut town = Self { world, safaricom, shops: Vec::new(), desks: Vec::new(), folder };
+        let mut random = Rng::with_seed(seed ^ 0x70_77_4e);
+        for place in 0..scale.shops as usize {
+            town.open_shop(place, scale.tills, random.bool());
+        }
+        let office = town.desk("office", None);
+        town.desks.push(office);
+        town
+    }
+
+    fn open_shop(&mut self, place: usize, tills: u32, hostile: bool) {
+        let (account, number) = NUMBERS[place];
+        let id = self.world.shop(&format!("shop-{place}"), account, number);
+        self.safaricom.register(Number {
+            shortcode: number.into(),
+            business: number.into(),
+            passkey: "world-passkey".into(),
+            name: "Duka".into(),
+            account: account.into(),
+            confirmation_url: format!(
+                "https://pay.example.com{}",
+                self.world.token_path(&id, "c/confirmation")
+            ),
+            pull: true,
+            ..Number::default()
+        });
+        let mut actors = Vec::new();
+        for till in 0..tills {
+            let desk = self.desk(&format!("till-{place}{}", char::from(b'a' + till as u8)), Some(&id));
+            actors.push(desk.till().identity().actor);
+            self.desks.push(desk);
+        }
+        let mallory = hostile.then(|| {
+            let code = self.world.code(Role::Till, Some(&id));
+            let folder = self.folder.path().join(format!("mallory-{place}"));
+            Mallory::new(self.world.line(), &folder, &id, &code)
+        });
+        let tills = actors.iter().map(|actor| actor.till).collect();
+        self.shops.push(Shop { id, number, paybill: account == "paybill", tills, actors, mallory });
+    }
+
+    fn desk(&self, name: &str, shop: Option<&ShopId>) -> Desk {
+        let role = if shop.is_some() { Role::Till } else { Role::Office };
+        let code = self.world.code(role, shop);
+        let line = Line::new(self.world.line(), self.world.hand());
+        Desk::new(name, shop.cloned(), line, self.folder.path().join(name), &code)
+    }
+
+    /// What Safaricom's books say, and what it was acknowledged.
+    pub fn books(&self) -> Books {
+        let mut books = Books::default();
+        for shop in &self.shops {
+            let moved = self.safaricom.transactions(shop.number).into_iter();
+            for paid in moved.filter(|entry| entry.kind.is_payment() && entry.status == Status::Completed) {
+                let receipt = domain::ReceiptCode::parse(&paid.receipt).unwrap();
+                books.money.insert((shop.id.clone(), receipt), paid.amount);
+            }
+        }
+        let sent = self.safaricom.callbacks().into_iter();
+        let answered =
+            sent.filter(|sent| sent.what == What::Confirmation && sent.fate == Fate::Answered(200));
+        books.acknowledged =
+            answered.filter_map(|sent| domain::ReceiptCode::parse(&sent.about).ok()).collect();
+        let inbox = self.world.wait(self.world.store.inner().inbox(usize::MAX)).unwrap();
+        books.inbox = inbox.into_iter().map(|item| item.body).collect();
+        books
+    }
+
+    /// Everything gets through from now on, and what was on its way arrives.
+    pub fn calm(&self) {
+        self.world.store.set_percent(0);
+        self.world.store.set_late_percent(0);
+        self.safaricom.set_faults(Faults::default());
+        for desk in &self.desks {
+            desk.line.set_weather(super::network::Weather::default());
+            desk.line.down_until(0);
+            desk.line.bring_late(true);
+        }
+        // What Safaricom delayed comes within a quarter of an hour.
+        self.world.pass(1000);
+        self.world.wait(self.safaricom.run_due());
+    }
+}

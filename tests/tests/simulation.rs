@@ -1,0 +1,35 @@
+//! Two hundred simulated days in four shops' worth of trouble, and the runs that once failed.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use tests::simulation::{Kept, Scale, simulate, simulate_all};
+
+/// A day, two shops, two tills in each.
+const SMALL: Scale = Scale { days: 1, shops: 2, tills: 2 };
+
+#[test]
+fn two_hundred_seeds_lose_nothing() {
+    let failed = Mutex::new(Vec::new());
+    simulate_all(1..201, SMALL, 2, |_, ended| failed.lock().unwrap().extend(ended.err()));
+    let failed = failed.into_inner().unwrap();
+    let seeds: Vec<u64> = failed.iter().map(|failed| failed.seed).collect();
+    assert!(failed.is_empty(), "seeds {seeds:?}; the first: {:?}", failed[0]);
+}
+
+/// Keys and enrolment codes come from the machine and differ; nothing that happens hangs on them.
+#[test]
+fn a_seed_repeats_a_run_exactly() {
+    let scale = Scale { days: 2, ..SMALL };
+    let runs: BTreeMap<u64, _> =
+        (0..2).map(|again| (again, simulate(77, scale, &Kept::default()).unwrap())).collect();
+    assert_eq!(runs[&0], runs[&1]);
+    assert!(runs[&0].sales > 20 && runs[&0].cuts > 2, "{:?}", runs[&0]);
+    assert_ne!(simulate(78, scale, &Kept::default()).unwrap().trace, runs[&0].trace);
+}
+
+/// Longer than a day: clocks drift, day books close, tills stay away overnight.
+#[test]
+fn a_week_in_one_shop_loses_nothing() {
+    let scale = Scale { days: 7, shops: 1, tills: 3 };
+    simulate(4, scale, &Kept::default()).unwrap();
+}
