@@ -20,7 +20,7 @@ pub use requests::*;
 pub use shops::*;
 
 use domain::{
-    Actor, CheckoutId, Document, Entry, Evidence, FeedItem, Money, Payer, PushQuery, PushResult, ReceiptCode,
+    Actor, CheckoutId, Entry, Evidence, FeedItem, Money, Payer, PushQuery, PushResult, ReceiptCode,
     Retraction, Reversal, ShopId, ShortCode, Source, Timestamp,
 };
 use replica::{Batch, Head, Keypair};
@@ -255,10 +255,9 @@ impl Writer {
     }
 
     fn entry(&mut self, bytes: usize) -> Entry {
-        let (document, change) = (Document::DayBook(after(0).business_day()), vec![5; bytes]);
-        self.head = self.head.next(document, &change);
-        let Head { number, chain } = self.head;
-        Entry { actor: self.actor, number, document, change, chain, signature: None }
+        let entry = self.head.change(self.actor, vec![5; bytes]);
+        self.head = Head::of(&entry);
+        entry
     }
 
     /// Another history with the same start: what a restored backup writes.

@@ -7,8 +7,8 @@ use axum::http::Request;
 use daraja::Call;
 use daraja::outbound::{C2bVersion, Initiator, Method, ResponseType, SecurityCredential};
 use domain::{
-    Account, Document, Entry, Fact, FactBody, FactId, Line, Money, Person, Quantity, ReceiptCode, Role, Sale,
-    Shop, ShopId, ShortCode, Tender, Timestamp,
+    Account, Document, Fact, FactBody, FactId, Line, Money, Person, Quantity, ReceiptCode, Role, Sale, Shop,
+    ShopId, ShortCode, Tender, Timestamp,
 };
 use embedded::{EmbeddedStore, FileQueue};
 use ledger::Ledger;
@@ -222,17 +222,13 @@ impl Replica {
         self.till = None;
         let mut ledger = Ledger::open(&self.folder.ledger_path()).unwrap();
         let actor = ledger.writer(shop).unwrap();
-        let head = ledger.head(shop, actor).unwrap().map(|(number, chain)| Head { number, chain });
-        let before = head.unwrap_or_else(|| Head::genesis(shop, actor));
-        let id = FactId { actor, number: before.number + 1 };
-        let by = Person::named("Mallory");
+        let tip = ledger.tip(shop, actor).unwrap();
+        let head = tip.as_ref().map_or_else(|| Head::genesis(shop, actor), Head::of);
+        let (id, by) = (FactId { actor, number: head.number + 1 }, Person::named("Mallory"));
         let fact = Fact { id, at: now, clock: None, formerly: None, by, body };
-        let document = Document::DayBook(now.business_day());
-        let written = day_book::write(&fact, ledger.strand(shop, actor, document).unwrap());
-        let after = before.next(document, &written.change);
-        let (number, chain) = (after.number, after.chain);
-        let entry = Entry { actor, number, document, change: written.change, chain, signature: None };
-        ledger.record(shop, &entry, written.strand, &fact, None).unwrap();
+        let end = ledger.strand_end(shop, actor, Document::DayBook(now.business_day())).unwrap();
+        let entry = head.fact(&fact, end.map(|end| day_book::change(&end).strand));
+        ledger.record(shop, &entry, &fact, None).unwrap();
         drop(ledger);
         self.restart();
     }

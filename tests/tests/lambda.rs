@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use domain::{Account, Actor, Document, FeedItem, Member, Role, Shop, ShopId, ShortCode, TillId, Timestamp};
+use domain::{Account, Actor, FeedItem, Member, Role, Shop, ShopId, ShortCode, TillId, Timestamp};
 use local::safaricom::{Number, Simulator};
 use replica::keys::request_message;
 use replica::wire::{SyncAnswer, SyncRequest};
@@ -397,10 +397,8 @@ async fn a_till_syncs_through_lambda() {
 
 /// What a till says that has one entry, where it says it, and where its journal ends with it.
 fn first_sync(key: &Keypair, actor: Actor) -> (&'static str, Head, Vec<u8>) {
-    let (document, change) = (Document::Catalogue, b"change".to_vec());
-    let after = Head::genesis(&shop().id, actor).next(document, &change);
-    let Head { number, chain } = after;
-    let entry = domain::Entry { actor, number, document, change, chain, signature: None };
+    let entry = Head::genesis(&shop().id, actor).change(actor, b"change".to_vec());
+    let after = Head::of(&entry);
     let request = SyncRequest { batch: Batch::seal(&[entry], key), ..SyncRequest::default() };
     ("/v1/shops/duka-moja/sync", after, request.encode())
 }

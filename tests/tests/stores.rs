@@ -33,7 +33,7 @@ mod dynamodb_requests {
         Shop, ShopId, ShortCode, Source, TillId, Timestamp,
     };
     use dynamodb::DynamoStore;
-    use replica::Batch;
+    use replica::{Batch, Item};
     use service::Store;
     use service::store::{AnswerKind, Enrolment, Filing, Purpose, RawCallback, Recorded, Request, Tokens};
     use tests::dynamo::{Dynamo, REFUSED};
@@ -191,8 +191,8 @@ mod dynamodb_requests {
         store.member(actor).await.unwrap().unwrap();
         let before = store.head(&shop(), actor).await.unwrap();
         assert_eq!(dynamo.requests(), ["GetItem"; 2]);
-        let changes = vec![(Document::Catalogue, b"x".to_vec())];
-        let batch = Batch { actor, first: 1, changes, signature: [0; 64] };
+        let items = vec![Item::Change(Document::Catalogue, b"x".to_vec())];
+        let batch = Batch { actor, first: 1, strands: Default::default(), items, signature: [0; 64] };
         let after = before.next(Document::Catalogue, b"x");
         for (taken, expected) in
             [(true, &["TransactWriteItems"][..]), (false, &["TransactWriteItems", REFUSED])]

@@ -37,7 +37,7 @@ const KEPT_IN: [(&str, &[&str]); 8] = [
 /// Libraries a pure room may use: values and formats, no world.
 const PURE: [(&str, &[&str]); 3] = [
     ("domain", &["chrono", "thiserror"]),
-    ("replica", &["automerge", "ed25519-dalek", "hex", "postcard", "serde", "sha2", "thiserror"]),
+    ("replica", &["automerge", "ed25519-dalek", "hex", "postcard", "serde", "sha2", "thiserror", "zstd"]),
     ("daraja", &["base64", "rsa", "serde", "serde_json", "thiserror", "url", "x509-cert"]),
 ];
 

@@ -252,7 +252,7 @@ impl<'a> View<'a> {
             till: row.id.actor.till.to_string(),
             till_name: self.name(row.id.actor.till),
             by: row.by.clone(),
-            lines: row.lines.iter().map(LineForm::from).collect(),
+            lines: self.till.lines(row)?.iter().map(LineForm::from).collect(),
             total: row.total.to_string(),
             tender: match row.tender {
                 Tender::Cash => "cash",

@@ -1,6 +1,6 @@
 //! The journal of one actor: what it wrote, numbered and chained.
 
-use crate::{Actor, BusinessDay};
+use crate::{Actor, BusinessDay, Timestamp};
 
 /// Which Automerge document of a shop a change belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,9 @@ impl std::str::FromStr for Document {
     }
 }
 
+/// How far one actor's changes to one document go: how many, and the hash of the last. `None` before the first.
+pub type Strand = Option<(u64, [u8; 32])>;
+
 /// One entry of a journal: one Automerge change, under the next number, chained to the entry before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -40,12 +43,39 @@ pub struct Entry {
     pub number: u64,
     /// The document the change belongs to.
     pub document: Document,
-    /// The change, as Automerge writes it without compression.
-    pub change: Vec<u8>,
-    /// SHA-256 over the entry before and everything above: one value stands for the whole journal.
+    /// What it says.
+    pub body: Body,
+    /// SHA-256 over the entry before and the change: one value stands for the whole journal.
     pub chain: [u8; 32],
     /// The writer's signature over `chain`, on the last entry of each batch that was sent.
     pub signature: Option<Signature>,
+}
+
+/// What an entry carries: all that its change is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A fact of a day book. Its change is a function of the fact and its place, and is built from them again
+    /// wherever it is needed; it is neither sent nor kept.
+    Fact {
+        /// When, by the writer's clock.
+        at: Timestamp,
+        /// The fact's own bytes.
+        value: Vec<u8>,
+        /// Where its writer's strand in the day book ends before it.
+        place: Strand,
+    },
+    /// A change, as Automerge writes it without compression.
+    Change(Vec<u8>),
+}
+
+impl Body {
+    /// The bytes it carries, which is what bounds count.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Fact { value, .. } => value.len(),
+            Self::Change(change) => change.len(),
+        }
+    }
 }
 
 /// An Ed25519 signature over the head of a journal's chain.

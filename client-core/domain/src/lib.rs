@@ -35,7 +35,7 @@ pub mod verdict;
 pub use clock::Clock;
 pub use fact::{Claim, Fact, FactBody, How, Line, Person, Quantity, Sale, Tender};
 pub use ids::{Actor, CheckoutId, FactId, IdError, ProductId, ReceiptCode, ShopId, ShortCode, TillId};
-pub use journal::{Document, Entry, Signature};
+pub use journal::{Body, Document, Entry, Signature, Strand};
 pub use money::{Money, MoneyError};
 pub use msisdn::{Msisdn, PhoneError};
 pub use payment::{

@@ -67,6 +67,13 @@ impl SaleState {
     }
 }
 
+impl Standing {
+    /// Where a sale stands about which nothing has been said yet.
+    pub fn of_new(total: Money, tender: Tender) -> Self {
+        standing(total, tender, Money::ZERO, &[], false)
+    }
+}
+
 /// Folds what is known about one sale.
 pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight], voided: bool) -> Standing {
     let cash = if tender == Tender::Cash { cash + total } else { cash };

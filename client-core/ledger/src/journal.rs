@@ -3,10 +3,10 @@
 
 use crate::rows::{self, damaged, signed, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Reader, project, settle};
+use crate::{Ledger, LedgerError, Reader, SaleRow, project, settle};
 use domain::{
-    Actor, BusinessDay, Document, Entry, Fact, FactId, FeedItem, Member, Money, Product, Role, Shop, ShopId,
-    TillId, Timestamp,
+    Actor, Body, BusinessDay, Document, Entry, Fact, FactBody, FactId, FeedItem, Member, Money, Product,
+    Role, Shop, ShopId, TillId, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -38,13 +38,8 @@ pub enum Content {
 /// What became of an entry at the guard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It passed; its writer's strand in the document now ends here.
-    Applied {
-        /// How many changes the strand has, and the hash of the last.
-        strand: (u64, [u8; 32]),
-        /// What it says.
-        content: Content,
-    },
+    /// It passed, and says this.
+    Applied(Content),
     /// It builds on changes that have not come.
     Waiting,
     /// It did not pass; kept with the reason.
@@ -155,15 +150,26 @@ impl Reader {
         Ok(members.collect::<Result<_, _>>()?)
     }
 
-    /// Where a journal ends: number and chain; `None` before its first entry.
+    /// The last entry of a journal; `None` before its first.
     ///
     /// # Errors
     /// The file can not be read.
-    pub fn head(&self, shop: &ShopId, actor: Actor) -> Result<Option<(u64, [u8; 32])>, LedgerError> {
-        let sql = "SELECT number, chain FROM heads WHERE shop = ? AND till = ? AND incarnation = ?";
+    pub fn tip(&self, shop: &ShopId, actor: Actor) -> Result<Option<Entry>, LedgerError> {
+        let sql = "SELECT * FROM journal WHERE shop = ? AND till = ? AND incarnation = ?
+                   ORDER BY number DESC LIMIT 1";
         let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation];
-        let read = |row: &Row<'_>| Ok((unsigned(row, "number")?, row.get("chain")?));
-        Ok(self.connection.prepare_cached(sql)?.query_row(key, read).optional()?)
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, entry).optional()?)
+    }
+
+    /// An entry by its name.
+    ///
+    /// # Errors
+    /// There is none, or the file can not be read.
+    pub fn entry(&self, shop: &ShopId, id: FactId) -> Result<Entry, LedgerError> {
+        let sql = "SELECT * FROM journal WHERE shop = ? AND till = ? AND incarnation = ? AND number = ?";
+        let key = params![self.shop_key(shop)?, id.actor.till.0, id.actor.incarnation, signed(id.number)?];
+        let found = self.connection.prepare_cached(sql)?.query_row(key, entry).optional()?;
+        found.ok_or_else(|| LedgerError::Unknown(format!("entry {id}")))
     }
 
     /// The chain at one entry of a journal; `None` if the entry is not here.
@@ -186,28 +192,32 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn vector(&self, shop: &ShopId) -> Result<BTreeMap<Actor, u64>, LedgerError> {
-        let sql = "SELECT till, incarnation, number FROM heads WHERE shop = ?";
+        let sql = "SELECT till, incarnation, (SELECT max(e.number) FROM journal e WHERE e.shop = j.shop
+                     AND e.till = j.till AND e.incarnation = j.incarnation) AS number
+                   FROM journals j WHERE shop = ?";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| Ok((rows::actor(row)?, unsigned(row, "number")?));
         let vector = find.query_map([self.shop_key(shop)?], read)?;
         Ok(vector.collect::<Result<_, _>>()?)
     }
 
-    /// Where an actor's strand in a document ends: how many changes, and the hash of the last.
+    /// The entry with which an actor's strand in a document ends.
     ///
     /// # Errors
     /// The file can not be read.
-    pub fn strand(
+    pub fn strand_end(
         &self,
         shop: &ShopId,
         actor: Actor,
         document: Document,
-    ) -> Result<Option<(u64, [u8; 32])>, LedgerError> {
-        let sql = "SELECT seq, hash FROM strands
-                   WHERE shop = ? AND till = ? AND incarnation = ? AND document = ?";
-        let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation, document.to_string()];
-        let read = |row: &Row<'_>| Ok((unsigned(row, "seq")?, row.get("hash")?));
-        Ok(self.connection.prepare_cached(sql)?.query_row(key, read).optional()?)
+    ) -> Result<Option<Entry>, LedgerError> {
+        // Nearly always the last entry of all; the strand's first run says where looking back may stop.
+        let sql = "SELECT * FROM journal WHERE shop = ?1 AND till = ?2 AND incarnation = ?3 AND number >=
+                     (SELECT min(first) FROM runs WHERE shop = ?1 AND document = ?4 AND till = ?2 AND incarnation = ?3)
+                     AND document = ?4 AND state = 0
+                   ORDER BY number DESC LIMIT 1";
+        let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation, document_number(document)];
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, entry).optional()?)
     }
 
     /// Where a sync of a shop goes on: the feed's cursor, and how far the cloud has our own journal.
@@ -254,12 +264,15 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn day_book(&self, shop: &ShopId, day: BusinessDay) -> Result<Vec<Entry>, LedgerError> {
-        let sql = "SELECT j.* FROM strands s JOIN journal j
-                   ON j.shop = s.shop AND j.till = s.till AND j.incarnation = s.incarnation
-                     AND j.number BETWEEN s.first AND s.last AND j.document = s.document
-                   WHERE s.shop = ? AND s.document = ? AND j.state = 'applied'";
+        let sql = "SELECT j.* FROM runs r JOIN journal j
+                   ON j.shop = r.shop AND j.till = r.till AND j.incarnation = r.incarnation
+                     AND j.number >= r.first AND j.number < coalesce((
+                       SELECT min(n.first) FROM runs n WHERE n.shop = r.shop AND n.till = r.till
+                         AND n.incarnation = r.incarnation AND n.first > r.first), 9223372036854775807)
+                   WHERE r.shop = ? AND r.document = ? AND j.state = 0
+                   ORDER BY r.till, r.incarnation, r.first, j.number";
         let mut find = self.connection.prepare_cached(sql)?;
-        let found = find.query_map(params![self.shop_key(shop)?, day.to_string()], entry)?;
+        let found = find.query_map(params![self.shop_key(shop)?, day.number()], entry)?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 
@@ -269,9 +282,8 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn catalogue(&self, shop: &ShopId, waiting: bool) -> Result<Vec<Entry>, LedgerError> {
-        let sql =
-            "SELECT * FROM journal WHERE shop = ? AND document = 'catalogue' AND state = ? ORDER BY merged";
-        let state = if waiting { "waiting" } else { "applied" };
+        let sql = "SELECT * FROM journal WHERE shop = ? AND document = 0 AND state = ? ORDER BY merged";
+        let state = if waiting { WAITING } else { APPLIED };
         let mut find = self.connection.prepare_cached(sql)?;
         let found = find.query_map(params![self.shop_key(shop)?, state], entry)?;
         Ok(found.collect::<Result<_, _>>()?)
@@ -282,16 +294,16 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn days(&self, shop: &ShopId) -> Result<Vec<BusinessDay>, LedgerError> {
-        let sql = "SELECT DISTINCT document FROM strands WHERE shop = ? ORDER BY document DESC";
+        let sql = "SELECT DISTINCT document FROM runs WHERE shop = ? AND document > 0 ORDER BY document DESC";
         let mut find = self.connection.prepare_cached(sql)?;
-        let names = find.query_map([self.shop_key(shop)?], |row| row.get::<_, String>("document"))?;
-        let names = names.collect::<Result<Vec<_>, _>>()?;
-        Ok(names.iter().filter_map(|name| BusinessDay::parse(name).ok()).collect())
+        let day = |row: &Row<'_>| BusinessDay::from_number(row.get("document")?).map_err(damaged);
+        Ok(find.query_map([self.shop_key(shop)?], day)?.collect::<Result<_, _>>()?)
     }
 }
 
 impl Ledger {
-    /// Records a fact of our own: entry, rows and, if the caller gave one, the request's key.
+    /// Records a fact of our own: entry, rows and, if the caller gave one, the request's key. Gives the row
+    /// of a sale.
     ///
     /// # Errors
     /// Nothing was recorded.
@@ -299,22 +311,27 @@ impl Ledger {
         &mut self,
         shop: &ShopId,
         entry: &Entry,
-        strand: (u64, [u8; 32]),
         fact: &Fact,
         request: Option<&str>,
-    ) -> Result<(), LedgerError> {
-        let shop = self.shop_key(shop)?;
-        self.write(|c| {
-            append(c, shop, entry, "applied", None)?;
-            put_strand(c, shop, entry, strand)?;
+    ) -> Result<Option<SaleRow>, LedgerError> {
+        let key = self.shop_key(shop)?;
+        let (number, settled) = self.write(|c| {
+            append(c, key, entry, APPLIED, None)?;
             let mut dirty = Dirty::default();
-            project::fact(c, shop, fact, &mut dirty)?;
-            if let Some(key) = request {
+            let number = project::fact(c, key, fact, &mut dirty)?;
+            if let Some(request) = request {
                 let sql = "INSERT INTO requests (key, sale) VALUES (?, ?)";
-                c.prepare_cached(sql)?.execute(params![key, fact.id.to_string()])?;
+                c.prepare_cached(sql)?.execute(params![request, fact.id.to_string()])?;
             }
-            settle::settle(c, shop, &dirty)
-        })
+            settle::settle(c, key, &dirty)?;
+            Ok((number, !dirty.is_empty()))
+        })?;
+        match (number, &fact.body) {
+            // What was said about it before it was made has settled it already.
+            (Some(_), _) if settled => self.sale(fact.id).map(Some),
+            (Some(number), FactBody::Sale(sale)) => Ok(Some(SaleRow::new(number, shop, fact, sale))),
+            _ => Ok(None),
+        }
     }
 
     /// Records a change of our own to the catalogue.
@@ -325,13 +342,11 @@ impl Ledger {
         &mut self,
         shop: &ShopId,
         entry: &Entry,
-        strand: (u64, [u8; 32]),
         products: &[Vec<Product>],
     ) -> Result<(), LedgerError> {
         let shop = self.shop_key(shop)?;
         self.write(|c| {
-            append(c, shop, entry, "applied", None)?;
-            put_strand(c, shop, entry, strand)?;
+            append(c, shop, entry, APPLIED, None)?;
             project::products(c, shop, products)
         })
     }
@@ -416,94 +431,108 @@ fn put_member(c: &Connection, m: &Member) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    Ok(Entry {
-        actor: rows::actor(row)?,
-        number: unsigned(row, "number")?,
-        document: row.get::<_, String>("document")?.parse().map_err(damaged)?,
-        change: row.get("change")?,
-        chain: row.get("chain")?,
-        signature: row.get("signature")?,
-    })
+/// An entry counts.
+const APPLIED: i64 = 0;
+/// It builds on changes that have not come.
+const WAITING: i64 = 1;
+/// It did not pass the guard.
+const REFUSED: i64 = 2;
+/// The number of the catalogue among documents; a day book has its day's.
+const CATALOGUE: i32 = 0;
+
+fn document_number(document: Document) -> i32 {
+    match document {
+        Document::DayBook(day) => day.number(),
+        Document::Catalogue => CATALOGUE,
+    }
 }
 
-/// Adds an entry to the journal and moves the journal's head.
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let document = match row.get("document")? {
+        CATALOGUE => Document::Catalogue,
+        day => Document::DayBook(BusinessDay::from_number(day).map_err(damaged)?),
+    };
+    let body = match row.get("value")? {
+        Some(value) => {
+            let before: Option<[u8; 32]> = row.get("before")?;
+            let place =
+                before.map(|hash| Ok::<_, rusqlite::Error>((unsigned(row, "seq")?, hash))).transpose()?;
+            Body::Fact { at: rows::time(row, "at")?, value, place }
+        }
+        None => Body::Change(row.get("change")?),
+    };
+    let (chain, signature) = (row.get("chain")?, row.get("signature")?);
+    Ok(Entry { actor: rows::actor(row)?, number: unsigned(row, "number")?, document, body, chain, signature })
+}
+
+/// Adds an entry to its journal.
 fn append(
     c: &Connection,
     shop: i64,
     entry: &Entry,
-    state: &str,
+    state: i64,
     reason: Option<&str>,
 ) -> Result<(), LedgerError> {
     let (till, life, number) = (entry.actor.till.0, entry.actor.incarnation, signed(entry.number)?);
-    let sql = "INSERT INTO journal
-                 (shop, till, incarnation, number, document, change, chain, signature, state, reason, merged)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let document = entry.document.to_string();
-    let merged = if entry.document == Document::Catalogue { Some(next_merged(c, shop)?) } else { None };
+    let document = document_number(entry.document);
+    let merged = if document == CATALOGUE { Some(next_merged(c, shop)?) } else { None };
+    let (at, value, place, change) = match &entry.body {
+        Body::Fact { at, value, place } => (Some(at.millis()), Some(value), *place, None),
+        Body::Change(change) => (None, None, None, Some(change)),
+    };
+    let seq = place.map(|(seq, _)| signed(seq)).transpose()?;
+    let before = place.map(|(_, hash)| hash);
+    let sql =
+        "INSERT INTO journal (shop, till, incarnation, number, document, at, value, seq, before, change,
+                 chain, signature, state, reason, merged)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     c.prepare_cached(sql)?.execute(params![
         shop,
         till,
         life,
         number,
         document,
-        entry.change,
+        at,
+        value,
+        seq,
+        before,
+        change,
         entry.chain,
         entry.signature,
         state,
         reason,
         merged
     ])?;
-    let sql = "INSERT INTO heads (shop, till, incarnation, number, chain) VALUES (?, ?, ?, ?, ?)
-               ON CONFLICT (shop, till, incarnation) DO UPDATE SET number = excluded.number, chain = excluded.chain";
-    c.prepare_cached(sql)?.execute(params![shop, till, life, number, entry.chain])?;
+    let sql = "INSERT INTO runs (shop, till, incarnation, first, document)
+               SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM journal
+                 WHERE shop = ?1 AND till = ?2 AND incarnation = ?3 AND number = ?4 - 1 AND document = ?5)";
+    let begins = c.prepare_cached(sql)?.execute(params![shop, till, life, number, document])? == 1;
+    if begins {
+        let sql = "INSERT OR IGNORE INTO journals (shop, till, incarnation) VALUES (?, ?, ?)";
+        c.prepare_cached(sql)?.execute(params![shop, till, life])?;
+    }
     Ok(())
 }
 
 /// The next place in the order of the catalogue's changes.
 fn next_merged(c: &Connection, shop: i64) -> Result<i64, LedgerError> {
-    let sql = "SELECT coalesce(max(merged), 0) + 1 FROM journal WHERE shop = ? AND document = 'catalogue'";
+    let sql = "SELECT coalesce(max(merged), 0) + 1 FROM journal WHERE shop = ? AND document = 0";
     Ok(c.prepare_cached(sql)?.query_row([shop], |row| row.get(0))?)
 }
 
-fn put_strand(
-    c: &Connection,
-    shop: i64,
-    entry: &Entry,
-    (seq, hash): (u64, [u8; 32]),
-) -> Result<(), LedgerError> {
-    let sql = "INSERT INTO strands (shop, till, incarnation, document, seq, hash, first, last)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
-               ON CONFLICT (shop, till, incarnation, document)
-               DO UPDATE SET seq = excluded.seq, hash = excluded.hash, last = excluded.last";
-    let (till, life, document) = (entry.actor.till.0, entry.actor.incarnation, entry.document.to_string());
-    c.prepare_cached(sql)?.execute(params![
-        shop,
-        till,
-        life,
-        document,
-        signed(seq)?,
-        hash,
-        signed(entry.number)?
-    ])?;
-    Ok(())
-}
-
-fn state_of(outcome: &Outcome) -> (&'static str, Option<&str>) {
+fn state_of(outcome: &Outcome) -> (i64, Option<&str>) {
     match outcome {
-        Outcome::Applied { content: Content::Unreadable(reason), .. } => ("applied", Some(reason)),
-        Outcome::Applied { .. } => ("applied", None),
-        Outcome::Waiting => ("waiting", None),
-        Outcome::Refused(reason) => ("refused", Some(reason)),
+        Outcome::Applied(Content::Unreadable(reason)) => (APPLIED, Some(reason)),
+        Outcome::Applied(_) => (APPLIED, None),
+        Outcome::Waiting => (WAITING, None),
+        Outcome::Refused(reason) => (REFUSED, Some(reason)),
     }
 }
 
 fn apply(c: &Connection, shop: i64, taken: &Taken, dirty: &mut Dirty) -> Result<(), LedgerError> {
-    let Outcome::Applied { strand, content } = &taken.outcome else { return Ok(()) };
-    put_strand(c, shop, &taken.entry, *strand)?;
-    match content {
-        Content::Fact(fact) => project::fact(c, shop, fact, dirty),
-        Content::Product | Content::Unreadable(_) => Ok(()),
+    match &taken.outcome {
+        Outcome::Applied(Content::Fact(fact)) => project::fact(c, shop, fact, dirty).map(drop),
+        _ => Ok(()),
     }
 }
 

@@ -33,7 +33,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The number of this schema, in `user_version`.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// An open ledger. It has one writer; keep it behind a lock. What takes long to read is read with a
 /// [`Reader`] of its own, and no sale waits for it.

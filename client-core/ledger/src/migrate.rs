@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::Path;
 
 /// What brings a schema to the one above it, the oldest first.
-const STEPS: [(u32, &str); 1] = [(1, include_str!("from_1.sql"))];
+const STEPS: [(u32, &str); 2] = [(1, include_str!("from_1.sql")), (2, include_str!("from_2.sql"))];
 
 /// Makes the schema where there is none, or brings an older one up to date. A till that is killed here finds
 /// the schema as it was or as it should be.

@@ -1,17 +1,22 @@
 //! Facts and feed items as rows.
 
 use crate::LedgerError;
-use crate::rows::{how_name, tender_name};
+use crate::rows::{self, how_name, tender_name};
 use crate::settle::Dirty;
-use domain::standing::{Standing, standing};
+use domain::standing::Standing;
 use domain::{CheckoutId, Fact, FactBody, FactId, FeedItem, Money, Product, ReceiptCode, Sale, Timestamp};
 use rusqlite::{Connection, params};
 
-/// Writes the rows of a fact and notes what has to be settled anew.
-pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact, dirty: &mut Dirty) -> Result<(), LedgerError> {
+/// Writes the rows of a fact and notes what has to be settled anew. Gives the local number of a sale.
+pub(crate) fn fact(
+    c: &Connection,
+    shop: i64,
+    fact: &Fact,
+    dirty: &mut Dirty,
+) -> Result<Option<u64>, LedgerError> {
     let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
     match &fact.body {
-        FactBody::Sale(made) => return sale(c, shop, fact, made, dirty),
+        FactBody::Sale(made) => return sale(c, shop, fact, made, dirty).map(Some),
         FactBody::Cash { sale, amount } => {
             let sql = "INSERT INTO cash (id, shop, sale, amount, at, by) VALUES (?, ?, ?, ?, ?, ?)";
             c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), amount.cents(), at, by])?;
@@ -37,13 +42,12 @@ pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact, dirty: &mut Dirty) ->
         // Nothing is computed from movements of goods yet.
         FactBody::Stock(_) => {}
     }
-    Ok(())
+    Ok(None)
 }
 
-fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) -> Result<(), LedgerError> {
+fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) -> Result<u64, LedgerError> {
     let id = fact.id.to_string();
-    let Standing { paid, due, over, state, conflict, reversed } =
-        standing(sale.total, sale.tender, Money::ZERO, &[], false);
+    let Standing { paid, due, over, state, conflict, reversed } = Standing::of_new(sale.total, sale.tender);
     let sql = "INSERT INTO sales (id, shop, till, at, by, total, tender, order_no, paid, due, over, state, conflict,
                  reversed)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -63,15 +67,10 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
         conflict,
         reversed
     ])?;
-    let sql =
-        "INSERT INTO lines (sale, position, name, quantity, unit_price, amount) VALUES (?, ?, ?, ?, ?, ?)";
-    let mut insert = c.prepare_cached(sql)?;
-    for (position, line) in (0_i64..).zip(&sale.lines) {
-        let (price, amount) = (line.unit_price.cents(), line.amount.cents());
-        insert.execute(params![id, position, line.name, line.quantity.milli(), price, amount])?;
-    }
+    let number = u64::try_from(c.last_insert_rowid()).map_err(rows::damaged)?;
     // What was said about this sale may have come before the sale itself, from another till.
-    dirty.if_mentioned(c, shop, fact.id)
+    dirty.if_mentioned(c, shop, fact.id)?;
+    Ok(number)
 }
 
 /// Writes a feed item, once, and notes what has to be settled anew.

@@ -3,9 +3,9 @@
 use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
 use crate::{LedgerError, Reader};
 use domain::matching::{FreePayment, OpenSale};
-use domain::standing::SaleState;
+use domain::standing::{SaleState, Standing};
 use domain::{
-    BusinessDay, Disagreement, FactId, How, Line, Money, Payer, Product, ProductId, Quantity, ReceiptCode,
+    BusinessDay, Disagreement, Fact, FactId, How, Money, Payer, Product, ProductId, ReceiptCode, Sale,
     ShopId, Tender, TillId, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, params};
@@ -24,8 +24,6 @@ pub struct SaleRow {
     pub at: Timestamp,
     /// Who made it.
     pub by: String,
-    /// What was sold.
-    pub lines: Vec<Line>,
     /// What the customer owed.
     pub total: Money,
     /// How the customer meant to pay.
@@ -226,26 +224,7 @@ impl Reader {
     fn sales_where(&self, condition: &str, key: impl Params) -> Result<Vec<SaleRow>, LedgerError> {
         let sql = format!("{SALES} WHERE {condition}");
         let mut find = self.connection.prepare_cached(&sql)?;
-        let mut sales: Vec<SaleRow> = find.query_map(key, sale_row)?.collect::<Result<_, _>>()?;
-        for sale in &mut sales {
-            sale.lines = self.lines(sale.id)?;
-        }
-        Ok(sales)
-    }
-
-    fn lines(&self, sale: FactId) -> Result<Vec<Line>, LedgerError> {
-        let sql = "SELECT name, quantity, unit_price, amount FROM lines WHERE sale = ? ORDER BY position";
-        let mut find = self.connection.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| {
-            Ok(Line {
-                name: row.get("name")?,
-                quantity: Quantity::from_milli(row.get("quantity")?).map_err(rows::damaged)?,
-                unit_price: money(row, "unit_price")?,
-                amount: money(row, "amount")?,
-                product: None,
-            })
-        };
-        Ok(find.query_map([sale.to_string()], read)?.collect::<Result<_, _>>()?)
+        Ok(find.query_map(key, sale_row)?.collect::<Result<_, _>>()?)
     }
 
     /// The claims on a sale that were not released, oldest first.
@@ -460,8 +439,9 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn waiting_to_send(&self) -> Result<u64, LedgerError> {
-        let sql = "SELECT coalesce(sum(h.number - s.sent), 0) AS n FROM heads h JOIN shops s
-                   ON s.key = h.shop AND s.till = h.till AND s.incarnation = h.incarnation";
+        let sql =
+            "SELECT coalesce(sum((SELECT max(number) FROM journal j WHERE j.shop = s.key AND j.till = s.till
+                     AND j.incarnation = s.incarnation) - s.sent), 0) AS n FROM shops s";
         Ok(self.connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, "n"))?)
     }
 
@@ -482,16 +462,36 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn last_sale_at(&self, shop: &ShopId, till: TillId) -> Result<Option<Timestamp>, LedgerError> {
-        let sql = "SELECT max(at) AS at FROM sales WHERE shop = ? AND till = ?";
-        let at: Option<i64> = self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(params![self.shop_key(shop)?, till.0], |row| row.get("at"))?;
-        Ok(at.map(Timestamp::from_millis).transpose().map_err(rows::damaged)?)
+        let sql = "SELECT at FROM sales WHERE shop = ? AND till = ? ORDER BY at DESC LIMIT 1";
+        let mut find = self.connection.prepare_cached(sql)?;
+        Ok(find.query_row(params![self.shop_key(shop)?, till.0], |row| time(row, "at")).optional()?)
     }
 }
 
 impl SaleRow {
+    /// A sale that nothing has been said about yet.
+    pub(crate) fn new(number: u64, shop: &ShopId, fact: &Fact, sale: &Sale) -> Self {
+        let Standing { paid, due, over, state, conflict, reversed } =
+            Standing::of_new(sale.total, sale.tender);
+        Self {
+            number,
+            id: fact.id,
+            shop: shop.clone(),
+            at: fact.at,
+            by: fact.by.as_str().to_owned(),
+            total: sale.total,
+            tender: sale.tender,
+            order: sale.order.clone(),
+            paid,
+            due,
+            over,
+            state,
+            conflict,
+            reversed,
+            unconfirmed: false,
+        }
+    }
+
     /// The short reference that customers and cashiers use: the till's letter and the sale's number.
     pub fn reference(&self, letters: &BTreeMap<TillId, String>) -> String {
         let letter = letters.get(&self.id.actor.till).map_or("?", String::as_str);
@@ -529,7 +529,6 @@ pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         shop: parsed(row, "shop_id", ShopId::parse)?,
         at: time(row, "at")?,
         by: row.get("by")?,
-        lines: Vec::new(),
         total: money(row, "total")?,
         tender: rows::tender(row)?,
         order: row.get("order_no")?,

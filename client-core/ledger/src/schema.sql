@@ -50,27 +50,41 @@ CREATE TABLE members (
     PRIMARY KEY (till, incarnation)
 ) STRICT, WITHOUT ROWID;
 
--- Every entry of every journal. `waiting` builds on changes that have not come; `refused` did not pass the
--- guard and is kept with the reason. Rows lie in the order of their journal, so that adding one touches one
--- page.
+-- Every entry of every journal: a fact's own bytes, or a change to the catalogue. A fact's change and lines
+-- are read from it where they are needed, and kept nowhere else. Rows lie in the order of their journal, so
+-- that adding one touches one page.
 CREATE TABLE journal (
     shop        INTEGER NOT NULL,
     till        INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
     number      INTEGER NOT NULL,
-    document    TEXT NOT NULL,
-    change      BLOB NOT NULL,
+    -- The day book's day, as days since 1 January of the year 1; 0 is the catalogue.
+    document    INTEGER NOT NULL,
+    -- A fact: when, by its writer's clock, and its bytes; how many changes its writer's strand in the day book
+    -- has before it, and the hash of the last.
+    at          INTEGER,
+    value       BLOB,
+    seq         INTEGER,
+    before      BLOB,
+    -- A change to the catalogue, or to a day book by the first release.
+    change      BLOB,
+    -- Stands for the whole journal up to here.
     chain       BLOB NOT NULL,
+    -- On the last entry of a batch.
     signature   BLOB,
-    state       TEXT NOT NULL CHECK (state IN ('applied', 'waiting', 'refused')),
+    -- 0: it counts. 1: it builds on changes that have not come. 2: it did not pass the guard, and is kept with
+    -- the reason.
+    state       INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
     reason      TEXT,
     -- In which order the catalogue's changes were merged; facts of a day need no order.
     merged      INTEGER,
-    CHECK ((document = 'catalogue') = (merged IS NOT NULL)),
+    CHECK ((document = 0) = (merged IS NOT NULL)),
+    CHECK ((value IS NULL) = (change IS NOT NULL) AND (value IS NULL) = (at IS NULL)),
+    CHECK ((seq IS NULL) = (before IS NULL)),
     -- A number is written once: two entries under one number would be two histories.
     PRIMARY KEY (shop, till, incarnation, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX journal_of_catalogue ON journal (shop, merged) WHERE document = 'catalogue';
+CREATE INDEX journal_of_catalogue ON journal (shop, merged) WHERE document = 0;
 CREATE INDEX journal_set_aside ON journal (shop) WHERE reason IS NOT NULL;
 
 -- Batches that do not continue a journal: somebody writes under a name that is not theirs, or a restored
@@ -139,30 +153,25 @@ CREATE TABLE requests (
 ------------------------------------------------------------------------------------------------------
 -- Computed from the above.
 
--- Where each journal ends.
-CREATE TABLE heads (
+-- Whose journals are here.
+CREATE TABLE journals (
     shop        INTEGER NOT NULL,
     till        INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
-    number      INTEGER NOT NULL,
-    chain       BLOB NOT NULL,
     PRIMARY KEY (shop, till, incarnation)
 ) STRICT, WITHOUT ROWID;
 
--- Where each actor's strand in each document ends.
-CREATE TABLE strands (
+-- Where in a journal a run of entries of one document begins. A day is a run, unless the catalogue was edited
+-- in between.
+CREATE TABLE runs (
     shop        INTEGER NOT NULL,
     till        INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
-    document    TEXT NOT NULL,
-    seq         INTEGER NOT NULL,
-    hash        BLOB NOT NULL,
-    -- Between which numbers of the journal the document's entries lie.
     first       INTEGER NOT NULL,
-    last        INTEGER NOT NULL,
-    PRIMARY KEY (shop, till, incarnation, document)
+    document    INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation, first)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX strands_of_document ON strands (shop, document);
+CREATE INDEX runs_of_document ON runs (shop, document);
 
 CREATE TABLE sales (
     -- The local number: what the seeds' endpoints call `sale_id`.
@@ -189,16 +198,7 @@ CREATE INDEX sales_by_time ON sales (shop, at);
 CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
 CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
 CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
-
-CREATE TABLE lines (
-    sale       TEXT NOT NULL,
-    position   INTEGER NOT NULL,
-    name       TEXT NOT NULL,
-    quantity   INTEGER NOT NULL,
-    unit_price INTEGER NOT NULL,
-    amount     INTEGER NOT NULL,
-    PRIMARY KEY (sale, position)
-) STRICT, WITHOUT ROWID;
+CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
 
 -- What was said about sales and claims. Each row has the shop whose journal said it, and counts for that
 -- shop only: at head office, no till can speak about another shop's sales.

@@ -21,6 +21,10 @@ impl Dirty {
         self.receipts.insert(receipt);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receipts.is_empty() && self.sales.is_empty()
+    }
+
     pub(crate) fn sale(&mut self, sale: FactId) {
         self.sales.insert(sale);
     }

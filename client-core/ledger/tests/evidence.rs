@@ -4,7 +4,7 @@
 
 use domain::standing::SaleState;
 use domain::{
-    Account, Actor, CheckoutId, Claim, Disagreement, Document, Entry, Evidence, Fact, FactBody, FactId,
+    Account, Actor, Body, CheckoutId, Claim, Disagreement, Document, Entry, Evidence, Fact, FactBody, FactId,
     FeedItem, How, Money, Payer, Person, PushQuery, PushResult, ReceiptCode, Retraction, Reversal, Role,
     Sale, Shop, ShopId, ShopRules, ShortCode, Source, Tender, TillId, Timestamp,
 };
@@ -108,12 +108,13 @@ impl Counter {
 
     /// Records a fact, as a till would.
     fn record(&mut self, body: FactBody) -> FactId {
-        let number = self.ledger.head(&self.shop, ME).unwrap().map_or(0, |(number, _)| number) + 1;
+        let number = self.ledger.tip(&self.shop, ME).unwrap().map_or(0, |entry| entry.number) + 1;
         let (id, by) = (FactId { actor: ME, number }, Person::named("Asha"));
         let fact = Fact { id, at: at(0), clock: None, formerly: None, by, body };
         let document = Document::DayBook(at(0).business_day());
-        let entry = Entry { actor: ME, number, document, change: vec![1], chain: [0; 32], signature: None };
-        self.ledger.record(&self.shop, &entry, (number, [0; 32]), &fact, None).unwrap();
+        let body = Body::Fact { at: at(0), value: vec![1], place: None };
+        let entry = Entry { actor: ME, number, document, body, chain: [0; 32], signature: None };
+        self.ledger.record(&self.shop, &entry, &fact, None).unwrap();
         fact.id
     }
 

@@ -7,7 +7,7 @@ use crate::guard::{Admitted, Content, Refusal, decode, single_put};
 use automerge::legacy::OpId;
 use automerge::transaction::Transactable;
 use automerge::{Automerge, Change, ExpandedChange, ReadDoc, ScalarValue};
-use domain::{Actor, Entry, Person, Product, ProductId, Timestamp};
+use domain::{Actor, Body, Entry, Person, Product, ProductId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A shop's catalogue, opened from changes that passed the guard.
@@ -32,13 +32,14 @@ pub struct Register {
 }
 
 impl Catalogue {
-    /// Merges changes in the order in which they were admitted.
+    /// Merges entries in the order in which they were admitted.
     ///
     /// # Errors
     /// Automerge refuses one of them.
-    pub fn open<'a>(changes: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, MergeError> {
-        let changes: Vec<&[u8]> = changes.into_iter().collect();
-        let mut catalogue = Self { document: merged(changes.iter().copied())?, ..Self::default() };
+    pub fn open<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Self, MergeError> {
+        let changes: Vec<&[u8]> = entries.into_iter().filter_map(bytes_of).collect();
+        let mut catalogue =
+            Self { document: merged(changes.iter().map(|change| change.to_vec()))?, ..Self::default() };
         for bytes in changes {
             if let Ok((change, hash)) = decode(bytes) {
                 catalogue.index(&change, hash);
@@ -76,8 +77,9 @@ impl Catalogue {
     /// # Errors
     /// [`Refusal`]; [`Refusal::Waiting`] when it builds on changes that have not come.
     pub fn admit(&mut self, entry: &Entry) -> Result<Admitted, Refusal> {
-        let (change, hash) = decode(&entry.change)?;
-        let key = self.check(&change, entry)?;
+        let bytes = bytes_of(entry).ok_or(Refusal::Shape("no change of a catalogue"))?;
+        let (change, hash) = decode(bytes)?;
+        let key = self.check(&change, (entry.actor, bytes))?;
         let (_, value) = single_put(&change)?;
         let content = match codec::decode_product(key, value) {
             Ok(product) => Content::Product(product),
@@ -86,7 +88,7 @@ impl Catalogue {
         let seq = change.seq;
         let merge = || -> Result<Automerge, Refusal> {
             let mut document = self.document.clone();
-            let change = Change::from_bytes(entry.change.clone()).map_err(|_| Refusal::Undecodable)?;
+            let change = Change::from_bytes(bytes.to_vec()).map_err(|_| Refusal::Undecodable)?;
             document.apply_changes([change]).map_err(|_| Refusal::Sequence)?;
             Ok(document)
         };
@@ -115,11 +117,11 @@ impl Catalogue {
         Some(Register { leading, others })
     }
 
-    fn check(&self, change: &ExpandedChange, entry: &Entry) -> Result<ProductId, Refusal> {
-        if change.actor_id.to_bytes() != entry.actor.to_bytes() {
+    fn check(&self, change: &ExpandedChange, (actor, bytes): (Actor, &[u8])) -> Result<ProductId, Refusal> {
+        if change.actor_id.to_bytes() != actor.to_bytes() {
             return Err(Refusal::Shape("its actor is not the journal's"));
         }
-        if Change::from(change.clone()).raw_bytes() != entry.change {
+        if Change::from(change.clone()).raw_bytes() != bytes {
             return Err(Refusal::Shape("its bytes are not what we would write"));
         }
         if change.message.is_some() || !change.extra_bytes.is_empty() || change.time != 0 {
@@ -127,7 +129,7 @@ impl Catalogue {
         }
         let (key, _) = single_put(change)?;
         let id = ProductId::parse(key).map_err(|_| Refusal::Shape("its key is no product's"))?;
-        self.check_place(change, entry.actor)?;
+        self.check_place(change, actor)?;
         let pred = change.operations.iter().flat_map(|op| op.pred.iter());
         let supersedes = |op: &OpId| {
             let actor = Actor::from_bytes(op.actor().to_bytes());
@@ -176,6 +178,11 @@ impl Catalogue {
     }
 }
 
+fn bytes_of(entry: &Entry) -> Option<&[u8]> {
+    let Body::Change(bytes) = &entry.body else { return None };
+    Some(bytes)
+}
+
 impl std::fmt::Debug for Catalogue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map().entries(self.products()).finish()
@@ -215,7 +222,7 @@ mod tests {
                 actor: self.actor,
                 number: self.number,
                 document: Document::Catalogue,
-                change,
+                body: Body::Change(change),
                 chain: [0; 32],
                 signature: None,
             }
@@ -247,8 +254,8 @@ mod tests {
     #[test]
     fn a_catalogue_opens_again_from_its_changes() {
         let mut office = Writer::new(1);
-        let changes = [office.set(6_000, 0).change, office.set(6_500, 1).change];
-        let mut again = Catalogue::open(changes.iter().map(Vec::as_slice)).unwrap();
+        let entries = [office.set(6_000, 0), office.set(6_500, 1)];
+        let mut again = Catalogue::open(&entries).unwrap();
         assert_eq!(again.products(), office.catalogue.products());
         let by = Person::named("Juma");
         assert!(again.set(office.actor, &bread(1), &by, at(9)).is_ok());
@@ -271,9 +278,9 @@ mod tests {
         let (mut office, mut victim) = (Writer::new(1), Writer::new(2));
         victim.catalogue.admit(&office.set(6_000, 0)).unwrap();
         let mut second = office.set(6_500, 1);
-        let (mut change, _) = decode(&second.change).unwrap();
-        edit(&mut change);
-        second.change = Change::from(change).raw_bytes().to_vec();
+        let (mut forged, _) = decode(bytes_of(&second).unwrap()).unwrap();
+        edit(&mut forged);
+        second.body = Body::Change(Change::from(forged).raw_bytes().to_vec());
         victim.catalogue.admit(&second)
     }
 

@@ -8,11 +8,10 @@
 //! dependency, the change before it on the same strand. That makes a change a function of its fact and
 //! its place, which is what the guard checks: it builds the change again and compares the bytes.
 
-use crate::codec;
-use crate::guard::Strand;
+use crate::{codec, guard};
 use automerge::legacy::{Key, ObjectId, Op, OpType, SortedVec};
 use automerge::{Automerge, Change, ChangeHash, ExpandedChange, ReadDoc, ScalarValue};
-use domain::{Actor, BusinessDay, Fact, FactId};
+use domain::{Actor, Body, BusinessDay, Document, Entry, Fact, FactId, Strand, Timestamp};
 use std::num::NonZeroU64;
 
 /// Milliseconds of a day fit in 27 bits; their complement sorts newest first.
@@ -35,20 +34,61 @@ impl Written {
     }
 }
 
-/// Writes a fact as the next change of its strand; `last` is where the strand ends.
-pub fn write(fact: &Fact, last: Strand) -> Written {
-    let value = codec::encode_fact(fact);
-    Written::of(&build(fact.id.actor, &key(fact), value, last))
+/// What an entry of a fact carries; `place` is where its writer's strand in the day book ends.
+pub fn body(fact: &Fact, place: Strand) -> Body {
+    Body::Fact { at: fact.at, value: codec::encode_fact(fact), place }
+}
+
+/// The change of an entry. That of a fact is built from the fact and its place.
+pub fn change(entry: &Entry) -> Written {
+    let id = FactId { actor: entry.actor, number: entry.number };
+    match &entry.body {
+        Body::Fact { at, value, place } => written(id, *at, value.clone(), *place),
+        Body::Change(change) => {
+            let strand = guard::decode(change).map_or((0, [0; 32]), |(read, hash)| (read.seq, hash));
+            Written { change: change.clone(), strand }
+        }
+    }
+}
+
+/// The fact of an entry; `None` if it has none that this release can read.
+pub fn fact(entry: &Entry) -> Option<Fact> {
+    let Body::Fact { at, value, .. } = &packed(entry)? else { return None };
+    codec::decode_fact(FactId { actor: entry.actor, number: entry.number }, *at, value).ok()
+}
+
+/// The first release kept changes: what an entry carries today. `None` where it is no fact that we wrote.
+pub(crate) fn packed(entry: &Entry) -> Option<Body> {
+    let Document::DayBook(day) = entry.document else { return None };
+    let Body::Change(bytes) = &entry.body else { return Some(entry.body.clone()) };
+    let id = FactId { actor: entry.actor, number: entry.number };
+    read(day, id, bytes)
+}
+
+/// What a change of a day book is made of, if it is exactly the one that we would write.
+pub(crate) fn read(day: BusinessDay, id: FactId, bytes: &[u8]) -> Option<Body> {
+    let (change, _) = guard::decode(bytes).ok()?;
+    let (key, value) = guard::single_put(&change).ok()?;
+    let (named, at) = read_key(day, key)?;
+    let before = change.deps.iter().map(|dep| dep.0).next();
+    let place = before.and_then(|hash| Some((change.seq.checked_sub(1)?, hash)));
+    let same = named == id && written(id, at, value.to_vec(), place).change == bytes;
+    same.then(|| Body::Fact { at, value: value.to_vec(), place })
+}
+
+/// The change that says a fact's bytes at the end of its writer's strand.
+pub(crate) fn written(id: FactId, at: Timestamp, value: Vec<u8>, place: Strand) -> Written {
+    Written::of(&build(id.actor, &key(id, at), value, place))
 }
 
 /// The document key of a fact.
-pub(crate) fn key(fact: &Fact) -> String {
-    let newest_first = NEWEST_FIRST.saturating_sub(fact.at.millis_of_day());
-    format!("{newest_first:07x}{}", fact.id)
+fn key(id: FactId, at: Timestamp) -> String {
+    let newest_first = NEWEST_FIRST.saturating_sub(at.millis_of_day());
+    format!("{newest_first:07x}{id}")
 }
 
 /// The name and time of a key; `None` if no release of ours writes such a key.
-pub(crate) fn read_key(day: BusinessDay, key: &str) -> Option<(FactId, domain::Timestamp)> {
+fn read_key(day: BusinessDay, key: &str) -> Option<(FactId, Timestamp)> {
     let (time, id) = key.split_at_checked(TIME_DIGITS)?;
     let lower_hex = time.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
     let complement = u32::from_str_radix(time, 16).ok().filter(|_| lower_hex)?;
@@ -57,7 +97,7 @@ pub(crate) fn read_key(day: BusinessDay, key: &str) -> Option<(FactId, domain::T
 }
 
 /// One put of bytes under one key of the root, at the end of the actor's strand.
-pub(crate) fn build(actor: Actor, key: &str, value: Vec<u8>, last: Strand) -> Change {
+fn build(actor: Actor, key: &str, value: Vec<u8>, last: Strand) -> Change {
     let put = Op {
         action: OpType::Put(ScalarValue::Bytes(value)),
         obj: ObjectId::Root,
@@ -98,15 +138,15 @@ impl MergeError {
 }
 
 impl DayBook {
-    /// Merges changes, in any order as long as each strand's are all there.
+    /// Merges the entries of a day, in any order as long as each strand's are all there.
     ///
     /// # Errors
     /// Automerge refuses one of them.
     pub fn open<'a>(
         day: BusinessDay,
-        changes: impl IntoIterator<Item = &'a [u8]>,
+        entries: impl IntoIterator<Item = &'a Entry>,
     ) -> Result<Self, MergeError> {
-        Ok(Self { day, document: merged(changes)? })
+        Ok(Self { day, document: merged(entries.into_iter().map(|entry| change(entry).change))? })
     }
 
     /// Every fact in the document that this release can read, newest first.
@@ -129,8 +169,8 @@ impl DayBook {
 }
 
 /// A document from changes; a panic inside Automerge throws the document away instead of the till.
-pub(crate) fn merged<'a>(changes: impl IntoIterator<Item = &'a [u8]>) -> Result<Automerge, MergeError> {
-    let changes: Vec<Vec<u8>> = changes.into_iter().map(<[u8]>::to_vec).collect();
+pub(crate) fn merged(changes: impl IntoIterator<Item = Vec<u8>>) -> Result<Automerge, MergeError> {
+    let changes: Vec<Vec<u8>> = changes.into_iter().collect();
     let apply = || -> Result<Automerge, MergeError> {
         let changes: Result<Vec<Change>, _> = changes.into_iter().map(Change::from_bytes).collect();
         let mut document = Automerge::new();
@@ -165,15 +205,22 @@ mod tests {
         Fact { id, at, clock: None, formerly: None, by, body }
     }
 
-    /// The strand of one till: its changes in order.
-    fn strand(facts: &[Fact]) -> Vec<Vec<u8>> {
+    /// The strand of one till: its entries in order.
+    fn strand(facts: &[Fact]) -> Vec<Entry> {
         let mut last = None;
         let next = |fact: &Fact| {
-            let written = write(fact, last);
-            last = Some(written.strand);
-            written.change
+            let document = Document::DayBook(fact.at.business_day());
+            let (actor, number) = (fact.id.actor, fact.id.number);
+            let entry =
+                Entry { actor, number, document, body: body(fact, last), chain: [0; 32], signature: None };
+            last = Some(change(&entry).strand);
+            entry
         };
         facts.iter().map(next).collect()
+    }
+
+    fn key_of(fact: &Fact) -> String {
+        key(fact.id, fact.at)
     }
 
     #[test]
@@ -185,24 +232,24 @@ mod tests {
         for (fact, built) in facts.iter().zip(&built) {
             let mut transaction = document.transaction();
             let value = ScalarValue::Bytes(codec::encode_fact(fact));
-            transaction.put(automerge::ROOT, key(fact), value).unwrap();
+            transaction.put(automerge::ROOT, key_of(fact), value).unwrap();
             let (hash, _) = transaction.commit();
             let committed = document.get_change_by_hash(&hash.unwrap()).unwrap();
-            assert_eq!(hex::encode(committed.raw_bytes()), hex::encode(built));
+            assert_eq!(hex::encode(committed.raw_bytes()), hex::encode(change(built).change));
         }
     }
 
     #[test]
     fn a_day_book_keeps_its_bytes() {
         let golden = "856f4a83aeb9bfcc01460006000000070000010100000006150c340142025603571870027f0a36343838626666372d31017f017f87030204417368610000020a554b4c34414231324344070001037f00";
-        assert_eq!(hex::encode(&strand(&[fact(7, 1, 0)])[0]), golden);
+        assert_eq!(hex::encode(change(&strand(&[fact(7, 1, 0)])[0]).change), golden);
     }
 
     #[test]
     fn keys_sort_newest_first_and_read_back() {
         let (early, late) = (fact(7, 1, 0), fact(9, 1, 60));
-        assert!(key(&late) < key(&early));
-        assert_eq!(read_key(late.at.business_day(), &key(&late)), Some((late.id, late.at)));
+        assert!(key_of(&late) < key_of(&early));
+        assert_eq!(read_key(late.at.business_day(), &key_of(&late)), Some((late.id, late.at)));
         let day = late.at.business_day();
         for bad in ["", "7ff", "7FFFFFF7-1", "00000007-1", "7ffffff7-01", "fffffff7-1", "ääää"] {
             assert_eq!(read_key(day, bad), None, "{bad}");
@@ -211,8 +258,19 @@ mod tests {
 
     #[test]
     fn changes_that_do_not_merge_are_an_error_and_not_a_crash() {
-        let day = fact(1, 1, 0).at.business_day();
-        assert!(DayBook::open(day, [b"not a change".as_slice()]).is_err());
+        let mut entry = strand(&[fact(1, 1, 0)]).remove(0);
+        entry.body = Body::Change(b"not a change".to_vec());
+        assert!(DayBook::open(fact(1, 1, 0).at.business_day(), [&entry]).is_err());
+    }
+
+    #[test]
+    fn an_entry_of_the_first_release_reads_as_one_of_today() {
+        let facts = [fact(7, 1, 0), fact(7, 2, 5)];
+        for (fact, today) in facts.iter().zip(strand(&facts)) {
+            let old = Entry { body: Body::Change(change(&today).change), ..today.clone() };
+            assert_eq!(packed(&old).as_ref(), Some(&today.body));
+            assert_eq!((super::fact(&old).as_ref(), change(&old)), (Some(fact), change(&today)));
+        }
     }
 
     proptest! {
@@ -224,16 +282,16 @@ mod tests {
             let tills: Vec<Vec<Fact>> = counts.iter().enumerate().map(|(till, count)| {
                 (1..=*count).map(|n| fact(till as u32 + 1, n as u64, (n * 7 + till) as i64)).collect()
             }).collect();
-            let mut changes: Vec<Vec<u8>> = tills.iter().flat_map(|facts| strand(facts)).collect();
+            let mut entries: Vec<Entry> = tills.iter().flat_map(|facts| strand(facts)).collect();
             let day = tills[0][0].at.business_day();
-            let book = DayBook::open(day, changes.iter().map(Vec::as_slice)).unwrap();
-            let turn = order.index(changes.len());
-            changes.rotate_left(turn);
-            changes.reverse();
-            let other = DayBook::open(day, changes.iter().map(Vec::as_slice)).unwrap();
+            let book = DayBook::open(day, &entries).unwrap();
+            let turn = order.index(entries.len());
+            entries.rotate_left(turn);
+            entries.reverse();
+            let other = DayBook::open(day, &entries).unwrap();
             prop_assert_eq!(book.heads(), other.heads());
             let mut expected: Vec<Fact> = tills.into_iter().flatten().collect();
-            expected.sort_by_key(key);
+            expected.sort_by_key(key_of);
             prop_assert_eq!(book.facts(), expected.clone());
             prop_assert_eq!(other.facts(), expected);
         }

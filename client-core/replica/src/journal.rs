@@ -4,15 +4,17 @@
 //! that differ anywhere differ in every chain value after, so a gap, a fork (a restored backup, a cloned
 //! disk) and a foreign hand are all found on arrival.
 
+use crate::day_book;
 use crate::keys::{Keypair, PublicKey};
-use domain::{Actor, Document, Entry, ShopId, Signature};
+use domain::{Actor, Body, BusinessDay, Document, Entry, Fact, FactId, ShopId, Signature, Strand, Timestamp};
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most entries in one batch.
-pub const MAX_BATCH_ENTRIES: usize = 200;
-/// The most bytes of changes in one batch: well under DynamoDB's 400 KB an item.
+pub const MAX_BATCH_ENTRIES: usize = 2000;
+/// The most bytes of facts and changes in one batch: well under DynamoDB's 400 KB an item.
 pub const MAX_BATCH_BYTES: usize = 256 * 1024;
-/// The largest single change.
+/// The largest single fact or change.
 pub const MAX_CHANGE_BYTES: usize = 64 * 1024;
 
 /// How far a journal goes, and the value that stands for all of it.
@@ -32,6 +34,11 @@ impl Head {
         Self { number: 0, chain: digest.into() }
     }
 
+    /// The head at an entry.
+    pub fn of(entry: &Entry) -> Self {
+        Self { number: entry.number, chain: entry.chain }
+    }
+
     /// The head after one more change.
     #[must_use]
     pub fn next(self, document: Document, change: &[u8]) -> Self {
@@ -44,6 +51,29 @@ impl Head {
             .chain_update(Sha256::digest(change))
             .finalize();
         Self { number, chain: digest.into() }
+    }
+
+    /// The next entry of a journal that ends here: a fact, at the end of its writer's strand in the day book.
+    pub fn fact(self, fact: &Fact, place: Strand) -> Entry {
+        let document = Document::DayBook(fact.at.business_day());
+        let body = day_book::body(fact, place);
+        let entry = Entry {
+            actor: fact.id.actor,
+            number: fact.id.number,
+            document,
+            body,
+            chain: self.chain,
+            signature: None,
+        };
+        let after = self.next(document, &day_book::change(&entry).change);
+        Entry { number: after.number, chain: after.chain, ..entry }
+    }
+
+    /// The next entry of a journal that ends here: a change to the catalogue.
+    pub fn change(self, actor: Actor, change: Vec<u8>) -> Entry {
+        let document = Document::Catalogue;
+        let Self { number, chain } = self.next(document, &change);
+        Entry { actor, number, document, body: Body::Change(change), chain, signature: None }
     }
 
     /// The bytes a writer signs for everything up to this head.
@@ -59,10 +89,38 @@ pub struct Batch {
     pub actor: Actor,
     /// The number of the first entry.
     pub first: u64,
-    /// The changes, and the documents they belong to.
-    pub changes: Vec<(Document, Vec<u8>)>,
+    /// Where the writer's strands end before the batch, in the day books that it goes on with.
+    pub strands: BTreeMap<BusinessDay, (u64, [u8; 32])>,
+    /// What the entries say, in order.
+    pub items: Vec<Item>,
     /// The writer's signature over the head after the last entry.
     pub signature: Signature,
+}
+
+/// What an entry says, as it travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A fact, in the day book of its day: when, and its bytes.
+    Fact(Timestamp, Vec<u8>),
+    /// A change to a document.
+    Change(Document, Vec<u8>),
+}
+
+impl Item {
+    fn size(&self) -> usize {
+        match self {
+            Self::Fact(_, bytes) | Self::Change(_, bytes) => bytes.len(),
+        }
+    }
+}
+
+/// An entry out of a batch that continues its journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The entry.
+    pub entry: Entry,
+    /// How many changes its writer's strand has with it, and the hash of its change.
+    pub strand: (u64, [u8; 32]),
 }
 
 /// Why a batch does not continue a journal.
@@ -99,32 +157,48 @@ pub enum ChainError {
 impl Batch {
     /// Seals the start of a run of consecutive entries, as many as one batch may hold; `None` for none.
     pub fn seal(entries: &[Entry], key: &Keypair) -> Option<Self> {
+        let last = entries.get(..fitting(entries))?.last()?;
+        Self::of(entries, key.sign(&Head::of(last).message()))
+    }
+
+    /// The batch that a run of consecutive entries came as: up to the first that has a signature; `None` if
+    /// none has, or there are more than one batch may hold.
+    pub fn signed(entries: &[Entry]) -> Option<Self> {
+        let (at, signature) = entries.iter().enumerate().find_map(|(at, e)| Some((at, e.signature?)))?;
+        let entries = entries.get(..=at)?;
+        if fitting(entries) == entries.len() { Self::of(entries, signature) } else { None }
+    }
+
+    fn of(entries: &[Entry], signature: Signature) -> Option<Self> {
         let first = entries.first()?;
-        let mut bytes = 0_usize;
-        let fits = |entry: &&Entry| {
-            bytes = bytes.saturating_add(entry.change.len());
-            bytes <= MAX_BATCH_BYTES
-        };
-        let taken: Vec<&Entry> = entries.iter().take(MAX_BATCH_ENTRIES).take_while(fits).collect();
-        let last = taken.last()?;
-        let head = Head { number: last.number, chain: last.chain };
-        Some(Self {
-            actor: first.actor,
-            first: first.number,
-            signature: key.sign(&head.message()),
-            changes: taken.into_iter().map(|entry| (entry.document, entry.change.clone())).collect(),
-        })
+        let mut strands = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        let mut items = Vec::new();
+        for entry in entries.iter().take(fitting(entries)) {
+            items.push(match (day_book::packed(entry), &entry.body) {
+                (Some(Body::Fact { at, value, place }), _) => {
+                    let day = at.business_day();
+                    if let (true, Some(end)) = (seen.insert(day), place) {
+                        strands.insert(day, end);
+                    }
+                    Item::Fact(at, value)
+                }
+                (_, Body::Change(change)) => Item::Change(entry.document, change.clone()),
+                (_, Body::Fact { .. }) => return None,
+            });
+        }
+        Some(Self { actor: first.actor, first: first.number, strands, items, signature })
     }
 
     /// The number of the last entry.
     pub fn last(&self) -> u64 {
-        let more = u64::try_from(self.changes.len()).unwrap_or(u64::MAX).saturating_sub(1);
+        let more = u64::try_from(self.items.len()).unwrap_or(u64::MAX).saturating_sub(1);
         self.first.saturating_add(more)
     }
 
-    /// The bytes of all its changes.
+    /// The bytes of all its facts and changes.
     pub fn size(&self) -> usize {
-        self.changes.iter().map(|(_, change)| change.len()).sum()
+        self.items.iter().map(Item::size).sum()
     }
 
     /// Checks that this batch continues the journal that ends at `head`, by the hand of `key`, and gives
@@ -132,38 +206,62 @@ impl Batch {
     ///
     /// # Errors
     /// It does not; see [`ChainError`].
-    pub fn open(&self, head: Head, key: &PublicKey) -> Result<Vec<Entry>, ChainError> {
+    pub fn open(&self, head: Head, key: &PublicKey) -> Result<Vec<Opened>, ChainError> {
         let actor = self.actor;
-        let largest = self.changes.iter().map(|(_, change)| change.len()).max().unwrap_or(0);
-        let too_large = self.changes.len() > MAX_BATCH_ENTRIES || self.size() > MAX_BATCH_BYTES;
-        if self.changes.is_empty() || too_large || largest > MAX_CHANGE_BYTES {
+        let largest = self.items.iter().map(Item::size).max().unwrap_or(0);
+        let too_large = self.items.len() > MAX_BATCH_ENTRIES || self.size() > MAX_BATCH_BYTES;
+        if self.items.is_empty() || too_large || largest > MAX_CHANGE_BYTES {
             return Err(ChainError::Size { actor });
         }
         if head.number.checked_add(1) != Some(self.first) {
             return Err(ChainError::NotNext { actor, have: head.number, first: self.first });
         }
-        let mut head = head;
-        let mut entries = Vec::with_capacity(self.changes.len());
-        for (document, change) in &self.changes {
-            head = head.next(*document, change);
-            let (number, chain) = (head.number, head.chain);
-            entries.push(Entry {
-                actor,
-                number,
-                document: *document,
-                change: change.clone(),
-                chain,
-                signature: None,
-            });
-        }
+        let (mut entries, head) = self.follow(head);
         if !key.verifies(&head.message(), &self.signature) {
             return Err(ChainError::Foreign { actor, last: self.last() });
         }
         if let Some(last) = entries.last_mut() {
-            last.signature = Some(self.signature);
+            last.entry.signature = Some(self.signature);
         }
         Ok(entries)
     }
+
+    /// The entries in their places after `head`, and the head after them.
+    fn follow(&self, mut head: Head) -> (Vec<Opened>, Head) {
+        let mut strands = self.strands.clone();
+        let mut entries = Vec::with_capacity(self.items.len());
+        for item in &self.items {
+            let id = FactId { actor: self.actor, number: head.number.saturating_add(1) };
+            let (document, body, change) = match item {
+                Item::Fact(at, value) => {
+                    let day = at.business_day();
+                    let place = strands.get(&day).copied();
+                    let written = day_book::written(id, *at, value.clone(), place);
+                    strands.insert(day, written.strand);
+                    (Document::DayBook(day), Body::Fact { at: *at, value: value.clone(), place }, written)
+                }
+                Item::Change(document, change) => {
+                    let body = Body::Change(change.clone());
+                    (*document, body, day_book::Written { change: change.clone(), strand: (0, [0; 32]) })
+                }
+            };
+            head = head.next(document, &change.change);
+            let (number, chain) = (head.number, head.chain);
+            let entry = Entry { actor: self.actor, number, document, body, chain, signature: None };
+            entries.push(Opened { entry, strand: change.strand });
+        }
+        (entries, head)
+    }
+}
+
+/// How many of a run of entries one batch may hold.
+fn fitting(entries: &[Entry]) -> usize {
+    let mut bytes = 0_usize;
+    let fits = |entry: &&Entry| {
+        bytes = bytes.saturating_add(entry.body.size());
+        bytes <= MAX_BATCH_BYTES
+    };
+    entries.iter().take(MAX_BATCH_ENTRIES).take_while(fits).count()
 }
 
 #[cfg(test)]
@@ -179,18 +277,30 @@ mod tests {
         let actor = Actor::first(TillId(7));
         let mut head = Head::genesis(&shop(), actor);
         let write = |change: &&[u8]| {
-            head = head.next(Document::Catalogue, change);
-            let (number, chain) = (head.number, head.chain);
-            Entry {
-                actor,
-                number,
-                document: Document::Catalogue,
-                change: change.to_vec(),
-                chain,
-                signature: None,
-            }
+            let entry = head.change(actor, change.to_vec());
+            head = Head::of(&entry);
+            entry
         };
         changes.iter().map(write).collect()
+    }
+
+    /// Three facts, two of one day and one of the next.
+    fn facts() -> Vec<Entry> {
+        let actor = Actor::first(TillId(7));
+        let (mut head, mut strand) = (Head::genesis(&shop(), actor), None);
+        let at = Timestamp::parse_daraja("20261121235900").unwrap();
+        let write = |number: u64| {
+            let id = FactId { actor, number };
+            let at = at.plus_millis(i64::try_from(number).unwrap() * 25_000);
+            let body = domain::FactBody::Void { sale: id, reason: "slip".into() };
+            let (by, clock, formerly) = (domain::Person::named("Asha"), None, None);
+            let fact = Fact { id, at, clock, formerly, by, body };
+            let entry = head.fact(&fact, strand.filter(|_| number < 3));
+            head = Head::of(&entry);
+            strand = Some(day_book::change(&entry).strand);
+            entry
+        };
+        (1..=3).map(write).collect()
     }
 
     fn key() -> Keypair {
@@ -203,23 +313,58 @@ mod tests {
         let genesis = Head::genesis(&shop(), Actor::first(TillId(7)));
         let all = Batch::seal(&entries, &key()).unwrap();
         let opened = all.open(genesis, &key().public()).unwrap();
-        assert_eq!(opened[2].chain, entries[2].chain);
-        assert!(opened[2].signature.is_some() && opened[1].signature.is_none());
+        assert_eq!(opened[2].entry.chain, entries[2].chain);
+        assert!(opened[2].entry.signature.is_some() && opened[1].entry.signature.is_none());
 
         let rest = Batch::seal(&entries[1..], &key()).unwrap();
         assert!(matches!(
             rest.open(genesis, &key().public()),
             Err(ChainError::NotNext { have: 0, first: 2, .. })
         ));
-        let head = Head { number: 1, chain: entries[0].chain };
+        let head = Head::of(&entries[0]);
         assert_eq!(rest.open(head, &key().public()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn facts_open_in_their_places_wherever_a_batch_begins() {
+        let entries = facts();
+        let genesis = Head::genesis(&shop(), Actor::first(TillId(7)));
+        let heads = [genesis, Head::of(&entries[0])];
+        for (from, head) in heads.into_iter().enumerate() {
+            let batch = Batch::seal(&entries[from..], &key()).unwrap();
+            assert_eq!(batch.strands.len(), from, "only a strand that goes on has an end before");
+            let opened = batch.open(head, &key().public()).unwrap();
+            for (opened, entry) in opened.iter().zip(&entries[from..]) {
+                let expected = Entry { signature: opened.entry.signature, ..entry.clone() };
+                assert_eq!((&opened.entry, opened.strand), (&expected, day_book::change(entry).strand));
+            }
+        }
+    }
+
+    #[test]
+    fn a_lie_about_where_a_strand_ends_breaks_the_signature() {
+        let entries = facts();
+        let mut batch = Batch::seal(&entries[1..], &key()).unwrap();
+        batch.strands.values_mut().for_each(|(_, hash)| hash[0] ^= 1);
+        let head = Head::of(&entries[0]);
+        assert!(matches!(batch.open(head, &key().public()), Err(ChainError::Foreign { .. })));
+    }
+
+    #[test]
+    fn what_came_as_one_batch_goes_on_as_the_same_batch() {
+        let sealed = Batch::seal(&facts(), &key()).unwrap();
+        let genesis = Head::genesis(&shop(), Actor::first(TillId(7)));
+        let opened = sealed.open(genesis, &key().public()).unwrap();
+        let kept: Vec<Entry> = opened.into_iter().map(|opened| opened.entry).collect();
+        assert_eq!(Batch::signed(&kept), Some(sealed));
+        assert_eq!(Batch::signed(&kept[..2]), None, "what is not signed to its end is no batch");
     }
 
     #[test]
     fn a_fork_a_foreign_key_and_a_foreign_shop_are_found() {
         let batch = Batch::seal(&journal(&[b"one", b"two"])[1..], &key()).unwrap();
         let other = journal(&[b"other", b"two"]);
-        let forked = Head { number: 1, chain: other[0].chain };
+        let forked = Head::of(&other[0]);
         assert!(matches!(batch.open(forked, &key().public()), Err(ChainError::Foreign { last: 2, .. })));
 
         let first = Batch::seal(&journal(&[b"one"]), &key()).unwrap();
@@ -246,7 +391,8 @@ mod tests {
         assert_eq!((batch.first, batch.last()), (1, 4));
         let rest = Batch::seal(&entries[4..], &key()).unwrap();
         assert_eq!((rest.first, rest.last()), (5, 8));
-        let bomb = Batch { changes: vec![(Document::Catalogue, vec![0; MAX_CHANGE_BYTES + 1])], ..batch };
+        let items = vec![Item::Change(Document::Catalogue, vec![0; MAX_CHANGE_BYTES + 1])];
+        let bomb = Batch { items, ..batch };
         let genesis = Head::genesis(&shop(), Actor::first(TillId(7)));
         assert!(matches!(bomb.open(genesis, &key().public()), Err(ChainError::Size { .. })));
     }

@@ -1,11 +1,11 @@
 //! The exchange with the cloud: send what it lacks, take what we lack, guard everything on the way in.
 
 use crate::{CloudError, CloudRequest, Event, Till, TillError, head, lock, opened, values};
-use domain::{Actor, Document, Entry, FactId, Member, Role, Shop, ShopId, Timestamp};
+use domain::{Actor, Document, Entry, FactId, Member, Role, Shop, ShopId, Strand, Timestamp};
 use ledger::{Content, Ledger, Outcome, Page, Taken};
 use replica::wire::json::{Joined, ShopForm};
 use replica::wire::{SyncAnswer, SyncRequest};
-use replica::{Admitted, Batch, Catalogue, ChainError, Head, PublicKey, Refusal, Strand, admit};
+use replica::{Admitted, Batch, Catalogue, ChainError, Head, Opened, PublicKey, Refusal, admit, day_book};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rounds one sync makes at most for one shop; the next sync goes on from there.
@@ -302,40 +302,41 @@ impl Intake<'_> {
                 return Ok(());
             }
         };
-        for entry in entries {
-            self.heads.insert(actor, Head { number: entry.number, chain: entry.chain });
-            let outcome = self.judge(&entry, catalogues)?;
-            self.page.entries.push(Taken { entry, outcome });
+        for opened in entries {
+            self.heads.insert(actor, Head::of(&opened.entry));
+            let outcome = self.judge(&opened, catalogues)?;
+            self.page.entries.push(Taken { entry: opened.entry, outcome });
         }
         Ok(())
     }
 
     fn judge(
         &mut self,
-        entry: &Entry,
+        opened: &Opened,
         catalogues: &mut BTreeMap<ShopId, Catalogue>,
     ) -> Result<Outcome, TillError> {
-        let admitted = match entry.document {
-            Document::Catalogue => opened(catalogues, self.ledger, self.shop)?.admit(entry),
-            Document::DayBook(day) => {
-                let place = (entry.actor, entry.document);
-                let strand = match self.strands.get(&place) {
-                    Some(strand) => *strand,
-                    None => self.ledger.strand(self.shop, entry.actor, entry.document)?,
-                };
-                let admitted = admit(entry, day, strand);
-                let after = admitted.as_ref().map_or(strand, |admitted| Some(admitted.strand));
-                self.strands.insert(place, after);
-                admitted
+        let entry = &opened.entry;
+        if entry.document == Document::Catalogue {
+            return Ok(outcome(self::opened(catalogues, self.ledger, self.shop)?.admit(entry)));
+        }
+        let place = (entry.actor, entry.document);
+        let strand = match self.strands.get(&place) {
+            Some(strand) => *strand,
+            None => {
+                let end = self.ledger.strand_end(self.shop, entry.actor, entry.document)?;
+                end.map(|end| day_book::change(&end).strand)
             }
         };
+        let admitted = admit(opened, strand);
+        let after = admitted.as_ref().map_or(strand, |admitted| Some(admitted.strand));
+        self.strands.insert(place, after);
         Ok(outcome(admitted))
     }
 
     /// When the catalogue moved, what waited may pass now; its values go into the page.
     fn finish(mut self, catalogues: &mut BTreeMap<ShopId, Catalogue>) -> Result<Page, TillError> {
         let moved = |taken: &&Taken| {
-            taken.entry.document == Document::Catalogue && matches!(taken.outcome, Outcome::Applied { .. })
+            taken.entry.document == Document::Catalogue && matches!(taken.outcome, Outcome::Applied(_))
         };
         if self.page.entries.iter().filter(moved).count() == 0 {
             return Ok(self.page);
@@ -365,14 +366,11 @@ fn wakes(catalogue: &mut Catalogue, entry: &Entry, woken: &mut Vec<Taken>) -> bo
 
 fn outcome(admitted: Result<Admitted, Refusal>) -> Outcome {
     match admitted {
-        Ok(Admitted { strand, content }) => {
-            let content = match content {
-                replica::Content::Fact(fact) => Content::Fact(fact),
-                replica::Content::Product(_) => Content::Product,
-                replica::Content::Unreadable(error) => Content::Unreadable(error.to_string()),
-            };
-            Outcome::Applied { strand, content }
-        }
+        Ok(Admitted { content, .. }) => Outcome::Applied(match content {
+            replica::Content::Fact(fact) => Content::Fact(fact),
+            replica::Content::Product(_) => Content::Product,
+            replica::Content::Unreadable(error) => Content::Unreadable(error.to_string()),
+        }),
         Err(Refusal::Waiting) => Outcome::Waiting,
         Err(refusal) => Outcome::Refused(refusal.to_string()),
     }

@@ -33,11 +33,11 @@ pub use replica::wire::json::RequestState;
 use care::Care;
 use domain::matching::Rules;
 use domain::{
-    Actor, BusinessDay, Document, Entry, Fact, FactBody, FactId, Member, Money, Person, Product, ReceiptCode,
+    Actor, BusinessDay, Document, Fact, FactBody, FactId, Line, Member, Money, Person, Product, ReceiptCode,
     Role, Sale, Shop, ShopId, TillId, Timestamp,
 };
 use ledger::{Identity, Ledger};
-use replica::{Catalogue, Head, Keypair, Written, day_book};
+use replica::{Catalogue, Head, Keypair, day_book};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -182,8 +182,8 @@ impl Till {
         if let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() {
             return Ok(Sold { sale: ledger.sale(made)?, repeated: true });
         }
-        let id = self.write(&mut ledger, shop, (by, now), FactBody::Sale(sale), request)?;
-        Ok(Sold { sale: ledger.sale(id)?, repeated: false })
+        let (id, row) = self.write(&mut ledger, shop, (by, now), FactBody::Sale(sale), request)?;
+        Ok(Sold { sale: row.map_or_else(|| ledger.sale(id), Ok)?, repeated: false })
     }
 
     /// Takes in cash what is still due on a sale.
@@ -238,10 +238,9 @@ impl Till {
         let writer = ledger.writer(shop)?;
         let catalogue = opened(&mut catalogues, &ledger, shop)?;
         let written = catalogue.set(writer, product, by, now)?;
-        let head = head(&ledger, shop, writer)?.next(Document::Catalogue, &written.change);
-        let entry = entry(writer, head, Document::Catalogue, &written);
+        let entry = head(&ledger, shop, writer)?.change(writer, written.change);
         let values = values(catalogue);
-        if let Err(error) = ledger.record_product(shop, &entry, written.strand, &values) {
+        if let Err(error) = ledger.record_product(shop, &entry, &values) {
             // The document is ahead of the file now: forget it, the file is the truth.
             catalogues.remove(shop);
             return Err(error.into());
@@ -265,6 +264,18 @@ impl Till {
     /// There is none, or the ledger can not be read.
     pub fn sale(&self, id: FactId) -> Result<SaleRow, TillError> {
         Ok(self.ledger().sale(id)?)
+    }
+
+    /// What was sold, line by line.
+    ///
+    /// # Errors
+    /// There is no such sale, or the ledger can not be read.
+    pub fn lines(&self, sale: &SaleRow) -> Result<Vec<Line>, TillError> {
+        let entry = self.ledger().entry(&sale.shop, sale.id)?;
+        match day_book::fact(&entry).map(|fact| fact.body) {
+            Some(FactBody::Sale(sale)) => Ok(sale.lines),
+            _ => Err(LedgerError::Damaged(format!("entry {} is no sale", sale.id)).into()),
+        }
     }
 
     /// A sale by its name or by its local number, which is what seed A calls `sale_id`.
@@ -457,20 +468,25 @@ impl Till {
         (by, now): (&Person, Timestamp),
         body: FactBody,
         request: Option<&str>,
-    ) -> Result<FactId, TillError> {
+    ) -> Result<(FactId, Option<SaleRow>), TillError> {
         let writer = ledger.writer(shop)?;
-        let before = head(ledger, shop, writer)?;
-        let id = FactId { actor: writer, number: before.number.saturating_add(1) };
-        let fact = Fact { id, at: now, clock: None, formerly: None, by: by.clone(), body };
+        let tip = ledger.tip(shop, writer)?;
+        let head = tip.as_ref().map_or_else(|| Head::genesis(shop, writer), Head::of);
         let document = Document::DayBook(now.business_day());
-        let written = day_book::write(&fact, ledger.strand(shop, writer, document)?);
-        if written.change.len() > replica::journal::MAX_CHANGE_BYTES {
+        // Nearly always the last entry is of today.
+        let last = match tip {
+            Some(tip) if tip.document == document => Some(tip),
+            _ => ledger.strand_end(shop, writer, document)?,
+        };
+        let id = FactId { actor: writer, number: head.number.saturating_add(1) };
+        let fact = Fact { id, at: now, clock: None, formerly: None, by: by.clone(), body };
+        let entry = head.fact(&fact, last.map(|last| day_book::change(&last).strand));
+        if entry.body.size() > replica::journal::MAX_CHANGE_BYTES {
             return Err(TillError::Refused("this is too long to be sent: make two sales of it".to_owned()));
         }
-        let head = before.next(document, &written.change);
-        ledger.record(shop, &entry(writer, head, document, &written), written.strand, &fact, request)?;
+        let row = ledger.record(shop, &entry, &fact, request)?;
         self.tell(Event::Ledger);
-        Ok(id)
+        Ok((id, row))
     }
 
     fn as_member(&self, actor: Actor) -> Member {
@@ -511,13 +527,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn head(ledger: &Ledger, shop: &ShopId, actor: Actor) -> Result<Head, TillError> {
-    let head = ledger.head(shop, actor)?.map(|(number, chain)| Head { number, chain });
-    Ok(head.unwrap_or_else(|| Head::genesis(shop, actor)))
-}
-
-fn entry(actor: Actor, head: Head, document: Document, written: &Written) -> Entry {
-    let change = written.change.clone();
-    Entry { actor, number: head.number, document, change, chain: head.chain, signature: None }
+    Ok(ledger.tip(shop, actor)?.as_ref().map_or_else(|| Head::genesis(shop, actor), Head::of))
 }
 
 fn opened<'a>(
@@ -527,8 +537,7 @@ fn opened<'a>(
 ) -> Result<&'a mut Catalogue, TillError> {
     if !catalogues.contains_key(shop) {
         let entries = ledger.catalogue(shop, false)?;
-        let changes = entries.iter().map(|entry| entry.change.as_slice());
-        catalogues.insert(shop.clone(), Catalogue::open(changes)?);
+        catalogues.insert(shop.clone(), Catalogue::open(&entries)?);
     }
     Ok(catalogues.entry(shop.clone()).or_default())
 }

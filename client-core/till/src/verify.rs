@@ -17,7 +17,7 @@ impl Till {
         let mut differences = Vec::new();
         for day in ledger.days(shop)? {
             let entries = ledger.day_book(shop, day)?;
-            let book = DayBook::open(day, entries.iter().map(|entry| entry.change.as_slice()))?;
+            let book = DayBook::open(day, &entries)?;
             let facts = book.facts();
             if facts.len() != entries.len() {
                 differences.push(format!("{day}: {} entries, {} facts", entries.len(), facts.len()));
@@ -43,7 +43,7 @@ impl Till {
         let mut heads = BTreeMap::new();
         for day in ledger.days(shop)? {
             let entries = ledger.day_book(shop, day)?;
-            let book = DayBook::open(day, entries.iter().map(|entry| entry.change.as_slice()))?;
+            let book = DayBook::open(day, &entries)?;
             heads.insert(day.to_string(), book.heads());
         }
         Ok(heads)

@@ -9,10 +9,10 @@ use axum::Router;
 use axum::http::StatusCode;
 use domain::{Actor, Document, ShopId, TillId, Timestamp};
 use dynamodb::DynamoStore;
-use replica::{Batch, Head};
+use replica::{Batch, Head, Item};
 use service::store::{Filing, RawCallback, Recorded};
 use service::{Store, StoreError};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,8 +60,8 @@ async fn append(reasons: &[&str]) -> Result<bool, StoreError> {
     let actor = Actor::first(TillId(7));
     let before = Head::genesis(&shop(), actor);
     let after = before.next(Document::Catalogue, b"x");
-    let changes = vec![(Document::Catalogue, b"x".to_vec())];
-    let batch = Batch { actor, first: 1, changes, signature: [0; 64] };
+    let items = vec![Item::Change(Document::Catalogue, b"x".to_vec())];
+    let batch = Batch { actor, first: 1, strands: BTreeMap::new(), items, signature: [0; 64] };
     store(&[(400, &body)]).await.append(&shop(), &batch, before, after, noon()).await
 }
 

@@ -1,5 +1,6 @@
 //! The SQLite file: one writer that commits many callers' writes together, readers beside it.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use service::StoreError;
 use std::path::{Path, PathBuf};
@@ -130,6 +131,9 @@ impl File {
 fn furnish(connection: &Connection, cache_kib: i64, busy: Duration) -> rusqlite::Result<()> {
     connection.busy_timeout(busy)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // A plan that looks at the values bound to it is made anew with each of them, because of the indexes
+    // with a condition.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "cache_size", cache_kib.saturating_neg())
 }
 

@@ -147,7 +147,7 @@ impl<S: Store> Sync<S> {
             return Ok(Err("the member's key is no key".to_owned()));
         };
         let last = match batch.open(head, &key) {
-            Ok(entries) => entries.last().map(|entry| Head { number: entry.number, chain: entry.chain }),
+            Ok(entries) => entries.last().map(|last| Head::of(&last.entry)),
             Err(error) => return Ok(Err(error.to_string())),
         };
         let Some(after) = last else { return Ok(Err("an empty batch".to_owned())) };

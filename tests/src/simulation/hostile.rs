@@ -1,7 +1,7 @@
 //! An enrolled till that says what it must not: every request is signed by its own good key.
 
 use crate::world::Line2Hub;
-use domain::{Actor, Document, Entry, ShopId, TillId, Timestamp};
+use domain::{Actor, Body, Document, Entry, ShopId, TillId, Timestamp};
 use fastrand::Rng;
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
 use replica::{Batch, Head, Keypair};
@@ -107,7 +107,8 @@ impl Mallory {
 
     fn batch(&self, before: Head, document: Document, change: Vec<u8>) -> Batch {
         let Head { number, chain } = before.next(document, &change);
-        let entry = Entry { actor: self.actor, number, document, change, chain, signature: None };
+        let body = Body::Change(change);
+        let entry = Entry { actor: self.actor, number, document, body, chain, signature: None };
         Batch::seal(&[entry], &self.key).unwrap()
     }
 

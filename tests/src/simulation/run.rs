@@ -226,9 +226,9 @@ impl Run {
         let own = desk.till().identity().actor;
         let printed = self.oracle.sales.iter().filter(|(id, _)| id.actor == own);
         let gone = printed.rev().take(12).filter(|(id, made)| {
-            desk.till()
-                .sale(**id)
-                .map_or(true, |row| row.lines != made.sale.lines || row.total != made.sale.total)
+            let (till, sale) = (desk.till(), &made.sale);
+            till.sale(**id).and_then(|row| Ok((till.lines(&row)?, row.total))).ok()
+                != Some((sale.lines.clone(), sale.total))
         });
         let told = |(id, _)| {
             let message = format!("{}: the receipt {id} is gone after a power cut", desk.name);

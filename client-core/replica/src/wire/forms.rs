@@ -1,13 +1,13 @@
 //! The binary forms of the messages, frozen by golden bytes. Domain types know no format; here each gets
 //! one, and every rule is checked again on the way in.
 
+use super::batch::BatchForm;
 use super::{SyncAnswer, SyncRequest};
+use crate::Head;
 use crate::codec::{CodecError, NameForm, money};
-use crate::{Batch, Head};
 use domain::{
-    Actor, BusinessDay, CheckoutId, Document, Evidence, FactId, FeedItem, IdError, Member, Msisdn, Payer,
-    PushQuery, PushResult, ReceiptCode, Retraction, Reversal, Role, ShortCode, Signature, Source, TimeError,
-    Timestamp,
+    Actor, CheckoutId, Evidence, FactId, FeedItem, IdError, Member, Msisdn, Payer, PushQuery, PushResult,
+    ReceiptCode, Retraction, Reversal, Role, ShortCode, Source, TimeError, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,19 +42,6 @@ pub(super) struct SyncAnswerForm {
     feed: Vec<FeedItemForm>,
     cursor: Vec<u8>,
     more: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct BatchForm {
-    first: NameForm,
-    changes: Vec<(DocumentForm, Vec<u8>)>,
-    signature: ([u8; 32], [u8; 32]),
-}
-
-#[derive(Serialize, Deserialize)]
-enum DocumentForm {
-    DayBook(i32),
-    Catalogue,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -202,41 +189,6 @@ impl TryFrom<SyncAnswerForm> for SyncAnswer {
             cursor: form.cursor,
             more: form.more,
         })
-    }
-}
-
-impl From<&Batch> for BatchForm {
-    fn from(batch: &Batch) -> Self {
-        let document = |document: &Document| match document {
-            Document::DayBook(day) => DocumentForm::DayBook(day.number()),
-            Document::Catalogue => DocumentForm::Catalogue,
-        };
-        let (mut left, mut right) = ([0; 32], [0; 32]);
-        left.copy_from_slice(batch.signature.first_chunk::<32>().unwrap_or(&[0; 32]));
-        right.copy_from_slice(batch.signature.last_chunk::<32>().unwrap_or(&[0; 32]));
-        Self {
-            first: FactId { actor: batch.actor, number: batch.first }.into(),
-            changes: batch.changes.iter().map(|(d, change)| (document(d), change.clone())).collect(),
-            signature: (left, right),
-        }
-    }
-}
-
-impl TryFrom<BatchForm> for Batch {
-    type Error = CodecError;
-    fn try_from(form: BatchForm) -> Result<Self, CodecError> {
-        let document = |(document, change)| {
-            let document = match document {
-                DocumentForm::DayBook(number) => Document::DayBook(BusinessDay::from_number(number)?),
-                DocumentForm::Catalogue => Document::Catalogue,
-            };
-            Ok((document, change))
-        };
-        let first = FactId::from(form.first);
-        let signature: Signature =
-            [form.signature.0, form.signature.1].concat().try_into().map_err(|_| CodecError::Unreadable)?;
-        let changes = form.changes.into_iter().map(document).collect::<Result<_, CodecError>>()?;
-        Ok(Self { actor: first.actor, first: first.number, changes, signature })
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! A sync is one request and one answer: what I have and what you lack, both ways, in bounded pages. The
 //! cursor between two replicas is the vector of journal numbers for entries and one opaque cursor for the
-//! payment feed; repeating a request is harmless. The bodies are a version byte and postcard.
+//! payment feed; repeating a request is harmless. A body is a version byte and postcard, packed by zstd where
+//! that makes it smaller.
 
+mod batch;
 mod forms;
 pub mod json;
+mod pack;
 
 use crate::codec::{CodecError, unversioned, versioned};
 use crate::{Batch, Head};
@@ -14,6 +17,11 @@ use std::collections::BTreeMap;
 
 /// The largest body either side accepts: API Gateway and Lambda stop at 6 MB, and pages stay under 1 MB.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The largest body when it is unpacked.
+pub const MAX_UNPACKED_BYTES: usize = 4 * MAX_BODY_BYTES;
+
+/// The version byte of batches that hold changes instead of facts.
+const FIRST_RELEASE: u8 = 1;
 
 /// What a replica says to the cloud about one shop.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,7 +65,7 @@ pub struct SyncAnswer {
 impl SyncRequest {
     /// The bytes of the body.
     pub fn encode(&self) -> Vec<u8> {
-        versioned(&forms::SyncRequestForm::from(self))
+        pack::packed(&forms::SyncRequestForm::from(self))
     }
 
     /// Reads a body.
@@ -65,14 +73,14 @@ impl SyncRequest {
     /// # Errors
     /// It is damaged, too large, or of a newer release.
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        bounded(bytes).and_then(unversioned::<forms::SyncRequestForm>)?.try_into()
+        pack::unpacked::<forms::SyncRequestForm>(bytes)?.try_into()
     }
 }
 
 impl SyncAnswer {
     /// The bytes of the body.
     pub fn encode(&self) -> Vec<u8> {
-        versioned(&forms::SyncAnswerForm::from(self))
+        pack::packed(&forms::SyncAnswerForm::from(self))
     }
 
     /// Reads a body.
@@ -80,21 +88,24 @@ impl SyncAnswer {
     /// # Errors
     /// It is damaged, too large, or of a newer release.
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        bounded(bytes).and_then(unversioned::<forms::SyncAnswerForm>)?.try_into()
+        pack::unpacked::<forms::SyncAnswerForm>(bytes)?.try_into()
     }
 }
 
 /// A batch as a store keeps it.
 pub fn encode_batch(batch: &Batch) -> Vec<u8> {
-    versioned(&forms::BatchForm::from(batch))
+    pack::packed(&batch::BatchForm::from(batch))
 }
 
-/// Reads what [`encode_batch`] wrote.
+/// Reads what [`encode_batch`] wrote, in this release or the first.
 ///
 /// # Errors
 /// The bytes are damaged or of a newer release.
 pub fn decode_batch(bytes: &[u8]) -> Result<Batch, CodecError> {
-    unversioned::<forms::BatchForm>(bytes)?.try_into()
+    match bytes.first() {
+        Some(&FIRST_RELEASE) => unversioned::<batch::BatchForm1>(bytes)?.try_into(),
+        _ => pack::unpacked::<batch::BatchForm>(bytes)?.try_into(),
+    }
 }
 
 /// A feed item as a store keeps it.
@@ -110,13 +121,10 @@ pub fn decode_feed_item(bytes: &[u8]) -> Result<FeedItem, CodecError> {
     unversioned::<forms::FeedItemForm>(bytes)?.try_into()
 }
 
-fn bounded(bytes: &[u8]) -> Result<&[u8], CodecError> {
-    if bytes.len() > MAX_BODY_BYTES { Err(CodecError::Unreadable) } else { Ok(bytes) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Item;
     use domain::{
         CheckoutId, Document, Evidence, Money, Msisdn, Payer, PushQuery, PushResult, ReceiptCode, Retraction,
         Reversal, Role, ShortCode, Source, TillId,
@@ -186,10 +194,21 @@ mod tests {
         ]
     }
 
+    /// Bytes in which nothing repeats: packing would not make them smaller.
+    fn unlike<const N: usize>(from: u8) -> [u8; N] {
+        std::array::from_fn(|at| (at as u8).wrapping_mul(37) ^ from)
+    }
+
     fn batch() -> Batch {
         let actor = Actor { till: TillId(7), incarnation: 1 };
-        let changes = vec![(Document::Catalogue, vec![1, 2, 3])];
-        Batch { actor, first: 9, changes, signature: [5; 64] }
+        let at = Timestamp::parse_daraja("20261121101500").unwrap();
+        let items = vec![
+            Item::Change(Document::Catalogue, vec![1, 2, 3]),
+            Item::Fact(at, vec![1, 4]),
+            Item::Fact(at.plus_millis(-5), vec![1, 5]),
+        ];
+        let strands = BTreeMap::from([(at.business_day(), (8, unlike(1)))]);
+        Batch { actor, first: 9, strands, items, signature: unlike(0) }
     }
 
     fn request() -> SyncRequest {
@@ -203,12 +222,12 @@ mod tests {
             role: Role::Till,
             letter: "A".into(),
             name: "Front".into(),
-            public_key: [3; 32],
+            public_key: unlike(3),
             revoked: false,
         };
         SyncAnswer {
             now: Timestamp::parse_daraja("20261121101500").unwrap(),
-            taken: Some(Head { number: 9, chain: [4; 32] }),
+            taken: Some(Head { number: 9, chain: unlike(4) }),
             refused: Some("no".into()),
             batches: vec![batch()],
             members: vec![member],
@@ -234,11 +253,11 @@ mod tests {
     fn messages_keep_their_bytes() {
         assert_eq!(
             hex::encode(request().encode()),
-            "01020700ac02080002020102010107010901010301020305050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505"
+            "02020700ac02080002020102010107010901caa95a0801244b6e95b8df02294c7396bde0072a51749bbee5082f52799cc3e60d30577a0301010301020300c0e4aacfbf68020104000902010500254a6f94b9de03284d7297bce1062b50759abfe4092e53789dc2e70c31567ba0c5ea0f34597ea3c8ed12375c81a6cbf0153a5f84a9cef3183d6287acd1f61b"
         );
         assert_eq!(
             hex::encode(answer().encode()),
-            "01c0e4aacfbf680109040404040404040404040404040404040404040404040404040404040404040401026e6f0107010901010301020305050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505050505010701000474696c6c01410546726f6e740303030303030303030303030303030303030303030303030303030303030303000200000a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68010777735f434f5f7807002a0130026f6bf8fbaacfbf6801010a554b4c34414231324344f0a2040631323334353601c0e4aacfbf68010441534841010e32353437202a2a2a2a2a2031323603413432f8fbaacfbf68010901"
+            "0328b52ffd607400950900c411c0e4aacfbf68010904214e6b90bdda072c497693b8e5022f54719ebbe00d2a577c99c6e30835527f01026e6f0107010901caa95a0801244b6e95b8df02294c7396bde0072a51749bbee5082f52799cc3e60d30577a0301010301020300020104000902010500254a6f94b9de03284d7297bce1062b50759abfe4092e53789dc2e70c31567ba0c5ea0f34597ea3c8ed12375c81a6cbf0153a5f84a9cef3183d6287acd1f61b010701000474696c6c01410546726f6e740326496c97badd002b4e7194bfe20528537699bce70a2d507b9ec1e40f325578000200000a554b4c34414231324344f0a2040631323334353601010441534841010e32353437202a2031323603413432f8fb010777735f434f5f7807002a0130026f6b0109010600c282147572f19e21b855138e0de9c0219c01"
         );
     }
 

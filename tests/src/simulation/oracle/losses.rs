@@ -3,7 +3,7 @@
 
 use super::model::{Correction, Oracle};
 use crate::simulation::desk::Desk;
-use domain::{BusinessDay, FactId, How, Money, ReceiptCode, ShopId, TillId};
+use domain::{BusinessDay, FactId, How, Line, Money, ReceiptCode, ShopId, TillId};
 use std::collections::{BTreeMap, BTreeSet};
 use till::{Day, Deed, PaymentRow, ProductRow, SaleFilter, SaleRow, TillError};
 
@@ -54,6 +54,7 @@ pub struct View<'a> {
     desk: &'a Desk,
     shop: ShopId,
     sales: BTreeMap<FactId, SaleRow>,
+    lines: BTreeMap<FactId, Vec<Line>>,
     payments: BTreeMap<ReceiptCode, PaymentRow>,
     products: Vec<ProductRow>,
     days: BTreeMap<BusinessDay, Day>,
@@ -72,6 +73,8 @@ impl<'a> View<'a> {
         let payments = till.payments(shop, false, ALL)?;
         let payments = payments.into_iter().map(|row| (row.receipt.clone(), PaymentRow { number: 0, ..row }));
         let sales: BTreeMap<FactId, SaleRow> = sales.collect();
+        let lines = sales.iter().map(|(id, row)| Ok((*id, till.lines(row)?)));
+        let lines = lines.collect::<Result<_, TillError>>()?;
         let days: BTreeSet<BusinessDay> = sales.values().map(|row| row.at.business_day()).collect();
         let days = days.into_iter().map(|day| Ok((day, till.day(shop, day)?)));
         Ok(Self {
@@ -81,6 +84,7 @@ impl<'a> View<'a> {
             products: till.products(shop)?,
             days: days.collect::<Result<_, TillError>>()?,
             sales,
+            lines,
         })
     }
 
@@ -144,9 +148,9 @@ impl Oracle {
         let wrong = own.filter_map(|(id, made)| match view.sales.get(id) {
             None => Some(format!("the receipt {id} of {} is gone", made.sale.total)),
             Some(row) => {
-                let printed =
-                    (&made.sale.lines, made.sale.total, made.sale.tender, made.at, made.by.as_str());
-                let kept = (&row.lines, row.total, row.tender, row.at, row.by.as_str());
+                let lines = Some(&made.sale.lines);
+                let printed = (lines, made.sale.total, made.sale.tender, made.at, made.by.as_str());
+                let kept = (view.lines.get(id), row.total, row.tender, row.at, row.by.as_str());
                 (printed != kept).then(|| format!("the receipt {id} said {printed:?} and says {kept:?} now"))
             }
         });

@@ -1,0 +1,56 @@
+-- From schema 2 to schema 3: the journal keeps facts instead of changes. What an older release wrote stays as
+-- it is: a change, from which the fact is read.
+CREATE TABLE journal_3 (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    document    INTEGER NOT NULL,
+    at          INTEGER,
+    value       BLOB,
+    seq         INTEGER,
+    before      BLOB,
+    change      BLOB,
+    chain       BLOB NOT NULL,
+    signature   BLOB,
+    state       INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
+    reason      TEXT,
+    merged      INTEGER,
+    CHECK ((document = 0) = (merged IS NOT NULL)),
+    CHECK ((value IS NULL) = (change IS NOT NULL) AND (value IS NULL) = (at IS NULL)),
+    CHECK ((seq IS NULL) = (before IS NULL)),
+    PRIMARY KEY (shop, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+-- Day 1 is 1 January of the year 1, which is Julian day 1721425.5.
+INSERT INTO journal_3 (shop, till, incarnation, number, document, change, chain, signature, state, reason, merged)
+SELECT shop, till, incarnation, number,
+  CASE document WHEN 'catalogue' THEN 0 ELSE CAST(julianday(document) - 1721424.5 AS INTEGER) END,
+  change, chain, signature, CASE state WHEN 'applied' THEN 0 WHEN 'waiting' THEN 1 ELSE 2 END, reason, merged
+FROM journal;
+DROP TABLE journal;
+ALTER TABLE journal_3 RENAME TO journal;
+CREATE INDEX journal_of_catalogue ON journal (shop, merged) WHERE document = 0;
+CREATE INDEX journal_set_aside ON journal (shop) WHERE reason IS NOT NULL;
+CREATE TABLE journals (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;
+INSERT INTO journals SELECT DISTINCT shop, till, incarnation FROM journal;
+CREATE TABLE runs (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    first       INTEGER NOT NULL,
+    document    INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation, first)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_of_document ON runs (shop, document);
+INSERT INTO runs SELECT shop, till, incarnation, number, document FROM (
+  SELECT *, lag(document) OVER (PARTITION BY shop, till, incarnation ORDER BY number) AS last FROM journal
+) WHERE last IS NOT document;
+DROP TABLE heads;
+DROP TABLE strands;
+DROP TABLE lines;
+CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
