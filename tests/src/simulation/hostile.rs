@@ -4,7 +4,7 @@ use crate::world::Line2Hub;
 use domain::{Actor, Body, Document, Entry, ShopId, TillId, Timestamp};
 use fastrand::Rng;
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
-use replica::{Batch, Head, Keypair};
+use replica::{Batch, Head, Keypair, day_book};
 use std::collections::BTreeMap;
 use std::path::Path;
 use till::{CloudError, CloudRequest, Folder, enrol};
@@ -45,50 +45,34 @@ impl Mallory {
         match random.u8(..9) {
             0 => {
                 // Well numbered, chained and signed; what is in it is nothing.
-                let document =
-                    *random.choice(&[Document::Catalogue, Document::DayBook(now.business_day())]).unwrap();
-                let head = self.head.next(document, &garbage);
-                let answer =
-                    self.ask(&shop, request(Some(self.batch(self.head, document, garbage))).encode(), now);
-                if let Ok(Ok(SyncAnswer { taken: Some(taken), .. })) =
-                    answer.as_ref().map(|body| SyncAnswer::decode(body))
-                {
-                    assert!(taken == head || taken == self.head, "the cloud made a journal of its own");
+                let entry = self.nonsense(garbage, now, random);
+                let batch = Batch::seal(std::slice::from_ref(&entry), &self.key);
+                let answer = self.ask(&shop, request(batch).encode(), now);
+                let read = answer.as_ref().map(|body| SyncAnswer::decode(body));
+                if let Ok(Ok(SyncAnswer { taken: Some(taken), .. })) = read {
+                    let known = taken == Head::of(&entry) || taken == self.head;
+                    assert!(known, "the cloud made a journal of its own");
                     self.head = taken;
                 }
-                told("garbage", &answer)
+                told("nonsense", &answer)
             }
             1 => {
                 let beyond = Head { number: self.head.number + random.u64(1..1000), ..self.head };
-                told(
-                    "a gap",
-                    &self.ask(
-                        &shop,
-                        request(Some(self.batch(beyond, Document::Catalogue, garbage))).encode(),
-                        now,
-                    ),
-                )
+                told("a gap", &self.ask(&shop, request(self.batch(beyond, garbage)).encode(), now))
             }
             2 => {
                 let before = Head { number: self.head.number.saturating_sub(1), ..self.head };
-                told(
-                    "a fork",
-                    &self.ask(
-                        &shop,
-                        request(Some(self.batch(before, Document::Catalogue, garbage))).encode(),
-                        now,
-                    ),
-                )
+                told("a fork", &self.ask(&shop, request(self.batch(before, garbage)).encode(), now))
             }
             3 => {
                 let actor = random.choice(others).copied().unwrap_or(Actor::first(TillId(9999)));
-                let batch =
-                    Batch { actor, ..self.batch(Head::genesis(&shop, actor), Document::Catalogue, garbage) };
-                told("another's name", &self.ask(&shop, request(Some(batch)).encode(), now))
+                let entry = Head::genesis(&shop, actor).change(actor, garbage);
+                let batch = Batch::seal(&[entry], &self.key);
+                told("another's name", &self.ask(&shop, request(batch).encode(), now))
             }
             4 => {
-                let huge = self.batch(self.head, Document::Catalogue, vec![7; 70_000]);
-                told("a huge entry", &self.ask(&shop, request(Some(huge)).encode(), now))
+                let huge = self.batch(self.head, vec![7; 70_000]);
+                told("a huge entry", &self.ask(&shop, request(huge).encode(), now))
             }
             5 => told("a huge body", &self.ask(&shop, vec![1; MAX_BODY_BYTES + 1], now)),
             6 => told("noise", &self.ask(&shop, garbage, now)),
@@ -105,11 +89,25 @@ impl Mallory {
         }
     }
 
-    fn batch(&self, before: Head, document: Document, change: Vec<u8>) -> Batch {
-        let Head { number, chain } = before.next(document, &change);
-        let body = Body::Change(change);
-        let entry = Entry { actor: self.actor, number, document, body, chain, signature: None };
-        Batch::seal(&[entry], &self.key).unwrap()
+    fn batch(&self, before: Head, change: Vec<u8>) -> Option<Batch> {
+        Batch::seal(&[before.change(self.actor, change)], &self.key)
+    }
+
+    /// The next entry of its own journal: a change to the catalogue or to a day book, or a fact, at its
+    /// place or at one that it made up.
+    fn nonsense(&self, bytes: Vec<u8>, at: Timestamp, random: &mut Rng) -> Entry {
+        let document = Document::DayBook(at.business_day());
+        let body = match random.u8(..4) {
+            0 => return self.head.change(self.actor, bytes),
+            1 => Body::Change(bytes),
+            2 => Body::Fact { at, value: bytes, place: None },
+            _ => Body::Fact { at, value: bytes, place: Some((random.u64(..99), [9; 32])) },
+        };
+        let number = self.head.number + 1;
+        let entry =
+            Entry { actor: self.actor, number, document, body, chain: self.head.chain, signature: None };
+        let Head { number, chain } = self.head.next(document, &day_book::change(&entry).change);
+        Entry { number, chain, ..entry }
     }
 
     fn ask(&self, shop: &ShopId, body: Vec<u8>, now: Timestamp) -> Result<Vec<u8>, CloudError> {

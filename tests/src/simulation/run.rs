@@ -225,10 +225,12 @@ impl Run {
         let desk = &self.town.desks[at];
         let own = desk.till().identity().actor;
         let printed = self.oracle.sales.iter().filter(|(id, _)| id.actor == own);
+        let kept = |id: &FactId| {
+            let row = desk.till().sale(*id)?;
+            Ok::<_, TillError>((desk.till().lines(&row)?, row.total))
+        };
         let gone = printed.rev().take(12).filter(|(id, made)| {
-            let (till, sale) = (desk.till(), &made.sale);
-            till.sale(**id).and_then(|row| Ok((till.lines(&row)?, row.total))).ok()
-                != Some((sale.lines.clone(), sale.total))
+            !kept(id).is_ok_and(|(lines, total)| lines == made.sale.lines && total == made.sale.total)
         });
         let told = |(id, _)| {
             let message = format!("{}: the receipt {id} is gone after a power cut", desk.name);

@@ -73,7 +73,7 @@ impl<'a> View<'a> {
         let payments = till.payments(shop, false, ALL)?;
         let payments = payments.into_iter().map(|row| (row.receipt.clone(), PaymentRow { number: 0, ..row }));
         let sales: BTreeMap<FactId, SaleRow> = sales.collect();
-        let lines = sales.iter().map(|(id, row)| Ok((*id, till.lines(row)?)));
+        let lines = sales.values().map(|row| Ok((row.id, till.lines(row)?)));
         let lines = lines.collect::<Result<_, TillError>>()?;
         let days: BTreeSet<BusinessDay> = sales.values().map(|row| row.at.business_day()).collect();
         let days = days.into_iter().map(|day| Ok((day, till.day(shop, day)?)));
@@ -148,9 +148,9 @@ impl Oracle {
         let wrong = own.filter_map(|(id, made)| match view.sales.get(id) {
             None => Some(format!("the receipt {id} of {} is gone", made.sale.total)),
             Some(row) => {
-                let lines = Some(&made.sale.lines);
-                let printed = (lines, made.sale.total, made.sale.tender, made.at, made.by.as_str());
-                let kept = (view.lines.get(id), row.total, row.tender, row.at, row.by.as_str());
+                let printed =
+                    (&made.sale.lines, made.sale.total, made.sale.tender, made.at, made.by.as_str());
+                let kept = (&view.lines[id], row.total, row.tender, row.at, row.by.as_str());
                 (printed != kept).then(|| format!("the receipt {id} said {printed:?} and says {kept:?} now"))
             }
         });
