@@ -9,7 +9,7 @@ use service::store::{
 };
 use service::{Store, StoreError};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// How many cursors of a shop are remembered, to read on from one of them again.
@@ -21,6 +21,7 @@ pub struct Faulty<S> {
     inner: S,
     percent: Arc<AtomicU8>,
     late_percent: Arc<AtomicU8>,
+    refuses: Arc<AtomicBool>,
     random: Arc<Mutex<fastrand::Rng>>,
     /// The cursors given last, so that what was told is told again.
     cursors: Arc<Mutex<BTreeMap<ShopId, Vec<Vec<u8>>>>>,
@@ -43,6 +44,7 @@ impl<S> Faulty<S> {
             inner,
             percent: Arc::new(percent.into()),
             late_percent: Arc::default(),
+            refuses: Arc::default(),
             random: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))),
             cursors: Arc::default(),
         }
@@ -62,6 +64,11 @@ impl<S> Faulty<S> {
     /// From now on it fails so many of a hundred calls: 100 is an outage, 0 its end.
     pub fn set_percent(&self, percent: u8) {
         self.percent.store(percent, Ordering::SeqCst);
+    }
+
+    /// From now on no journal grows, or they do again: every batch is refused, whatever is in it.
+    pub fn refuse_batches(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::SeqCst);
     }
 
     /// The store behind, which always answers.
@@ -123,7 +130,7 @@ impl<S: Store> Faulty<S> {
     }
 }
 
-/// Every method of the port but news: luck first, then the store behind, then luck again.
+/// Every method of the port but two: luck first, then the store behind, then luck again.
 macro_rules! by_chance {
     ($(fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $answer:ty;)*) => {
         impl<S: Store> Store for Faulty<S> {
@@ -136,6 +143,28 @@ macro_rules! by_chance {
                 let answer = self.inner.$name($($argument),*).await?;
                 if luck == Luck::NotHeard { Err(lost()) } else { Ok(answer) }
             })*
+
+            async fn append(
+                &self,
+                shop: &ShopId,
+                batch: &Batch,
+                before: Head,
+                after: Head,
+                at: Timestamp,
+            ) -> Result<bool, StoreError> {
+                let luck = self.luck();
+                if luck == Luck::NotAsked {
+                    return Err(StoreError::Unreachable("bad luck".to_owned()));
+                }
+                if self.refuses.load(Ordering::SeqCst) {
+                    return Ok(false);
+                }
+                let appended = self.inner.append(shop, batch, before, after, at).await?;
+                if luck == Luck::NotHeard {
+                    return Err(StoreError::Unreachable("bad luck".to_owned()));
+                }
+                Ok(appended)
+            }
 
             async fn news(&self, shop: &ShopId, cursor: &[u8]) -> Result<News, StoreError> {
                 if self.luck() != Luck::Good {
@@ -182,7 +211,6 @@ by_chance! {
     fn members_of(&self, shop: &ShopId) -> Vec<Member>;
     fn heads(&self, shop: &ShopId) -> Vec<(Actor, Head)>;
     fn head(&self, shop: &ShopId, actor: Actor) -> Head;
-    fn append(&self, shop: &ShopId, batch: &Batch, before: Head, after: Head, at: Timestamp) -> bool;
     fn batches(&self, shop: &ShopId, actor: Actor, after: u64, max_bytes: usize) -> Vec<Batch>;
 }
 

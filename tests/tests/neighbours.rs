@@ -3,9 +3,10 @@
 use domain::standing::SaleState;
 use domain::{FactId, How, Tender};
 use std::collections::BTreeSet;
+use tests::faulty::Faulty;
 use tests::process::until;
 use tests::simulation::power::{Photo, cut};
-use tests::world::{World, asha, code, exchange, of, sell};
+use tests::world::{QuietSafaricom, World, asha, code, exchange, kes, of, sell};
 use till::{SaleFilter, Till};
 
 fn ids(till: &Till, shop: &domain::ShopId) -> BTreeSet<FactId> {
@@ -155,4 +156,39 @@ fn a_sending_that_failed_is_tried_again_by_the_timer_and_by_nothing_else() {
     until("it was sent", || (a.status().unwrap().waiting == 0).then_some(()));
     loops.stop();
     thread.join().unwrap();
+}
+
+#[test]
+fn a_record_that_the_server_refuses_waits_and_stops_nothing_else() {
+    let world = World::with(|store, _| (Faulty::new(store, 0, 1), QuietSafaricom::default()));
+    let shop = world.shop("mjini", "till", "123456");
+    let (a, b, office) = (world.till(&shop, "Front"), world.till(&shop, "Back"), world.office());
+    let from_b = sell(&b, 3, world.now());
+    b.sync(world.now()).unwrap();
+    let (refused, awaiting) = (sell(&a, 1, world.now()), sell(&a, 500, world.now()));
+    // More than one page comes down, and in it the payment that the sale waits for.
+    for number in 0..250 {
+        world.pay(&format!("UKL{number:03}AB"), "123456", 1000 + number, "");
+    }
+    world.pay("UKL4AB12CD", "123456", 500, "");
+    world.store.refuse_batches(true);
+    let error = a.sync(world.now()).unwrap_err().to_string();
+    assert!(error.contains("does not take our entries"), "{error}");
+    let status = a.status().unwrap();
+    assert!(status.online && status.problem.is_some_and(|told| told.contains("does not take")));
+    assert_eq!(a.sale(from_b).unwrap().total, kes(3), "what others sold came down");
+    assert_eq!(a.payments(&shop, false, 1000).unwrap().len(), 251, "and every payment");
+    assert_eq!(a.sale(awaiting).unwrap().state, SaleState::Paid, "and the one that fits was claimed");
+    assert_eq!(a.status().unwrap().waiting, 3, "what was refused waits");
+
+    world.store.refuse_batches(false);
+    a.sync(world.now()).unwrap();
+    office.sync(world.now()).unwrap();
+    assert_eq!((a.status().unwrap().waiting, a.status().unwrap().problem), (0, None));
+    for sale in [refused, awaiting] {
+        assert_eq!(
+            office.sale(sale).unwrap(),
+            till::SaleRow { number: office.sale(sale).unwrap().number, ..a.sale(sale).unwrap() }
+        );
+    }
 }

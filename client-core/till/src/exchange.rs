@@ -45,7 +45,13 @@ impl Till {
                 // What the shop chose may have changed when the line comes back.
                 self.care().learned = None;
             }
-            Err(error) => link.problem = Some(error.to_string()),
+            Err(error) => {
+                // Whoever refuses was reached.
+                if matches!(error, TillError::Refused(_) | TillError::Cloud(CloudError::Refused(_))) {
+                    (link.online, link.offline_since) = (true, None);
+                }
+                link.problem = Some(error.to_string());
+            }
         }
         let changed = before != (link.online, link.problem.clone());
         drop(link);
@@ -86,7 +92,7 @@ impl Till {
 
     fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
         if self.identity.role != Role::Till {
-            return self.drain(shop, now, report);
+            return all_taken(self.drain(shop, now, report)?);
         }
         let before = self.gone_back(shop)?;
         let result = self.exchange(shop, now, report);
@@ -98,13 +104,16 @@ impl Till {
 
     /// What a till exchanges: everything, then claims that leave no doubt, then what it sees to by itself.
     fn exchange(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
-        self.drain(shop, now, report)?;
+        let mut refused = self.drain(shop, now, report)?;
         let claimed = self.claim_what_fits(shop, now)?;
         report.claimed = report.claimed.saturating_add(claimed);
         if claimed > 0 {
-            self.drain(shop, now, report)?;
+            refused = self.drain(shop, now, report)?;
         }
-        if self.take_care(shop, now) { self.drain(shop, now, report) } else { Ok(()) }
+        if self.take_care(shop, now) {
+            refused = self.drain(shop, now, report)?;
+        }
+        all_taken(refused)
     }
 
     /// The sales of this till of which a payment went back to the customer.
@@ -113,30 +122,40 @@ impl Till {
         Ok(ledger.reversed_sales(shop, ledger.writer(shop)?.till)?)
     }
 
-    /// Rounds until neither side has more.
-    fn drain(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
+    /// Rounds until neither side has more. What the cloud refuses stays here and is tried again by the next
+    /// exchange; it stops nothing that comes down. Gives why, if something was refused.
+    fn drain(
+        &self,
+        shop: &ShopId,
+        now: Timestamp,
+        report: &mut SyncReport,
+    ) -> Result<Option<String>, TillError> {
         // Until the last page is in, nobody may believe that there is nothing more: the feed's cursor has
         // moved on with the first page, and does not tell of the journals again.
         let mut behind = !self.link().compared.remove(shop);
+        let mut refused = None;
         for _ in 0..MAX_ROUNDS {
             report.rounds = report.rounds.saturating_add(1);
-            let request = self.request(shop, behind)?;
+            let batch = if refused.is_some() { None } else { self.own_after(shop)? };
+            let request = self.request(shop, behind, batch)?;
             let answer = self.ask_sync(shop, &request, now)?;
             self.link().offset_millis = answer.now.millis().saturating_sub(now.millis());
             let sent = self.take(shop, &request, &answer, now, report)?;
+            // Overtaken by our own earlier request whose answer was lost: the head says where to go on.
+            refused = refused.or(answer.refused.filter(|_| !sent));
             // Without a batch there may be one now: the cloud may have lost what it had, or a sale was made.
-            let own_left = (sent || request.batch.is_none()) && self.own_after(shop)?.is_some();
+            let may_send = refused.is_none() && (sent || request.batch.is_none());
+            let own_left = may_send && self.own_after(shop)?.is_some();
             if !answer.more && !own_left {
                 self.link().compared.insert(shop.clone());
-                return Ok(());
+                break;
             }
             behind = true;
         }
-        Ok(())
+        Ok(refused)
     }
 
-    fn request(&self, shop: &ShopId, behind: bool) -> Result<SyncRequest, TillError> {
-        let batch = self.own_after(shop)?;
+    fn request(&self, shop: &ShopId, behind: bool, batch: Option<Batch>) -> Result<SyncRequest, TillError> {
         let ledger = self.ledger();
         let (cursor, _) = ledger.cursors(shop)?;
         Ok(SyncRequest { have: ledger.vector(shop)?, cursor, behind, batch })
@@ -248,13 +267,14 @@ impl Till {
         report.sent = report.sent.saturating_add(gained);
         report.received = report.received.saturating_add(count(page.entries.len()));
         report.payments = report.payments.saturating_add(count(page.feed.len()));
-        match &answer.refused {
-            // Overtaken by our own earlier request whose answer was lost: the head says where to go on.
-            Some(_) if gained > 0 => Ok(true),
-            Some(reason) => Err(TillError::Refused(format!("the cloud does not take our entries: {reason}"))),
-            None => Ok(gained > 0),
-        }
+        Ok(gained > 0)
     }
+}
+
+/// Everything else was exchanged; what the cloud refused is told now.
+fn all_taken(refused: Option<String>) -> Result<(), TillError> {
+    let told = |reason| TillError::Refused(format!("the cloud does not take our entries: {reason}"));
+    refused.map_or(Ok(()), |reason| Err(told(reason)))
 }
 
 /// How far the cloud's journal of ours agrees with our own; a different history is a fork.
