@@ -341,6 +341,23 @@ fn a_revoked_till_is_refused_at_once_and_keeps_its_sales() {
 }
 
 #[test]
+fn a_till_revoked_while_it_only_asks_for_news_is_told_none() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (a, b) = (world.till(&shop, "Front"), world.till(&shop, "Back"));
+    a.sync(world.now()).unwrap();
+    a.sync(world.now()).unwrap();
+    let (member, home) = world.wait(world.store.member(a.identity().actor)).unwrap().unwrap();
+    let revoked = domain::Member { revoked: true, ..member };
+    world.wait(world.store.put_member(&revoked, home.as_ref())).unwrap();
+    let sale = sell(&b, 500, world.now());
+    b.sync(world.now()).unwrap();
+    let refused = a.sync(world.now()).unwrap_err().to_string();
+    assert!(refused.contains("revoked"), "{refused}");
+    assert!(a.sale(sale).is_err());
+}
+
+#[test]
 fn revoking_head_office_reaches_it_in_every_shop() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
@@ -445,13 +462,15 @@ fn a_catch_up_that_breaks_off_goes_on_where_it_broke() {
 fn what_is_wrong_with_one_shop_stops_no_other() {
     let world = World::new();
     let (kijiji, mjini) = (world.shop("kijiji", "paybill", "600638"), world.shop("mjini", "till", "123456"));
-    let (a, office) = (world.till(&mjini, "Front"), world.office());
+    let (a, mut office) = (world.till(&mjini, "Front"), world.office());
     office.sync(world.now()).unwrap();
     let own = office.members(&kijiji).unwrap()[0].0.clone();
     let revoked = domain::Member { revoked: true, ..own };
     world.wait(world.store.put_member(&revoked, Some(&kijiji))).unwrap();
     sell(&a, 500, world.now());
     a.sync(world.now()).unwrap();
+    // Who starts anew compares everything; who only asks for news is told within a minute.
+    office.restart();
     assert!(office.sync(world.now()).is_err(), "the fault is told");
     assert_eq!(office.sales(&mjini, SaleFilter::All, None, 9).unwrap().len(), 1);
     assert!(office.status().unwrap().problem.unwrap().contains("revoked"));

@@ -206,8 +206,7 @@ impl Quantity {
 
     fn times(self, price: Money) -> Option<Money> {
         let product = i128::from(price.cents()).checked_mul(i128::from(self.0))?.checked_add(500)?;
-        let cents = i64::try_from(product.checked_div(1000)?).ok()?;
-        Money::parse(&Money::from_cents(cents).to_string()).ok()
+        Money::from_edge(i64::try_from(product.checked_div(1000)?).ok()?).ok()
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::{Problem, Store};
 use axum::http::{HeaderMap, StatusCode};
 use domain::{Actor, Member, Role, ShopId, Timestamp};
+use moka::sync::Cache;
 use replica::PublicKey;
 use replica::keys::request_message;
+use std::time::Duration;
 
 /// The header that names the caller, like `7`.
 pub const ACTOR_HEADER: &str = "leja-actor";
@@ -15,6 +17,11 @@ pub const SIGNATURE_HEADER: &str = "leja-signature";
 
 /// How far a caller's clock may be off. A till corrects its clock by the time in the refusal.
 const MAX_SKEW_MILLIS: u64 = 10 * 60 * 1000;
+
+/// How many callers are remembered at most.
+const REMEMBERED: u64 = 10_000;
+/// How long a caller is remembered.
+const ACQUAINTED: Duration = Duration::from_secs(60);
 
 /// A request as it is signed.
 pub struct Signed<'a> {
@@ -76,26 +83,76 @@ pub async fn authenticate<S: Store>(
     request: &Signed<'_>,
     now: Timestamp,
 ) -> Result<Caller, Problem> {
-    let unsigned = || Problem::new(StatusCode::UNAUTHORIZED, "leja:unsigned", "Sign the request.");
-    let text = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
-    let actor: Actor = text(ACTOR_HEADER).and_then(|t| t.parse().ok()).ok_or_else(unsigned)?;
-    let millis: i64 = text(TIME_HEADER).and_then(|t| t.parse().ok()).ok_or_else(unsigned)?;
-    let signature = text(SIGNATURE_HEADER).and_then(|t| hex::decode(t).ok()).unwrap_or_default();
-    let signature = signature.try_into().map_err(|_| unsigned())?;
-
+    let actor = request.actor().ok_or_else(unsigned)?;
     let Some((member, shop)) = store.member(actor).await? else { return Err(unsigned()) };
-    let message = request_message(request.method, request.path, &actor.to_string(), millis, request.body);
-    let key = PublicKey::from_bytes(&member.public_key).ok_or_else(unsigned)?;
-    if !key.verifies(&message, &signature) {
-        return Err(unsigned());
+    let caller = Caller { member, shop };
+    request.check(&caller, now)?;
+    Ok(caller)
+}
+
+/// Callers that were met lately. A member's key and shop never change, so that who signed a request can be
+/// said without a read; whether a member was revoked since then can not. Who asks whether there is anything
+/// new may be answered "no" for that long; nothing is taken from them and nothing told.
+pub struct Acquaintances(Cache<Actor, Caller>);
+
+impl Default for Acquaintances {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(REMEMBERED).time_to_live(ACQUAINTED).build())
     }
-    if member.revoked {
-        let title = "This till was revoked: ask head office.";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "leja:revoked", title));
+}
+
+impl Acquaintances {
+    /// Finds out who signed a request, by reading.
+    ///
+    /// # Errors
+    /// Those of [`authenticate`].
+    pub async fn ask<S: Store>(
+        &self,
+        store: &S,
+        request: &Signed<'_>,
+        now: Timestamp,
+    ) -> Result<Caller, Problem> {
+        let caller = authenticate(store, request, now).await?;
+        self.0.insert(caller.member.actor, caller.clone());
+        Ok(caller)
     }
-    let at = Timestamp::from_millis(millis).map_err(|_| unsigned())?;
-    if at.distance_millis(now) > MAX_SKEW_MILLIS {
-        return Err(Problem::clock(now));
+
+    /// Who signed a request, if that can be said without a read.
+    pub fn recall(&self, request: &Signed<'_>, now: Timestamp) -> Option<Caller> {
+        let caller = self.0.get(&request.actor()?)?;
+        request.check(&caller, now).is_ok().then_some(caller)
     }
-    Ok(Caller { member, shop })
+}
+
+impl Signed<'_> {
+    /// Who says to have signed it.
+    fn actor(&self) -> Option<Actor> {
+        self.header(ACTOR_HEADER)?.parse().ok()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether this caller signed it, lately, and may still.
+    fn check(&self, Caller { member, .. }: &Caller, now: Timestamp) -> Result<(), Problem> {
+        let millis: i64 = self.header(TIME_HEADER).and_then(|t| t.parse().ok()).ok_or_else(unsigned)?;
+        let signature = self.header(SIGNATURE_HEADER).and_then(|t| hex::decode(t).ok()).unwrap_or_default();
+        let signature = signature.try_into().map_err(|_| unsigned())?;
+        let message = request_message(self.method, self.path, &member.actor.to_string(), millis, self.body);
+        let key = PublicKey::from_bytes(&member.public_key).ok_or_else(unsigned)?;
+        if !key.verifies(&message, &signature) {
+            return Err(unsigned());
+        }
+        if member.revoked {
+            let title = "This till was revoked: ask head office.";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "leja:revoked", title));
+        }
+        let at = Timestamp::from_millis(millis).map_err(|_| unsigned())?;
+        if at.distance_millis(now) > MAX_SKEW_MILLIS { Err(Problem::clock(now)) } else { Ok(()) }
+    }
+}
+
+fn unsigned() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "leja:unsigned", "Sign the request.")
 }

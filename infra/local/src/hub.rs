@@ -114,7 +114,7 @@ impl<S: Store, D: Safaricom, F: Fallback> Parts<S, D, F> {
             tokens: tokens.clone(),
             counts: Arc::clone(&counts),
         });
-        let sync = sync::router(Sync { store: Arc::clone(&store), clock: Arc::clone(&clock) });
+        let sync = sync::router(Sync::new(Arc::clone(&store), Arc::clone(&clock)));
         let callback_base = app.callback_base.clone();
         let payments = payments::router(Payments {
             store: Arc::clone(&store),

@@ -78,6 +78,21 @@ impl SyncRequest {
 }
 
 impl SyncAnswer {
+    /// There is nothing to say but the time.
+    pub const fn nothing(now: Timestamp) -> Self {
+        Self {
+            now,
+            taken: None,
+            refused: None,
+            batches: Vec::new(),
+            members: Vec::new(),
+            ends: BTreeMap::new(),
+            feed: Vec::new(),
+            cursor: Vec::new(),
+            more: false,
+        }
+    }
+
     /// The bytes of the body.
     pub fn encode(&self) -> Vec<u8> {
         pack::packed(&forms::SyncAnswerForm::from(self))

@@ -9,7 +9,7 @@ async fn main() -> ExitCode {
     lambda::serve(async |settings| {
         let table = settings.table()?;
         let store = Arc::new(dynamodb::connect(&table).await);
-        Ok(router(Sync { store, clock: service::system_clock() }))
+        Ok(router(Sync::new(store, service::system_clock())))
     })
     .await
 }
