@@ -303,30 +303,6 @@ fn a_till_with_a_wrong_clock_still_syncs() {
 }
 
 #[test]
-fn a_cloned_disk_is_found_and_the_true_till_goes_on() {
-    let world = World::new();
-    let shop = world.shop("mjini", "till", "123456");
-    let mut a = world.till(&shop, "Front");
-    sell(&a, 1, world.now());
-    a.sync(world.now()).unwrap();
-    let copy = a.path.with_extension("copy");
-    std::fs::create_dir(&copy).unwrap();
-    a.restart();
-    for file in std::fs::read_dir(&a.path).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
-    }
-    let clone = world.open(copy);
-    sell(&a, 2, world.now());
-    a.sync(world.now()).unwrap();
-    let kept = sell(&clone, 3, world.now());
-    assert!(matches!(clone.sync(world.now()), Err(TillError::Forked)));
-    assert_eq!(clone.sale(kept).unwrap().total, kes(3), "what the clone sold is still in its ledger");
-    sell(&a, 4, world.now());
-    assert_eq!(a.sync(world.now()).unwrap().sent, 1);
-}
-
-#[test]
 fn a_revoked_till_is_refused_at_once_and_keeps_its_sales() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");

@@ -3,7 +3,7 @@
 
 use crate::problem::Problem;
 use domain::{
-    FactId, How, Line, Money, Person, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Source,
+    Actor, FactId, How, Line, Money, Person, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Source,
     Tender, TillId, Timestamp, Words,
 };
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use till::{ClaimRow, Deed, Happening, PaymentRow, ProductRow, PushStatus, SaleRo
 /// Looks things up that a view needs besides its row.
 pub(crate) struct View<'a> {
     till: &'a Till,
-    letters: BTreeMap<TillId, String>,
+    letters: BTreeMap<Actor, String>,
     names: BTreeMap<TillId, String>,
     now: Timestamp,
 }
@@ -421,6 +421,9 @@ impl<'a> View<'a> {
         let text = match happening.deed {
             Deed::Sold(Tender::Cash) => "sold for cash".to_owned(),
             Deed::Sold(Tender::Mpesa) => "sold, to be paid by M-Pesa".to_owned(),
+            Deed::FormerlyCalled(name) => {
+                format!("its receipt says {}: its till wrote it again", till::reference(name, &self.letters))
+            }
             Deed::CashTaken(amount) => format!("cash taken: KES {amount}"),
             Deed::Cancelled(reason) => format!("sale cancelled: {reason}"),
             Deed::RequestEnded { code, asked } => ended_told(&code, asked),

@@ -61,6 +61,20 @@ pub enum FactBody {
     Stock(StockMove),
 }
 
+impl FactBody {
+    /// The same, where what it refers to goes by another name now.
+    #[must_use]
+    pub fn renamed(self, name: impl Fn(FactId) -> FactId) -> Self {
+        match self {
+            Self::Cash { sale, amount } => Self::Cash { sale: name(sale), amount },
+            Self::Claim(claim) => Self::Claim(Claim { sale: name(claim.sale), ..claim }),
+            Self::Release { claim, reason } => Self::Release { claim: name(claim), reason },
+            Self::Void { sale, reason } => Self::Void { sale: name(sale), reason },
+            Self::Sale(_) | Self::Stock(_) => self,
+        }
+    }
+}
+
 /// Goods sold to one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sale {

@@ -36,6 +36,58 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// What this ledger holds and another does not, in words; nothing if the other holds all of it.
+    ///
+    /// # Errors
+    /// One of them can not be read.
+    pub fn holds_beyond(&self, other: &Path) -> Result<Vec<String>, LedgerError> {
+        // By what makes each row the row it is; the same file, older or newer, numbers its shops alike.
+        const TRUTH: [(&str, &str, &str); 5] = [
+            ("who it is", "identity", "till, role"),
+            ("entries", "journal", "shop, till, incarnation, number, chain"),
+            ("messages of Safaricom's", "feed", "shop, source, name"),
+            ("prompts", "pushes", "sale, attempt"),
+            ("requests", "requests", "key"),
+        ];
+        let name = other.to_str().ok_or_else(|| LedgerError::File(format!("{}", other.display())))?;
+        self.connection.execute("ATTACH ? AS other", [name])?;
+        let count = |(what, table, columns): &(&str, &str, &str)| -> Result<Option<String>, LedgerError> {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT {columns} FROM main.{table} EXCEPT SELECT {columns} FROM other.{table})"
+            );
+            let count: i64 = self.connection.query_row(&sql, [], |row| row.get(0))?;
+            Ok(Some(format!("{what}: {count}")).filter(|_| count > 0))
+        };
+        let found: Result<Vec<_>, LedgerError> = TRUTH.iter().map(count).collect();
+        self.connection.execute("DETACH other", [])?;
+        Ok(found?.into_iter().flatten().collect())
+    }
+}
+
+/// Copies a backup to where a ledger belongs. It is checked before and after, and knows from then on that it
+/// was restored: another file may have gone on from where it was made.
+///
+/// # Errors
+/// The backup is damaged or no ledger, or there is a file already.
+pub fn restore(from: &Path, to: &Path) -> Result<(), LedgerError> {
+    if to.exists() {
+        return Err(LedgerError::Exists(to.display().to_string()));
+    }
+    let part = crate::file::beside(to, ".part");
+    remove(&part)?;
+    let made = crate::file::connect_to_read(from).and_then(|backup| {
+        check(&backup)?;
+        check(&copy(&backup, &part)?)?;
+        let mut ledger = crate::Ledger::open(&part)?;
+        ledger.note_restored()
+    });
+    match made.and_then(|()| name_it(&part, to)) {
+        Ok(()) => Ok(()),
+        Err(error) => remove(&part).and(Err(error)),
+    }
+}
+
 /// Copies a database into a new file that needs no log beside it. One look at the source: what is written
 /// there meanwhile is not in the copy and does not disturb it.
 pub(crate) fn copy(from: &Connection, to: &Path) -> Result<Connection, LedgerError> {

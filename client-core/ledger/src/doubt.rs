@@ -5,7 +5,7 @@ use crate::query::{SALES, sale_row};
 use crate::rows::parsed;
 use crate::{LedgerError, PaymentRow, Reader};
 use domain::matching::OpenSale;
-use domain::{FactId, ReceiptCode, ShopId, TillId, Timestamp};
+use domain::{Actor, FactId, ReceiptCode, ShopId, TillId, Timestamp};
 use rusqlite::{Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +61,7 @@ impl Reader {
         &self,
         shop: &ShopId,
         till: TillId,
-        letters: &BTreeMap<TillId, String>,
+        letters: &BTreeMap<Actor, String>,
         limit: u32,
     ) -> Result<Vec<OpenSale>, LedgerError> {
         let sql = format!("{SALES} WHERE s.shop = ? AND s.due > 0 AND s.till = ? ORDER BY s.at DESC LIMIT ?");

@@ -62,3 +62,16 @@ pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
 pub(crate) fn log_bytes(path: &Path) -> u64 {
     std::fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len())
 }
+
+/// When the file system made this file: a copy was made later. `None` where it does not say; then a number
+/// that a copy does not share, where there is one. It stays what it is when the file is renamed or written.
+pub(crate) fn birth(path: &Path) -> Option<String> {
+    let found = std::fs::metadata(path).ok()?;
+    match found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()) {
+        Some(at) if !at.is_zero() => Some(format!("made {}", at.as_nanos())),
+        #[cfg(unix)]
+        _ => Some(format!("inode {}", std::os::unix::fs::MetadataExt::ino(&found))),
+        #[cfg(not(unix))]
+        _ => None,
+    }
+}

@@ -54,3 +54,32 @@ DROP TABLE heads;
 DROP TABLE strands;
 DROP TABLE lines;
 CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
+ALTER TABLE sales ADD COLUMN formerly TEXT;
+CREATE INDEX sales_by_former_name ON sales (formerly) WHERE formerly IS NOT NULL;
+
+-- In which file this ledger was written last: what the file system says of it. A copy is another file.
+CREATE TABLE birth (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    mark TEXT NOT NULL
+) STRICT;
+
+-- Shops in whose journal somebody else may write under this file's name, because the file was restored or
+-- copied. Up to `last` the journal was written before that. A new life ends the doubt.
+CREATE TABLE doubts (
+    shop  INTEGER PRIMARY KEY,
+    why   TEXT NOT NULL CHECK (why IN ('restored', 'copied', 'forked')),
+    last  INTEGER NOT NULL,
+    token BLOB NOT NULL CHECK (length(token) = 32)
+) STRICT;
+
+-- The lives of this file's writer that ended: what it became, why, and how many entries it wrote again.
+CREATE TABLE lives (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    became      TEXT NOT NULL,
+    why         TEXT NOT NULL,
+    again       INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;

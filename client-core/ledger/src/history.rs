@@ -21,6 +21,8 @@ pub struct Happening {
 pub enum Deed {
     /// The sale was made.
     Sold(Tender),
+    /// Its till wrote it again in a new life; its receipt was printed under this name.
+    FormerlyCalled(FactId),
     /// Cash was taken for it.
     CashTaken(Money),
     /// It was cancelled, with a reason.
@@ -84,6 +86,11 @@ impl Reader {
         let mut all = self.happenings("SELECT at, by, tender FROM sales WHERE id = ?", id, |row| {
             Ok(Deed::Sold(rows::tender(row)?))
         })?;
+        all.extend(self.happenings(
+            "SELECT at, 'Leja' AS by, formerly FROM sales WHERE id = ? AND formerly IS NOT NULL",
+            id,
+            |row| Ok(Deed::FormerlyCalled(parsed(row, "formerly", str::parse)?)),
+        )?);
         all.extend(self.happenings(
             "SELECT c.at, c.by, c.amount FROM cash c JOIN sales s ON s.id = c.sale AND s.shop = c.shop WHERE s.id = ?",
             id,

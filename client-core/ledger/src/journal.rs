@@ -422,7 +422,7 @@ fn put_shop(c: &Connection, shop: &Shop, writer: Actor) -> Result<(), LedgerErro
     Ok(())
 }
 
-fn put_member(c: &Connection, m: &Member) -> Result<(), LedgerError> {
+pub(crate) fn put_member(c: &Connection, m: &Member) -> Result<(), LedgerError> {
     let sql = "INSERT OR REPLACE INTO members (till, incarnation, role, letter, name, public_key, revoked)
                VALUES (?, ?, ?, ?, ?, ?, ?)";
     let TillId(till) = m.actor.till;
@@ -432,7 +432,7 @@ fn put_member(c: &Connection, m: &Member) -> Result<(), LedgerError> {
 }
 
 /// An entry counts.
-const APPLIED: i64 = 0;
+pub(crate) const APPLIED: i64 = 0;
 /// It builds on changes that have not come.
 const WAITING: i64 = 1;
 /// It did not pass the guard.
@@ -447,7 +447,7 @@ fn document_number(document: Document) -> i32 {
     }
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(crate) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let document = match row.get("document")? {
         CATALOGUE => Document::Catalogue,
         day => Document::DayBook(BusinessDay::from_number(day).map_err(damaged)?),
@@ -466,7 +466,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 }
 
 /// Adds an entry to its journal.
-fn append(
+pub(crate) fn append(
     c: &Connection,
     shop: i64,
     entry: &Entry,

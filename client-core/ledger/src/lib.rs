@@ -12,6 +12,8 @@ mod file;
 mod migrate;
 mod project;
 mod reader;
+mod rebuild;
+mod renew;
 mod rows;
 mod settle;
 
@@ -20,11 +22,14 @@ pub mod journal;
 pub mod push;
 pub mod query;
 
+pub use backup::restore;
 pub use error::LedgerError;
 pub use journal::{Content, Identity, Outcome, Page, Taken};
 pub use push::PushRow;
-pub use query::{ClaimRow, Day, PaymentRow, ProductRow, SaleFilter, SaleRow};
+pub use query::{ClaimRow, Day, PaymentRow, ProductRow, SaleFilter, SaleRow, reference};
 pub use reader::Reader;
+pub use rebuild::{Meaning, Products, Scratch};
+pub use renew::{Doubt, NewLife, Why};
 pub use rows::how_name;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -68,7 +73,9 @@ impl Ledger {
         migrate::migrate(&mut connection, path)?;
         let mut reader = Reader { connection, path: path.to_owned(), homes: BTreeMap::new() };
         reader.read_homes()?;
-        Ok(Self { reader })
+        let mut ledger = Self { reader };
+        ledger.recognise()?;
+        Ok(ledger)
     }
 
     /// Whose ledger a file is, without touching it: for programs that only need a name. `None` where there
@@ -85,12 +92,6 @@ impl Ledger {
             0 => Ok(None),
             _ => Reader { connection, path: path.to_owned(), homes: BTreeMap::new() }.identity(),
         }
-    }
-
-    /// How large the log beside the file is, in bytes, if it is so large that something is wrong: somebody
-    /// has been reading for so long that it can not be written back into the file.
-    pub fn swollen_log(&self) -> Option<u64> {
-        Some(file::log_bytes(&self.path)).filter(|bytes| *bytes > file::SWOLLEN_BYTES)
     }
 
     /// Runs a write in one transaction.

@@ -5,7 +5,7 @@ use crate::rows::{self, how_name, tender_name};
 use crate::settle::Dirty;
 use domain::standing::Standing;
 use domain::{CheckoutId, Fact, FactBody, FactId, FeedItem, Money, Product, ReceiptCode, Sale, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// Writes the rows of a fact and notes what has to be settled anew. Gives the local number of a sale.
 pub(crate) fn fact(
@@ -45,12 +45,20 @@ pub(crate) fn fact(
     Ok(None)
 }
 
+/// Takes the rows of a fact out again.
+pub(crate) fn forget(c: &Connection, fact: FactId) -> Result<(), LedgerError> {
+    for table in ["sales", "cash", "claims", "releases", "voids"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?.execute([fact.to_string()])?;
+    }
+    Ok(())
+}
+
 fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) -> Result<u64, LedgerError> {
     let id = fact.id.to_string();
     let Standing { paid, due, over, state, conflict, reversed } = Standing::of_new(sale.total, sale.tender);
     let sql = "INSERT INTO sales (id, shop, till, at, by, total, tender, order_no, paid, due, over, state, conflict,
-                 reversed)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                 reversed, formerly)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     c.prepare_cached(sql)?.execute(params![
         id,
         shop,
@@ -65,7 +73,8 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
         over.cents(),
         state.name(),
         conflict,
-        reversed
+        reversed,
+        fact.formerly.map(|name| name.to_string())
     ])?;
     let number = u64::try_from(c.last_insert_rowid()).map_err(rows::damaged)?;
     // What was said about this sale may have come before the sale itself, from another till.
@@ -81,7 +90,12 @@ pub(crate) fn feed_item(
     dirty: &mut Dirty,
 ) -> Result<(), LedgerError> {
     let (source, name) = item.name();
-    let columns = Columns::of(item);
+    let mut columns = Columns::of(item);
+    // A push whose answer was lost learns its name from its result; and what answers our own push answers the
+    // sale it was for, even if that had another name when it was asked.
+    if let Some((sale, checkout)) = columns.push {
+        columns.push = Some((own_push(c, sale, checkout)?, checkout));
+    }
     let evidence = item.evidence();
     let sql = "INSERT INTO feed (shop, source, name, receipt, amount, shortcode, paid_at, payer_name,
                  payer_msisdn, account_reference, received_at, order_sale, sale, code, description)
@@ -105,10 +119,6 @@ pub(crate) fn feed_item(
     ])? == 1;
     if let (true, Some(receipt)) = (new, columns.receipt) {
         dirty.receipt(receipt.clone());
-    }
-    // A push whose answer was lost learns its name from its result.
-    if let Some((sale, checkout)) = columns.push {
-        name_push(c, sale.to_string(), checkout)?;
     }
     Ok(())
 }
@@ -164,13 +174,17 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn name_push(c: &Connection, sale: String, checkout: &CheckoutId) -> Result<(), LedgerError> {
+/// The sale that a push of ours was for, by Safaricom's name for the push; as it was named, where the push is
+/// not ours.
+fn own_push(c: &Connection, named: FactId, checkout: &CheckoutId) -> Result<FactId, LedgerError> {
     let sql = "UPDATE pushes SET checkout = ?1, refused = NULL
-               WHERE sale = ?2 AND checkout IS NULL
-                 AND attempt = (SELECT max(attempt) FROM pushes WHERE sale = ?2)
+               WHERE checkout IS NULL AND attempt = (SELECT max(p.attempt) FROM pushes p WHERE p.sale = pushes.sale)
+                 AND sale IN (SELECT ?2 UNION ALL SELECT id FROM sales WHERE formerly = ?2)
                  AND NOT EXISTS (SELECT 1 FROM pushes WHERE checkout = ?1)";
-    c.prepare_cached(sql)?.execute(params![checkout.as_str(), sale])?;
-    Ok(())
+    c.prepare_cached(sql)?.execute(params![checkout.as_str(), named.to_string()])?;
+    let mut find = c.prepare_cached("SELECT sale FROM pushes WHERE checkout = ?")?;
+    let read = |row: &rusqlite::Row<'_>| rows::parsed(row, "sale", str::parse);
+    Ok(find.query_row([checkout.as_str()], read).optional()?.unwrap_or(named))
 }
 
 /// Writes the whole catalogue: every value of every product, the leading one first.

@@ -5,7 +5,7 @@ use crate::{LedgerError, Reader};
 use domain::matching::{FreePayment, OpenSale};
 use domain::standing::{SaleState, Standing};
 use domain::{
-    BusinessDay, Disagreement, Fact, FactId, How, Money, Payer, Product, ProductId, ReceiptCode, Sale,
+    Actor, BusinessDay, Disagreement, Fact, FactId, How, Money, Payer, Product, ProductId, ReceiptCode, Sale,
     ShopId, Tender, TillId, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, params};
@@ -38,6 +38,8 @@ pub struct SaleRow {
     pub over: Money,
     /// The one word for it.
     pub state: SaleState,
+    /// The name it was printed under, if its till had to write it again in a new life.
+    pub formerly: Option<FactId>,
     /// A payment of this sale went to another sale.
     pub conflict: bool,
     /// A payment of this sale went back to the customer.
@@ -343,7 +345,7 @@ impl Reader {
     pub fn to_match(
         &self,
         shop: &ShopId,
-        letters: &BTreeMap<TillId, String>,
+        letters: &BTreeMap<Actor, String>,
     ) -> Result<(Vec<OpenSale>, Vec<FreePayment>), LedgerError> {
         let key = self.shop_key(shop)?;
         let free = "p.shop = ?1 AND p.sale IS NULL AND p.disagreements = '' AND p.reversed = 0
@@ -445,6 +447,25 @@ impl Reader {
         Ok(self.connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, "n"))?)
     }
 
+    /// What a person should know: what was set aside with its reason, what became of this file's name, and a
+    /// log that can not be written back.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn told(&self) -> Result<Vec<String>, LedgerError> {
+        let mut told = self.set_aside()?;
+        told.extend(self.lives()?);
+        told.extend(self.doubts()?);
+        told.extend(self.swollen_log().map(|bytes| {
+            format!(
+                "the ledger's log has grown to {} MB, because a program has been reading the ledger for very \
+                 long: close that program",
+                bytes.checked_div(1_000_000).unwrap_or(0)
+            )
+        }));
+        Ok(told)
+    }
+
     /// What was set aside: refused entries and strangers' batches, with their reasons.
     ///
     /// # Errors
@@ -489,24 +510,32 @@ impl SaleRow {
             conflict,
             reversed,
             unconfirmed: false,
+            formerly: fact.formerly,
         }
     }
 
-    /// The short reference that customers and cashiers use: the till's letter and the sale's number.
-    pub fn reference(&self, letters: &BTreeMap<TillId, String>) -> String {
-        let letter = letters.get(&self.id.actor.till).map_or("?", String::as_str);
-        match self.id.actor.incarnation {
-            0 => format!("{letter}{}", self.id.number),
-            // A restored till counts anew; its life keeps the references apart.
-            life => format!("{letter}{life}X{}", self.id.number),
-        }
+    /// The short reference that customers and cashiers use: the letter of the till's life and the sale's number.
+    pub fn reference(&self, letters: &BTreeMap<Actor, String>) -> String {
+        reference(self.id, letters)
+    }
+
+    /// The reference on its receipt, if that was printed before its till began a new life.
+    pub fn former_reference(&self, letters: &BTreeMap<Actor, String>) -> Option<String> {
+        self.formerly.map(|name| reference(name, letters))
     }
 
     /// This sale as matching sees it.
-    pub fn to_match(&self, letters: &BTreeMap<TillId, String>) -> OpenSale {
-        let references = std::iter::once(self.reference(letters)).chain(self.order.clone()).collect();
+    pub fn to_match(&self, letters: &BTreeMap<Actor, String>) -> OpenSale {
+        let printed = [Some(self.reference(letters)), self.former_reference(letters)];
+        let references = printed.into_iter().flatten().chain(self.order.clone()).collect();
         OpenSale { id: self.id, due: self.due, at: self.at, references }
     }
+}
+
+/// The short reference of a sale: the letter of its writer and its number.
+pub fn reference(sale: FactId, letters: &BTreeMap<Actor, String>) -> String {
+    let letter = letters.get(&sale.actor).map_or("?", String::as_str);
+    format!("{letter}{}", sale.number)
 }
 
 impl From<PaymentRow> for FreePayment {
@@ -539,6 +568,7 @@ pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         conflict: row.get("conflict")?,
         reversed: row.get("reversed")?,
         unconfirmed: row.get("unconfirmed")?,
+        formerly: parsed_option(row, "formerly", str::parse)?,
     })
 }
 

@@ -59,6 +59,12 @@ impl Reader {
         if self.connection.is_autocommit() { Ok(()) } else { Ok(self.connection.execute_batch("COMMIT")?) }
     }
 
+    /// How large the log beside the file is, in bytes, if it is so large that something is wrong: somebody
+    /// has been reading for so long that it can not be written back into the file.
+    pub fn swollen_log(&self) -> Option<u64> {
+        Some(file::log_bytes(&self.path)).filter(|bytes| *bytes > file::SWOLLEN_BYTES)
+    }
+
     /// The short key of a shop in this file.
     pub(crate) fn shop_key(&self, shop: &ShopId) -> Result<i64, LedgerError> {
         self.home(shop).map(|(key, _)| key)

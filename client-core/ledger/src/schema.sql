@@ -191,6 +191,8 @@ CREATE TABLE sales (
     conflict INTEGER NOT NULL,
     -- A payment of this sale went back to the customer.
     reversed INTEGER NOT NULL DEFAULT 0,
+    -- The name it was printed under, if its till had to write it again in a new life.
+    formerly TEXT,
     -- What came in is what was owed, less what is due, plus what goes back; a voided sale owes nothing.
     CHECK (paid + due = over + CASE state WHEN 'voided' THEN 0 ELSE total END)
 ) STRICT;
@@ -289,3 +291,31 @@ CREATE TABLE products (
     leading INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX products_of_shop ON products (shop, id);
+CREATE INDEX sales_by_former_name ON sales (formerly) WHERE formerly IS NOT NULL;
+
+-- In which file this ledger was written last: what the file system says of it. A copy is another file.
+CREATE TABLE birth (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    mark TEXT NOT NULL
+) STRICT;
+
+-- Shops in whose journal somebody else may write under this file's name, because the file was restored or
+-- copied. Up to `last` the journal was written before that. A new life ends the doubt.
+CREATE TABLE doubts (
+    shop  INTEGER PRIMARY KEY,
+    why   TEXT NOT NULL CHECK (why IN ('restored', 'copied', 'forked')),
+    last  INTEGER NOT NULL,
+    token BLOB NOT NULL CHECK (length(token) = 32)
+) STRICT;
+
+-- The lives of this file's writer that ended: what it became, why, and how many entries it wrote again.
+CREATE TABLE lives (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    became      TEXT NOT NULL,
+    why         TEXT NOT NULL,
+    again       INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;

@@ -29,6 +29,11 @@ impl Dirty {
         self.sales.insert(sale);
     }
 
+    /// How much there is to settle.
+    pub(crate) fn len(&self) -> usize {
+        self.receipts.len().saturating_add(self.sales.len())
+    }
+
     pub(crate) fn claim(&mut self, c: &Connection, shop: i64, claim: FactId) -> Result<(), LedgerError> {
         let mut find = c.prepare_cached("SELECT receipt FROM claims WHERE id = ? AND shop = ?")?;
         let read = |row: &Row<'_>| parsed(row, "receipt", ReceiptCode::parse);

@@ -376,7 +376,7 @@ fn a_till_tells_of_its_own_open_sales() {
     let mut counter = Counter::open();
     let (open, paid) = (counter.sell(500), counter.sell(300));
     counter.record(FactBody::Cash { sale: paid, amount: kes(300) });
-    let letters = BTreeMap::from([(ME.till, "A".to_owned())]);
+    let letters = BTreeMap::from([(ME, "A".to_owned())]);
     let told = counter.ledger.open_sales(&counter.shop, ME.till, &letters, 9).unwrap();
     let told: Vec<_> = told.iter().map(|sale| (sale.id, sale.due, sale.references.clone())).collect();
     assert_eq!(told, [(open, kes(500), vec!["A1".to_owned()])]);

@@ -46,6 +46,80 @@ fn of_schema_1(path: &Path) {
     .unwrap();
 }
 
+/// The same of schema 2, which also heard a reversal and asked what became of its push.
+fn of_schema_2(path: &Path) {
+    let file = Connection::open(path).unwrap();
+    file.execute_batch(include_str!("schema_2.sql")).unwrap();
+    file.pragma_update(None, "user_version", 2).unwrap();
+    file.execute_batch(&format!(
+        "INSERT INTO identity VALUES (1, 7, 0, 'till', 'A', 'Front');
+         INSERT INTO shops VALUES (1, 'mjini', 'Duka', 'till', '123456', '654321', NULL, 'amounts', 50000, 10000000,
+           7, 0, x'01', 2, {MORNING});
+         INSERT INTO journal VALUES (1, 7, 0, 1, '2026-11-21', x'01', zeroblob(32), NULL, 'applied', NULL, NULL),
+                                    (1, 7, 0, 2, 'catalogue', x'02', zeroblob(32), NULL, 'applied', NULL, 1),
+                                    (1, 7, 0, 3, '2026-11-21', x'03', zeroblob(32), NULL, 'refused', 'why', NULL);
+         INSERT INTO heads VALUES (1, 7, 0, 3, zeroblob(32));
+         INSERT INTO strands VALUES (1, 7, 0, '2026-11-21', 1, zeroblob(32), 1, 3);
+         INSERT INTO sales VALUES (41, '7-1', 1, 7, {MORNING}, 'Asha', 50000, 'mpesa', 'ORDER-1', 0, 50000, 0, 'open', 0, 1);
+         INSERT INTO lines VALUES ('7-1', 0, 'Goods', 1000, 50000, 50000);
+         INSERT INTO feed VALUES
+           (1, 1, 'c2b_confirmation', 'UKL4AB12CD', 'UKL4AB12CD', 50000, '123456', {MORNING}, 'ASHA', NULL, '',
+            {MORNING}, NULL, NULL, NULL, NULL);
+         INSERT INTO payments VALUES
+           (7, 1, 'UKL4AB12CD', 50000, '123456', {MORNING}, {MORNING}, 'ASHA', NULL, '', 'c2b_confirmation', '', 0, 1,
+            NULL, NULL, NULL, 0);
+         INSERT INTO pushes VALUES ('7-1', 1, {MORNING}, 50000, 'ws_CO_1', NULL, 3, {MORNING});
+         INSERT INTO requests VALUES ('key-1', '7-1');"
+    ))
+    .unwrap();
+}
+
+#[test]
+fn a_file_of_schema_2_opens_and_holds_all_it_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    of_schema_2(&path);
+    let ledger = Ledger::open(&path).unwrap();
+    let (shop, sale) = (ShopId::parse("mjini").unwrap(), "7-1".parse().unwrap());
+    assert_eq!(ledger.shops().unwrap()[0].rules.validation, Validation::Amounts);
+    assert_eq!(ledger.sale_numbered(41).unwrap(), sale, "the number that people have seen");
+    let row = ledger.sale(sale).unwrap();
+    assert_eq!((row.state.name(), row.reversed, row.formerly), ("open", true, None));
+    assert_eq!(ledger.payment_numbered(7).unwrap().receipt.as_str(), "UKL4AB12CD");
+    assert_eq!(ledger.push_for(sale).unwrap().unwrap().queries, 3);
+    assert_eq!(ledger.request("key-1").unwrap(), Some(sale));
+    assert_eq!(ledger.vector(&shop).unwrap().into_values().collect::<Vec<_>>(), [3]);
+    assert_eq!((ledger.days(&shop).unwrap().len(), ledger.catalogue(&shop, false).unwrap().len()), (1, 1));
+    assert_eq!(ledger.set_aside().unwrap(), ["entry 7-3: why"]);
+    assert!(ledger.doubt(&shop).unwrap().is_none(), "an older release did not say which file it wrote");
+    assert_eq!(
+        folder
+            .path()
+            .read_dir()
+            .unwrap()
+            .filter(|it| { it.as_ref().unwrap().file_name().to_string_lossy().contains("trial") })
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn what_does_not_go_well_on_the_copy_is_not_done_to_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    of_schema_1(&path);
+    let file = Connection::open(&path).unwrap();
+    file.execute_batch("DROP TABLE payments").unwrap();
+    drop(file);
+    std::fs::write(folder.path().join("ledger.sqlite-trial"), "left by a till that was killed").unwrap();
+    assert!(Ledger::open(&path).is_err());
+    let file = Connection::open(&path).unwrap();
+    let version: u32 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let sales: u32 = file.query_row("SELECT count(*) FROM sales", [], |row| row.get(0)).unwrap();
+    assert_eq!((version, sales), (1, 2));
+    assert!(!folder.path().join("ledger.sqlite-trial").exists());
+}
+
 fn migrated() -> (tempfile::TempDir, Ledger, ShopId) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
@@ -120,8 +194,13 @@ fn a_file_that_was_brought_up_to_date_has_the_tables_of_a_new_one() {
         find.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
     let folder = tempfile::tempdir().unwrap();
-    let (old, new) = (folder.path().join("old.sqlite"), folder.path().join("new.sqlite"));
-    of_schema_1(&old);
-    drop((Ledger::open(&old).unwrap(), Ledger::open(&new).unwrap()));
-    assert_eq!(shape(&old), shape(&new));
+    let new = folder.path().join("new.sqlite");
+    drop(Ledger::open(&new).unwrap());
+    let (first, second) = (folder.path().join("1"), folder.path().join("2"));
+    of_schema_1(&first);
+    of_schema_2(&second);
+    for old in [&first, &second] {
+        drop(Ledger::open(old).unwrap());
+        assert_eq!(shape(old), shape(&new), "from schema {}", old.display());
+    }
 }

@@ -31,8 +31,8 @@ pub enum TillError {
     Unreadable,
     /// The cloud has another history under this till's name.
     #[error(
-        "the cloud has other sales under this till's name: this ledger was restored or copied. \
-         Everything sold here is kept; enrol a new till and ask for help to carry it over"
+        "the cloud has other sales under this till's name, because this ledger was restored or copied, and \
+         gives it no new one: everything sold here is kept; update the cloud, or ask whoever runs it"
     )]
     Forked,
 }

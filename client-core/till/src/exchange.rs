@@ -11,6 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many rounds one sync makes at most for one shop; the next sync goes on from there.
 const MAX_ROUNDS: u32 = 10_000;
 
+/// How often every journal is compared with the cloud's, however quiet it is: a copy of this file may write
+/// under our name, and news do not tell us of ourselves.
+const COMPARE_MILLIS: u64 = 3_600_000;
+
 /// What a sync did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SyncReport {
@@ -73,7 +77,7 @@ impl Till {
     }
 
     fn sync_all(&self, now: Timestamp) -> Result<SyncReport, TillError> {
-        if self.identity.role == Role::Office {
+        if self.identity().role == Role::Office {
             self.join_shops(now)?;
         }
         let mut report = SyncReport::default();
@@ -91,8 +95,8 @@ impl Till {
     }
 
     fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
-        if self.identity.role != Role::Till {
-            return all_taken(self.drain(shop, now, report)?);
+        if self.identity().role != Role::Till {
+            return all_taken(self.drain_in_own_name(shop, now, report)?);
         }
         let before = self.gone_back(shop)?;
         let result = self.exchange(shop, now, report);
@@ -104,7 +108,7 @@ impl Till {
 
     /// What a till exchanges: everything, then claims that leave no doubt, then what it sees to by itself.
     fn exchange(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
-        let mut refused = self.drain(shop, now, report)?;
+        let mut refused = self.drain_in_own_name(shop, now, report)?;
         let claimed = self.claim_what_fits(shop, now)?;
         report.claimed = report.claimed.saturating_add(claimed);
         if claimed > 0 {
@@ -124,7 +128,7 @@ impl Till {
 
     /// Rounds until neither side has more. What the cloud refuses stays here and is tried again by the next
     /// exchange; it stops nothing that comes down. Gives why, if something was refused.
-    fn drain(
+    pub(crate) fn drain(
         &self,
         shop: &ShopId,
         now: Timestamp,
@@ -132,7 +136,9 @@ impl Till {
     ) -> Result<Option<String>, TillError> {
         // Until the last page is in, nobody may believe that there is nothing more: the feed's cursor has
         // moved on with the first page, and does not tell of the journals again.
-        let mut behind = !self.link().compared.remove(shop);
+        let compared = self.link().compared.remove(shop);
+        let compared = compared.filter(|at| at.distance_millis(now) < COMPARE_MILLIS);
+        let mut behind = compared.is_none();
         let mut refused = None;
         for _ in 0..MAX_ROUNDS {
             report.rounds = report.rounds.saturating_add(1);
@@ -147,7 +153,8 @@ impl Till {
             let may_send = refused.is_none() && (sent || request.batch.is_none());
             let own_left = may_send && self.own_after(shop)?.is_some();
             if !answer.more && !own_left {
-                self.link().compared.insert(shop.clone());
+                let at = compared.filter(|_| !behind).unwrap_or(now);
+                self.link().compared.insert(shop.clone(), at);
                 break;
             }
             behind = true;
@@ -166,10 +173,13 @@ impl Till {
         let ledger = self.ledger();
         let (writer, (_, sent)) = (ledger.writer(shop)?, ledger.cursors(shop)?);
         let entries = ledger.entries_after(shop, writer, sent, replica::journal::MAX_BATCH_ENTRIES)?;
-        Ok(Batch::seal(&entries, &self.key))
+        // Where somebody else may write under our name, only what both have goes out under it.
+        let ours = ledger.doubt(shop)?.map_or(u64::MAX, |doubt| doubt.last);
+        let sure = entries.iter().take_while(|entry| entry.number <= ours).count();
+        Ok(Batch::seal(entries.get(..sure).unwrap_or_default(), &self.key))
     }
 
-    fn ask_sync(
+    pub(crate) fn ask_sync(
         &self,
         shop: &ShopId,
         request: &SyncRequest,
@@ -199,7 +209,7 @@ impl Till {
 
     /// Head office becomes a member of each shop that it does not know yet.
     fn join_shops(&self, now: Timestamp) -> Result<(), TillError> {
-        let writer = self.identity.actor;
+        let writer = self.identity().actor;
         let answer = self.carry("GET", "/v1/shops", Vec::new(), writer, now)?;
         let forms: Vec<ShopForm> = serde_json::from_slice(&answer).map_err(|_| TillError::Unreadable)?;
         for form in forms {
@@ -216,7 +226,7 @@ impl Till {
 
     fn join(&self, shop: &ShopId, now: Timestamp) -> Result<Actor, TillError> {
         let path = format!("/v1/shops/{shop}/join");
-        let answer = self.carry("POST", &path, Vec::new(), self.identity.actor, now)?;
+        let answer = self.carry("POST", &path, Vec::new(), self.identity().actor, now)?;
         let joined: Joined = serde_json::from_slice(&answer).map_err(|_| TillError::Unreadable)?;
         joined.actor.parse().map_err(|_| TillError::Unreadable)
     }
@@ -314,7 +324,7 @@ impl Intake<'_> {
             self.page.strangers.push((actor, batch.first, "nobody knows who writes this".to_owned()));
             return Ok(());
         };
-        let entries = match batch.open(head, &key) {
+        let entries = match self.opened(batch, head, &key)? {
             Ok(entries) => entries,
             Err(ChainError::NotNext { .. }) => return Ok(()),
             Err(error) => {
@@ -328,6 +338,32 @@ impl Intake<'_> {
             self.page.entries.push(Taken { entry: opened.entry, outcome });
         }
         Ok(())
+    }
+
+    /// The entries of a batch that lie beyond the end of its journal here. Some of it may be here already: a
+    /// till's own former life ends in the middle of a batch.
+    fn opened(
+        &self,
+        batch: &Batch,
+        head: Head,
+        key: &PublicKey,
+    ) -> Result<Result<Vec<Opened>, ChainError>, TillError> {
+        if batch.first > head.number || batch.last() <= head.number {
+            return Ok(batch.open(head, key));
+        }
+        let start = match batch.first.saturating_sub(1) {
+            0 => Head::genesis(self.shop, batch.actor),
+            number => {
+                let chain = self.ledger.chain_at(self.shop, batch.actor, number)?.unwrap_or_default();
+                Head { number, chain }
+            }
+        };
+        Ok(batch.open(start, key).and_then(|mut entries| {
+            let foreign = ChainError::Foreign { actor: batch.actor, last: batch.last() };
+            let passes = entries.iter().any(|opened| Head::of(&opened.entry) == head);
+            entries.retain(|opened| opened.entry.number > head.number);
+            if passes { Ok(entries) } else { Err(foreign) }
+        }))
     }
 
     fn judge(

@@ -27,6 +27,10 @@ impl Folder {
         Ok(Self(path.to_owned()))
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The ledger's file.
     pub fn ledger_path(&self) -> PathBuf {
         self.0.join("ledger.sqlite")

@@ -2,7 +2,8 @@
 
 use crate::folder::unusable;
 use crate::{Folder, Till, TillError};
-use ledger::{LedgerError, Reader};
+use domain::Timestamp;
+use ledger::{Ledger, LedgerError, Reader};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,10 +42,103 @@ impl Folder {
     }
 }
 
+impl Folder {
+    /// Puts a backup where the ledger belongs. A ledger that is there is moved aside, and only if the backup
+    /// holds all that it holds. Gives the folder to which it was moved.
+    ///
+    /// # Errors
+    /// The backup is damaged; the ledger that is there holds more, or can not be read; there is no key, here
+    /// or beside the backup; a till is using the folder.
+    pub fn restore(&self, backup: &Path, now: Timestamp) -> Result<Option<PathBuf>, TillError> {
+        let _lock = self.lock()?;
+        // Whether it can be read at all is asked before anything is moved.
+        Ledger::identity_at(backup)?.ok_or(LedgerError::NotEnrolled)?;
+        self.key_for(backup)?;
+        let ledger = self.ledger_path();
+        let aside = if ledger.exists() {
+            let beyond = Reader::open(&ledger).and_then(|reader| reader.holds_beyond(backup));
+            let beyond = beyond.map_err(|error| {
+                let there = ledger.display();
+                TillError::Refused(format!(
+                    "what {there} holds beyond the backup can not be told ({error}): move it away, never delete \
+                     it, then restore again"
+                ))
+            })?;
+            if !beyond.is_empty() {
+                return Err(TillError::Refused(format!(
+                    "the ledger that is there holds what the backup does not ({}): nothing was restored. Use it \
+                     as it is, or move it away, never delete it, and restore again",
+                    beyond.join(", ")
+                )));
+            }
+            Some(self.set_aside(now, false)?)
+        } else {
+            None
+        };
+        ledger::restore(backup, &ledger)?;
+        Ok(aside)
+    }
+
+    /// Makes the folder ready for another till: moves ledger and key aside, and deletes nothing. Gives the
+    /// folder to which they were moved.
+    ///
+    /// # Errors
+    /// The ledger holds what nobody else has, or can not be read; a till is using the folder.
+    pub fn reset(&self, now: Timestamp) -> Result<PathBuf, TillError> {
+        let _lock = self.lock()?;
+        let reader = Reader::open(&self.ledger_path())?;
+        let waiting = reader.waiting_to_send()?;
+        drop(reader);
+        if waiting > 0 {
+            return Err(TillError::Refused(format!(
+                "{waiting} entries of this till are nowhere else: nothing was moved. Start the till once with a \
+                 line to its hub, or beside a till of the same shop; or carry them out on a stick with `leja \
+                 ledger export`, and take them in there"
+            )));
+        }
+        self.set_aside(now, true)
+    }
+
+    /// Moves the ledger's files, and the key if asked for, into a folder of their own.
+    fn set_aside(&self, now: Timestamp, with_key: bool) -> Result<PathBuf, TillError> {
+        let aside = self.path().join(format!("aside-{}", now.to_daraja()));
+        std::fs::create_dir(&aside).map_err(|e| unusable(&aside, &e))?;
+        let ledger = self.ledger_path();
+        let mut files: Vec<PathBuf> = ["-wal", "-shm", ""].map(|ending| beside(&ledger, ending)).into();
+        files.extend(with_key.then(|| self.key_path()));
+        for file in files.into_iter().filter(|file| file.exists()) {
+            let name = file.file_name().unwrap_or_default();
+            std::fs::rename(&file, aside.join(name)).map_err(|e| unusable(&file, &e))?;
+        }
+        Ok(aside)
+    }
+
+    /// The folder has a key, or gets the one beside the backup.
+    fn key_for(&self, backup: &Path) -> Result<(), TillError> {
+        if self.key_path().exists() {
+            return Ok(());
+        }
+        let beside = key_beside(backup);
+        let key = std::fs::read(&beside).map_err(|_| {
+            TillError::Refused(format!(
+                "the till's key is neither in {} nor at {}: put till.key into the folder first; without it \
+                 nobody can speak for this till",
+                self.path().display(),
+                beside.display()
+            ))
+        })?;
+        write_key(&self.key_path(), &key)
+    }
+}
+
 /// Where the key of a backup lies, if it was copied too.
 fn key_beside(backup: &Path) -> PathBuf {
-    let mut name = backup.as_os_str().to_owned();
-    name.push(".key");
+    beside(backup, ".key")
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
     PathBuf::from(name)
 }
 

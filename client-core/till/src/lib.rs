@@ -14,6 +14,7 @@ mod exchange;
 mod folder;
 mod http;
 mod keep;
+mod new_life;
 mod push;
 mod requests;
 mod verify;
@@ -25,10 +26,11 @@ pub use folder::{Credentials, Folder, enrol};
 pub use http::HttpCloud;
 pub use ledger::history::{Deed, Happening};
 pub use ledger::{
-    ClaimRow, Day, LedgerError, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow, how_name,
+    ClaimRow, Day, LedgerError, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow, how_name, reference,
 };
 pub use push::{Prompted, PushState, PushStatus, in_shillings};
 pub use replica::wire::json::RequestState;
+pub use verify::{Check, examine};
 
 use care::Care;
 use domain::matching::Rules;
@@ -44,7 +46,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A till, or head office: the same program with more shops.
 pub struct Till {
-    identity: Identity,
+    identity: Mutex<Identity>,
     /// The shop of a till; head office has none of its own.
     home: Option<ShopId>,
     key: Keypair,
@@ -70,8 +72,8 @@ struct Link {
     problem: Option<String>,
     /// The cloud's clock less ours, in milliseconds.
     offset_millis: i64,
-    /// Shops whose journals were compared with the cloud's since the start.
-    compared: std::collections::BTreeSet<ShopId>,
+    /// When the shops' journals were compared with the cloud's, since the start.
+    compared: BTreeMap<ShopId, Timestamp>,
 }
 
 /// Something changed; whoever shows it should look again.
@@ -124,7 +126,7 @@ impl Till {
         let sells = identity.role == Role::Till;
         let home = ledger.shops()?.pop().map(|shop| shop.id).filter(|_| sells);
         Ok(Self {
-            identity,
+            identity: Mutex::new(identity),
             home,
             key,
             cloud,
@@ -139,9 +141,9 @@ impl Till {
         })
     }
 
-    /// Who this is.
-    pub fn identity(&self) -> &Identity {
-        &self.identity
+    /// Who this is. A till whose file was restored or copied becomes somebody else at its next sync.
+    pub fn identity(&self) -> Identity {
+        lock(&self.identity).clone()
     }
 
     /// The shops in this ledger: one for a till.
@@ -278,18 +280,29 @@ impl Till {
         }
     }
 
-    /// A sale by its name or by its local number, which is what seed A calls `sale_id`.
+    /// A sale by its name, by its local number, which is what seed A calls `sale_id`, or by the reference on its
+    /// receipt. What a till wrote again in a new life is found by what it was called before as well.
     ///
     /// # Errors
     /// There is none, or the ledger can not be read.
     pub fn find_sale(&self, named: &str) -> Result<SaleRow, TillError> {
         let ledger = self.ledger();
-        if let Ok(id) = named.parse() {
-            return Ok(ledger.sale(id)?);
+        if let Ok(number) = named.parse() {
+            return Ok(ledger.sale(ledger.sale_numbered(number)?)?);
         }
+        let name = match named.parse() {
+            Ok(id) => Some(id),
+            Err(_) => named_by(named, &self.letters_in(&ledger)?),
+        };
         let unknown = || LedgerError::Unknown(format!("sale {named}"));
-        let number = named.parse().map_err(|_| unknown())?;
-        Ok(ledger.sale(ledger.sale_numbered(number)?)?)
+        let name = name.ok_or_else(unknown)?;
+        match ledger.sale(name) {
+            Err(LedgerError::Unknown(_)) => {
+                let id = ledger.formerly(name)?.pop().ok_or_else(unknown)?;
+                Ok(ledger.sale(id)?)
+            }
+            found => Ok(found?),
+        }
     }
 
     /// The sale of a front end's own order number; else a sale without one, by name or local number. A
@@ -427,11 +440,11 @@ impl Till {
         Ok(self.ledger().last_sale_at(shop, till)?)
     }
 
-    /// The letters of all tills known here, for short references.
+    /// The letters of all tills known here, in each of their lives, for short references.
     ///
     /// # Errors
     /// The ledger can not be read.
-    pub fn letters(&self) -> Result<BTreeMap<TillId, String>, TillError> {
+    pub fn letters(&self) -> Result<BTreeMap<Actor, String>, TillError> {
         self.letters_in(&self.ledger())
     }
 
@@ -447,7 +460,7 @@ impl Till {
             offline_since: link.offline_since,
             last_contact: ledger.last_contact()?,
             waiting: ledger.waiting_to_send()?,
-            set_aside: ledger.set_aside()?,
+            set_aside: ledger.told()?,
             problem: link.problem,
         })
     }
@@ -490,14 +503,14 @@ impl Till {
     }
 
     fn as_member(&self, actor: Actor) -> Member {
-        let Identity { role, letter, name, .. } = self.identity.clone();
+        let Identity { role, letter, name, .. } = self.identity();
         Member { actor, role, letter, name, public_key: self.key.public().to_bytes(), revoked: false }
     }
 
-    fn letters_in(&self, ledger: &Ledger) -> Result<BTreeMap<TillId, String>, TillError> {
-        let others = ledger.members()?.into_values().map(|member| (member.actor.till, member.letter));
-        let own = (self.identity.actor.till, self.identity.letter.clone());
-        Ok(others.chain([own]).collect())
+    fn letters_in(&self, ledger: &Ledger) -> Result<BTreeMap<Actor, String>, TillError> {
+        let others = ledger.members()?.into_values().map(|member| (member.actor, member.letter));
+        let Identity { actor, letter, .. } = self.identity();
+        Ok(others.chain([(actor, letter)]).collect())
     }
 
     fn tell(&self, event: Event) {
@@ -540,6 +553,15 @@ fn opened<'a>(
         catalogues.insert(shop.clone(), Catalogue::open(&entries)?);
     }
     Ok(catalogues.entry(shop.clone()).or_default())
+}
+
+/// The sale that a short reference names, such as `A42`.
+fn named_by(reference: &str, letters: &BTreeMap<Actor, String>) -> Option<FactId> {
+    let typed = reference.trim().to_ascii_uppercase();
+    let (letter, number) = typed.split_at_checked(typed.find(|c: char| c.is_ascii_digit())?)?;
+    let number = number.parse().ok()?;
+    let actor = letters.iter().find(|(_, of)| of.as_str() == letter).map(|(actor, _)| *actor)?;
+    Some(FactId { actor, number })
 }
 
 fn values(catalogue: &Catalogue) -> Vec<Vec<Product>> {

@@ -166,6 +166,11 @@ impl Till {
     fn begin_push(&self, sale: FactId, number: &str, now: Timestamp) -> Result<Prompt, TillError> {
         let mut ledger = self.ledger();
         let found = ledger.sale(sale)?;
+        if ledger.doubt(&found.shop)?.is_some() {
+            // Two sales may have this name until then, and the money would answer both.
+            let wait = "this till gets another name first, at its next sync: ask again when it has synced";
+            return Err(TillError::Refused(wait.to_owned()));
+        }
         let (amount, remains) = in_shillings(found.due)?;
         let attempt = match ledger.push_for(sale)? {
             // Its answer was lost. Under the same name the cloud sends it if it never came, and tells its

@@ -1,10 +1,120 @@
-//! Whether the merged documents and the sales computed from them say the same. The system tests hold every
-//! replica to it.
+//! Whether a ledger is what it says it is: its pages, its journals and signatures, the rows computed from
+//! them, and the merged documents.
 
-use crate::{Till, TillError};
-use domain::{FactBody, ShopId};
-use replica::DayBook;
+use crate::{Folder, Till, TillError, values};
+use domain::{Actor, Body, Entry, FactBody, ShopId};
+use ledger::{Ledger, Meaning, Reader, Scratch};
+use replica::{Batch, Catalogue, DayBook, Head, PublicKey, day_book};
 use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How many entries are looked at together.
+const PAGE: usize = 500;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What.
+    pub name: String,
+    /// What was seen, in words.
+    pub seen: String,
+    /// What is wrong with it; nothing if all is well.
+    pub faults: Vec<String>,
+}
+
+/// Looks at a ledger or a backup of one. It works on a copy: a till may be using the file, and nothing in it
+/// is changed.
+///
+/// # Errors
+/// There is no ledger, or no room for the copy.
+pub fn examine(path: &Path) -> Result<Vec<Check>, TillError> {
+    let mut scratch = Scratch::of(path)?;
+    let faults = scratch.faults().to_vec();
+    let mut checks =
+        vec![Check { name: "pages".to_owned(), seen: "read from end to end".to_owned(), faults }];
+    let Some(reader) = scratch.reader() else { return Ok(checks) };
+    for shop in reader.shops()? {
+        checks.push(journals(reader, &shop.id)?);
+    }
+    let faults = with_meaning(|meaning| scratch.differences(meaning))?;
+    let seen = "computed anew from journals and messages, and compared".to_owned();
+    checks.push(Check { name: "computed rows".to_owned(), seen, faults });
+    Ok(checks)
+}
+
+impl Folder {
+    /// Computes everything anew that is computed from what was written once, in one transaction.
+    ///
+    /// # Errors
+    /// A till is using the folder, or the ledger can not be read or written. Nothing was changed.
+    pub fn rebuild(&self) -> Result<(), TillError> {
+        let _lock = self.lock()?;
+        let mut ledger = Ledger::open(&self.ledger_path())?;
+        Ok(with_meaning(|meaning| ledger.rebuild(meaning))?)
+    }
+}
+
+/// What the bytes that a ledger keeps mean.
+fn with_meaning<T>(work: impl FnOnce(&Meaning<'_>) -> T) -> T {
+    let products =
+        |entries: &[Entry]| Catalogue::open(entries).map(|it| values(&it)).map_err(|e| e.to_string());
+    work(&Meaning { fact: &day_book::fact, products: &products })
+}
+
+/// Follows every journal of a shop from its first entry: chain and signatures.
+fn journals(reader: &Reader, shop: &ShopId) -> Result<Check, TillError> {
+    let (members, own, vector) = (reader.members()?, reader.writer(shop)?, reader.vector(shop)?);
+    let mut faults = Vec::new();
+    for actor in vector.keys() {
+        let key = members.get(actor).and_then(|member| PublicKey::from_bytes(&member.public_key));
+        // Ours is signed when it is sent.
+        let key = key.filter(|_| *actor != own);
+        faults.extend(followed(reader, shop, *actor, key.as_ref())?);
+    }
+    let entries: u64 = vector.values().fold(0, |sum, last| sum.saturating_add(*last));
+    let seen = format!("{} journals, {entries} entries, followed from the first", vector.len());
+    Ok(Check { name: format!("journals of {shop}"), seen, faults })
+}
+
+/// What is wrong with one journal: nothing after the first fault can be believed.
+fn followed(
+    reader: &Reader,
+    shop: &ShopId,
+    actor: Actor,
+    key: Option<&PublicKey>,
+) -> Result<Option<String>, TillError> {
+    let mut head = Head::genesis(shop, actor);
+    let (mut start, mut unsigned) = (head, Vec::new());
+    loop {
+        let entries = reader.entries_after(shop, actor, head.number, PAGE)?;
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        for entry in entries {
+            let (number, signed) = (entry.number, entry.signature.is_some());
+            let next = match &entry.body {
+                Body::Fact { .. } => head.next(entry.document, &day_book::change(&entry).change),
+                Body::Change(change) => head.next(entry.document, change),
+            };
+            if next != Head::of(&entry) {
+                return Ok(Some(format!(
+                    "entry {actor}-{number} is not the one that its journal's chain names"
+                )));
+            }
+            head = next;
+            let Some(key) = key else { continue };
+            unsigned.push(entry);
+            if signed {
+                let batch = Batch::signed(&unsigned);
+                if batch.is_none_or(|batch| batch.open(start, key).is_err()) {
+                    return Ok(Some(format!("the signature at entry {actor}-{number} is not its writer's")));
+                }
+                start = head;
+                unsigned.clear();
+            }
+        }
+    }
+}
 
 impl Till {
     /// Merges every day book of a shop from its journal and compares it with the ledger: as many facts as

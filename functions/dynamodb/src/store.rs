@@ -5,6 +5,7 @@ use crate::feed::{Arrival, Cursor};
 use crate::items::{self, CHAIN, COUNTED, EXPIRES_AT, HOLDER, Item, LEADS, Newsworthy, OUTCOME};
 use crate::keys::{self, GPK, GSK, Key, MEMBERS, SHOPS, SK};
 use crate::request::{Condition, all, failed};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::{Actor, BusinessDay, CheckoutId, FeedItem, Member, Shop, ShopId, ShortCode, Timestamp};
@@ -322,21 +323,15 @@ impl Store for DynamoStore {
         after: u64,
         max_bytes: usize,
     ) -> Result<Vec<Batch>, StoreError> {
-        let query = self
-            .query(keys::batches(shop, actor))
-            .key_condition_expression(format!("#partition = :partition AND {SK} > :after"));
-        let query = query.expression_attribute_values(":after", AttributeValue::S(keys::entry(after)));
-        let (mut batches, mut bytes) = (Vec::new(), 0_usize);
-        let mut found = query.into_paginator().items().send();
-        while let Some(item) = found.try_next().await.map_err(failed)? {
-            let batch = items::read_batch(&item.into())?;
-            bytes = bytes.saturating_add(batch.size());
-            if bytes > max_bytes && !batches.is_empty() {
-                break;
-            }
-            batches.push(batch);
+        let mut page = self.batches_from(shop, actor, after, max_bytes).await?;
+        let begins_there = page.first().is_some_and(|batch| after.checked_add(1) == Some(batch.first));
+        if !begins_there {
+            // The number lies within a batch, or nothing comes after it.
+            let within = self.batches_back(shop, actor, after, 0).await?;
+            let within = within.into_iter().filter(|batch| batch.last() > after);
+            page.splice(0..0, within);
         }
-        Ok(batches)
+        Ok(page)
     }
 
     async fn news(&self, shop: &ShopId, cursor: &[u8]) -> Result<News, StoreError> {
@@ -364,6 +359,39 @@ impl Store for DynamoStore {
 }
 
 impl DynamoStore {
+    /// The batches of a journal that begin after a number, in order, as many as fit but at least one.
+    async fn batches_from(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Batch>, StoreError> {
+        let query = self
+            .query(keys::batches(shop, actor))
+            .key_condition_expression(format!("#partition = :partition AND {SK} > :after"))
+            .expression_attribute_values(":after", AttributeValue::S(keys::entry(after)));
+        page(query, max_bytes).await
+    }
+
+    /// Those that begin with a number or before it, the newest first.
+    async fn batches_back(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        from: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Batch>, StoreError> {
+        let query = self
+            .query(keys::batches(shop, actor))
+            .scan_index_forward(false)
+            .key_condition_expression(format!("#partition = :partition AND {SK} <= :from"))
+            .expression_attribute_values(":from", AttributeValue::S(keys::entry(from)));
+        // One is asked for by its number alone: what lies before it is not read.
+        let query = if max_bytes == 0 { query.limit(1) } else { query };
+        page(query, max_bytes).await
+    }
+
     /// Keeps a callback under a name, unless something has that name.
     async fn record_at(
         &self,
@@ -443,6 +471,21 @@ impl DynamoStore {
         }
         Ok(waiting)
     }
+}
+
+/// The batches that a query finds, as many as fit but at least one.
+async fn page(query: QueryFluentBuilder, max_bytes: usize) -> Result<Vec<Batch>, StoreError> {
+    let (mut batches, mut bytes) = (Vec::new(), 0_usize);
+    let mut found = query.into_paginator().items().send();
+    while let Some(item) = found.try_next().await.map_err(failed)? {
+        let batch = items::read_batch(&item.into())?;
+        bytes = bytes.saturating_add(batch.size());
+        if bytes > max_bytes && !batches.is_empty() {
+            break;
+        }
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 /// Adds an item of the index to the news.

@@ -41,7 +41,10 @@ pub(crate) fn batches(
     after: u64,
     max_bytes: usize,
 ) -> rusqlite::Result<Vec<Batch>> {
-    let sql = "SELECT payload FROM batches WHERE shop = ? AND till = ? AND incarnation = ? AND first > ?
+    // From the batch in which the number lies, if there is one.
+    let sql = "SELECT payload FROM batches WHERE shop = ?1 AND till = ?2 AND incarnation = ?3
+                 AND first >= coalesce((SELECT max(first) FROM batches WHERE shop = ?1 AND till = ?2
+                   AND incarnation = ?3 AND first <= ?4), 0)
                ORDER BY first";
     let mut find = c.prepare_cached(sql)?;
     let mut rows = find.query(params![shop.as_str(), actor.till.0, actor.incarnation, number(after)?])?;
@@ -49,6 +52,9 @@ pub(crate) fn batches(
     while let Some(row) = rows.next()? {
         let payload: Vec<u8> = row.get(0)?;
         let batch = decode_batch(&payload).map_err(damaged)?;
+        if batch.last() <= after {
+            continue;
+        }
         bytes = bytes.saturating_add(batch.size());
         if bytes > max_bytes && !found.is_empty() {
             break;

@@ -32,6 +32,7 @@ pub mod sync;
 pub mod token;
 
 mod inbox;
+mod new_life;
 mod pushes;
 mod requests;
 mod validation;

@@ -387,7 +387,8 @@ pub trait Store: Send + Sync + 'static {
         at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The batches of one journal after a number, in order, as many as fit `max_bytes` but at least one.
+    /// The batches of one journal after a number, in order, as many as fit `max_bytes` but at least one. The
+    /// first may begin before: the one in which the number lies.
     fn batches(
         &self,
         shop: &ShopId,

@@ -1,6 +1,7 @@
 //! What tills and head office call to exchange journals and payments, and to enrol.
 
 use crate::auth::{Acquaintances, Signed, authenticate};
+use crate::new_life::new_life;
 use crate::store::StoreError;
 use crate::{Clock, Problem, Store};
 use axum::body::Bytes;
@@ -24,8 +25,8 @@ const MAX_OPEN_SALES: usize = 500;
 
 /// What the sync function works with.
 pub struct Sync<S> {
-    store: Arc<S>,
-    clock: Clock,
+    pub(crate) store: Arc<S>,
+    pub(crate) clock: Clock,
     acquaintances: Acquaintances,
 }
 
@@ -43,6 +44,7 @@ pub fn router<S: Store>(sync: Sync<S>) -> Router {
         .route("/v1/shops", get(shops::<S>))
         .route("/v1/shops/{shop}/join", post(join::<S>))
         .route("/v1/shops/{shop}/open-sales", post(open_sales::<S>))
+        .route("/v1/shops/{shop}/new-life", post(new_life::<S>))
         .route("/v1/enrol", post(enrol::<S>))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::new(sync))
@@ -186,7 +188,7 @@ impl<S: Store> Sync<S> {
         Ok(if appended { Ok(after) } else { Err("another request was quicker".to_owned()) })
     }
 
-    /// The batches of other journals that the sender lacks, within one page, and whether some were left.
+    /// The batches of journals that the sender lacks, within one page, and whether some were left.
     async fn lacking(
         &self,
         shop: &ShopId,
@@ -195,7 +197,8 @@ impl<S: Store> Sync<S> {
         grown: &[(Actor, Option<Head>)],
     ) -> Result<(Vec<Batch>, bool), Problem> {
         let (mut page, mut room) = (Vec::new(), PAGE_BYTES);
-        for (actor, head) in grown.iter().filter(|(actor, _)| *actor != sender) {
+        // A sender that is behind may lack its own: its file was restored from a backup.
+        for (actor, head) in grown.iter().filter(|(actor, head)| *actor != sender || head.is_some()) {
             let have = request.have.get(actor).copied().unwrap_or(0);
             if head.is_some_and(|head| head.number <= have) {
                 continue;
@@ -327,7 +330,11 @@ async fn enrol<S: Store>(
 }
 
 /// A, B … Z, AA, AB …: unique in the shop. Head office and platform sell nothing.
-async fn letter<S: Store>(store: &S, role: Role, shop: Option<&ShopId>) -> Result<String, StoreError> {
+pub(crate) async fn letter<S: Store>(
+    store: &S,
+    role: Role,
+    shop: Option<&ShopId>,
+) -> Result<String, StoreError> {
     let (Role::Till, Some(shop)) = (role, shop) else { return Ok("HQ".to_owned()) };
     let number = store.next_number(&format!("letters of {shop}")).await?;
     Ok(letters(number))

@@ -33,7 +33,7 @@ enum Command {
     /// Give it the settings the hub is started with. It changes nothing, works while the hub runs and while
     /// it does not, and ends with 1 if a check failed.
     Doctor(doctor::Settings),
-    /// Look after a till's file: back it up.
+    /// Look after a till's file: back it up, check it, restore it, put it aside.
     Ledger(ledger::Settings),
     /// Print completions for a shell.
     Completions {

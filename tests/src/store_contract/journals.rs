@@ -71,6 +71,8 @@ pub async fn batches_come_in_order_and_in_pages_of_bytes<S: Store>(store: S) {
     let read = async |after, max_bytes| store.batches(&duka(), till.actor, after, max_bytes).await.unwrap();
     assert_eq!(read(0, 10_000_000).await, batches);
     assert_eq!(read(6, 10_000_000).await, batches[3..], "after the third batch, which ends in 6");
+    assert_eq!(read(4, 10_000_000).await, batches[2..], "from the middle of the third batch");
+    assert_eq!(read(80, 1).await, batches[12..], "from the middle of the last");
     assert_eq!(read(0, 600).await, batches[..3], "100, 200 and 300 bytes fit");
     assert_eq!(read(0, 599).await, batches[..2]);
     assert_eq!(read(78, 1).await, batches[12..], "one at least");

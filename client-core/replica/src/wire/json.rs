@@ -34,6 +34,23 @@ pub struct Joined {
     pub actor: String,
 }
 
+/// `POST /v1/shops/{shop}/new-life`: a till asks for another name to write under.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AskLife {
+    /// Where its journal parts from the cloud's, 64 hex digits: the chain at the first entry that only it has.
+    /// Asked again about the same parting, the cloud gives the same life.
+    pub parted: String,
+}
+
+/// The answer: the name and the letter of the new life.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct NewLife {
+    /// Its actor, like `7.1`.
+    pub actor: String,
+    /// The letter of its short sale references.
+    pub letter: String,
+}
+
 /// A shop, in every JSON body.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct ShopForm {

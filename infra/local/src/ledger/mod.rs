@@ -2,10 +2,16 @@
 //! deletes anything.
 
 mod backup;
+mod rebuild;
+mod reset;
+mod restore;
+mod verify;
 
 use crate::Failure;
 use clap::{Args, Subcommand};
+use domain::Timestamp;
 use std::path::PathBuf;
+use std::time::SystemTime;
 use till::Folder;
 
 /// What to do with a till's file.
@@ -19,6 +25,17 @@ pub struct Settings {
 enum Command {
     /// Copy a till's ledger into one new file. The till may go on selling.
     Backup(backup::Options),
+    /// Check a ledger or a backup: pages, journals and signatures, and whether the sums are what the facts say.
+    ///
+    /// It reads a copy and changes nothing; the till may go on selling. It ends with 1 if a check failed.
+    Verify(verify::Options),
+    /// Go on from a backup. A ledger that is there is moved aside, if the backup holds all of it.
+    Restore(restore::Options),
+    /// Compute everything anew that is computed from what was written once. The till must be stopped.
+    Rebuild(rebuild::Options),
+    /// Make a folder ready for another till: ledger and key are moved aside, unless they hold what nobody else
+    /// has.
+    Reset(reset::Options),
 }
 
 /// The folder of a till.
@@ -36,6 +53,15 @@ impl Home {
         }
         Err(format!("{} is no folder: name the till's folder with --data", self.data.display()).into())
     }
+
+    /// The same, made where there is none.
+    fn made(&self) -> Result<Folder, Failure> {
+        Ok(Folder::at(&self.data)?)
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
 }
 
 /// Does what was typed and prints what came of it.
@@ -45,6 +71,10 @@ impl Home {
 pub async fn run(settings: Settings) -> Result<(), Failure> {
     let work = move || match settings.command {
         Command::Backup(options) => backup::run(&options),
+        Command::Verify(options) => verify::run(&options),
+        Command::Restore(options) => restore::run(&options),
+        Command::Rebuild(options) => rebuild::run(&options),
+        Command::Reset(options) => reset::run(&options),
     };
     tokio::task::spawn_blocking(work).await?
 }

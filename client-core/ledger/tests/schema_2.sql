@@ -1,0 +1,291 @@
+-- One till's file; at head office, one file for all shops.
+--
+-- The truth is what was written once: `journal` (our own facts and those of others), `feed` (what
+-- Safaricom said), `pushes` (what we asked). Everything below the line is computed from it, in the same
+-- transaction, and can be computed again. Names of facts are text like '7-42'. Money is cents, time is
+-- milliseconds since 1970 UTC. `user_version` names this schema.
+
+-- Who writes here. One row: a file has one writer.
+CREATE TABLE identity (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    role        TEXT NOT NULL,
+    letter      TEXT NOT NULL,
+    name        TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE shops (
+    key          INTEGER PRIMARY KEY,
+    id           TEXT NOT NULL UNIQUE,
+    name         TEXT NOT NULL,
+    account      TEXT NOT NULL CHECK (account IN ('paybill', 'till')),
+    shortcode    TEXT NOT NULL,
+    store_number TEXT,
+    head_office  TEXT,
+    validation   TEXT NOT NULL DEFAULT 'accept_all',
+    -- From which amount on goods are handed out only when a source that was asked for agrees.
+    second_source_from INTEGER,
+    -- From which amount on a payment is shown to be looked at.
+    review_from  INTEGER NOT NULL DEFAULT 10000000,
+    -- Under which name this file writes in this shop's journal. Head office has one for each shop, so
+    -- that the names of facts never collide between shops.
+    till         INTEGER NOT NULL,
+    incarnation  INTEGER NOT NULL,
+    -- Where the payment feed was left; only the cloud reads it.
+    cursor       BLOB NOT NULL DEFAULT x'',
+    -- How far the cloud has our own journal.
+    sent         INTEGER NOT NULL DEFAULT 0,
+    last_contact INTEGER
+) STRICT;
+
+CREATE TABLE members (
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    role        TEXT NOT NULL,
+    letter      TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    public_key  BLOB NOT NULL CHECK (length(public_key) = 32),
+    revoked     INTEGER NOT NULL,
+    PRIMARY KEY (till, incarnation)
+) STRICT, WITHOUT ROWID;
+
+-- Every entry of every journal. `waiting` builds on changes that have not come; `refused` did not pass the
+-- guard and is kept with the reason. Rows lie in the order of their journal, so that adding one touches one
+-- page.
+CREATE TABLE journal (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    document    TEXT NOT NULL,
+    change      BLOB NOT NULL,
+    chain       BLOB NOT NULL,
+    signature   BLOB,
+    state       TEXT NOT NULL CHECK (state IN ('applied', 'waiting', 'refused')),
+    reason      TEXT,
+    -- In which order the catalogue's changes were merged; facts of a day need no order.
+    merged      INTEGER,
+    CHECK ((document = 'catalogue') = (merged IS NOT NULL)),
+    -- A number is written once: two entries under one number would be two histories.
+    PRIMARY KEY (shop, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX journal_of_catalogue ON journal (shop, merged) WHERE document = 'catalogue';
+CREATE INDEX journal_set_aside ON journal (shop) WHERE reason IS NOT NULL;
+
+-- Batches that do not continue a journal: somebody writes under a name that is not theirs, or a restored
+-- backup does. Kept for whoever looks into it.
+CREATE TABLE strangers (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    first       INTEGER NOT NULL,
+    reason      TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation, first)
+) STRICT, WITHOUT ROWID;
+
+-- What Safaricom said, one row a message, in the order it came.
+CREATE TABLE feed (
+    position          INTEGER PRIMARY KEY,
+    shop              INTEGER NOT NULL,
+    source            TEXT NOT NULL,
+    name              TEXT NOT NULL,
+    receipt           TEXT,
+    amount            INTEGER,
+    shortcode         TEXT,
+    paid_at           INTEGER,
+    payer_name        TEXT,
+    payer_msisdn      TEXT,
+    account_reference TEXT,
+    received_at       INTEGER NOT NULL,
+    -- The sale that was named when the payment was validated.
+    order_sale        TEXT,
+    -- For the result of an STK push: which sale it answers, and how it ended. For a reversal, whose
+    -- receipt is that of the payment it takes back, the description is the reversal's own receipt.
+    -- For a retraction (its source is `retracted_` and the source it takes back) the code is that source
+    -- and the description the reason.
+    sale              TEXT,
+    code              TEXT,
+    description       TEXT,
+    -- The same message twice is one message.
+    UNIQUE (shop, source, name)
+) STRICT;
+CREATE INDEX feed_by_receipt ON feed (shop, receipt) WHERE receipt IS NOT NULL;
+CREATE INDEX feed_by_sale ON feed (sale) WHERE sale IS NOT NULL;
+
+-- STK pushes this till asked for, written before asking.
+CREATE TABLE pushes (
+    sale     TEXT NOT NULL,
+    attempt  INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    amount   INTEGER NOT NULL,
+    checkout TEXT UNIQUE,
+    -- Why it was not sent, in words; the customer's phone was not reached then.
+    refused  TEXT,
+    -- How often Safaricom was asked what became of it, and when last.
+    queries    INTEGER NOT NULL DEFAULT 0,
+    queried_at INTEGER,
+    PRIMARY KEY (sale, attempt)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pushes_by_time ON pushes (at);
+
+-- A key that a caller gave to a request, so that repeating the request finds its sale.
+CREATE TABLE requests (
+    key  TEXT PRIMARY KEY,
+    sale TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+------------------------------------------------------------------------------------------------------
+-- Computed from the above.
+
+-- Where each journal ends.
+CREATE TABLE heads (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    chain       BLOB NOT NULL,
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;
+
+-- Where each actor's strand in each document ends.
+CREATE TABLE strands (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    document    TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    hash        BLOB NOT NULL,
+    -- Between which numbers of the journal the document's entries lie.
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation, document)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX strands_of_document ON strands (shop, document);
+
+CREATE TABLE sales (
+    -- The local number: what the seeds' endpoints call `sale_id`.
+    number   INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    shop     INTEGER NOT NULL,
+    till     INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    by       TEXT NOT NULL,
+    total    INTEGER NOT NULL CHECK (total > 0),
+    tender   TEXT NOT NULL CHECK (tender IN ('cash', 'mpesa')),
+    order_no TEXT,
+    paid     INTEGER NOT NULL,
+    due      INTEGER NOT NULL,
+    over     INTEGER NOT NULL,
+    state    TEXT NOT NULL,
+    conflict INTEGER NOT NULL,
+    -- A payment of this sale went back to the customer.
+    reversed INTEGER NOT NULL DEFAULT 0,
+    -- What came in is what was owed, less what is due, plus what goes back; a voided sale owes nothing.
+    CHECK (paid + due = over + CASE state WHEN 'voided' THEN 0 ELSE total END)
+) STRICT;
+CREATE INDEX sales_by_time ON sales (shop, at);
+CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
+CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
+CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
+
+CREATE TABLE lines (
+    sale       TEXT NOT NULL,
+    position   INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    quantity   INTEGER NOT NULL,
+    unit_price INTEGER NOT NULL,
+    amount     INTEGER NOT NULL,
+    PRIMARY KEY (sale, position)
+) STRICT, WITHOUT ROWID;
+
+-- What was said about sales and claims. Each row has the shop whose journal said it, and counts for that
+-- shop only: at head office, no till can speak about another shop's sales.
+CREATE TABLE cash (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cash_of_sale ON cash (sale, shop);
+
+CREATE TABLE claims (
+    id      TEXT PRIMARY KEY,
+    shop    INTEGER NOT NULL,
+    receipt TEXT NOT NULL,
+    sale    TEXT NOT NULL,
+    how     TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    by      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claims_of_receipt ON claims (shop, receipt);
+CREATE INDEX claims_of_sale ON claims (sale, shop);
+
+CREATE TABLE releases (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    claim  TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX releases_of_claim ON releases (claim, shop);
+
+CREATE TABLE voids (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX voids_of_sale ON voids (sale, shop);
+
+-- One row a receipt code: what its evidence adds up to, and which sale has it.
+CREATE TABLE payments (
+    -- The local number: what seed B's endpoints call `callback_id`.
+    number            INTEGER PRIMARY KEY,
+    shop              INTEGER NOT NULL,
+    receipt           TEXT NOT NULL,
+    amount            INTEGER NOT NULL,
+    shortcode         TEXT NOT NULL,
+    paid_at           INTEGER NOT NULL,
+    received_at       INTEGER NOT NULL,
+    payer_name        TEXT,
+    payer_msisdn      TEXT,
+    account_reference TEXT NOT NULL,
+    sources           TEXT NOT NULL,
+    -- In what the messages disagree: amount, number, time.
+    disagreements     TEXT NOT NULL DEFAULT '',
+    -- A source that we asked for ourselves says so too.
+    confirmed         INTEGER NOT NULL DEFAULT 0,
+    -- The money went back to the customer.
+    reversed          INTEGER NOT NULL DEFAULT 0,
+    order_sale        TEXT,
+    -- The sale whose push it answers.
+    asked_for         TEXT,
+    sale              TEXT,
+    contested         INTEGER NOT NULL DEFAULT 0,
+    -- A receipt code is the identity of the money: one row, or a shilling counts twice.
+    UNIQUE (shop, receipt)
+) STRICT;
+CREATE INDEX payments_free ON payments (shop, amount) WHERE sale IS NULL;
+CREATE INDEX payments_by_receipt ON payments (receipt);
+CREATE INDEX payments_of_sale ON payments (sale) WHERE sale IS NOT NULL;
+-- What a person has to look at, or a second source has to confirm, is little, and asked for often.
+CREATE INDEX payments_unconfirmed ON payments (shop, amount) WHERE confirmed = 0 AND sale IS NOT NULL;
+CREATE INDEX payments_astray ON payments (shop) WHERE sale IS NOT asked_for AND asked_for IS NOT NULL;
+CREATE INDEX payments_disagreeing ON payments (shop, paid_at) WHERE disagreements <> '';
+
+-- Every value a product's registers hold; more than one until somebody chooses.
+CREATE TABLE products (
+    shop    INTEGER NOT NULL,
+    id      TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    price   INTEGER NOT NULL,
+    leading INTEGER NOT NULL
+) STRICT;
+CREATE INDEX products_of_shop ON products (shop, id);
