@@ -212,6 +212,9 @@ by_chance! {
     fn heads(&self, shop: &ShopId) -> Vec<(Actor, Head)>;
     fn head(&self, shop: &ShopId, actor: Actor) -> Head;
     fn batches(&self, shop: &ShopId, actor: Actor, after: u64, max_bytes: usize) -> Vec<Batch>;
+    fn batches_before(&self, shop: &ShopId, actor: Actor, before: u64, max_bytes: usize) -> Vec<Batch>;
+    fn join_batches(&self, shop: &ShopId, joined: &Batch, parts: &[Batch]) -> bool;
+    fn cursor_at(&self, shop: &ShopId, at: Timestamp) -> Vec<u8>;
 }
 
 #[cfg(test)]

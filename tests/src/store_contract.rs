@@ -84,6 +84,11 @@ macro_rules! store_contract {
             a_batch_that_does_not_follow_the_end_is_not_taken
             of_batches_that_race_for_a_place_one_is_taken
             batches_come_in_order_and_in_pages_of_bytes
+            joined_batches_take_the_place_of_their_parts
+            a_batch_is_joined_once
+            many_batches_are_joined_at_once
+            of_joiners_that_race_one_joins
+            batches_before_a_number_come_newest_first_and_in_pages_of_bytes
             heads_are_those_of_one_shop
             news_are_told_in_order_and_not_twice
             news_of_a_journal_are_told_whenever_it_grows
@@ -91,6 +96,7 @@ macro_rules! store_contract {
             long_news_come_in_pages
             news_are_those_of_one_shop
             an_old_cursor_tells_again_what_came_after_it
+            a_cursor_of_a_time_tells_what_came_since
         }
     };
     ($open:path: $($sentence:ident)*) => {

@@ -13,6 +13,7 @@ use domain::{
 use embedded::{EmbeddedStore, FileQueue};
 use ledger::Ledger;
 use local::hub::Parts;
+use replica::wire::history::HistoryAnswer;
 use replica::{Head, day_book};
 use serde_json::{Value, json};
 use service::guard::{SourceRule, Sources};
@@ -22,7 +23,7 @@ use service::sweep::Sweep;
 use service::{CallbackSecret, Clock, Safaricom, SafaricomError, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use till::{Cloud, CloudError, CloudRequest, Folder, SaleRow, Till, enrol};
@@ -143,6 +144,8 @@ pub struct Line2Hub {
     runtime: tokio::runtime::Handle,
     /// Its weather.
     pub weather: Arc<Mutex<Weather>>,
+    /// Whether somebody on the way changes the history that comes.
+    pub tamper: Arc<AtomicBool>,
 }
 
 impl Line2Hub {
@@ -189,6 +192,11 @@ impl Cloud for Line2Hub {
             return lost();
         }
         weather.bytes.1 += answer.as_ref().map_or(0, |body| body.len() as u64);
+        if self.tamper.load(Ordering::SeqCst) && request.path.ends_with("/history") {
+            let mut history = HistoryAnswer::decode(&answer?).unwrap();
+            history.batches.iter_mut().for_each(|batch| batch.before = Some([7; 32]));
+            return Ok(history.encode());
+        }
         answer
     }
 }
@@ -367,6 +375,14 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
         self.enrolled(Role::Till, Some(shop), name)
     }
 
+    /// A new till of a shop that keeps so many days of history.
+    pub fn till_with_history(&self, shop: &ShopId, name: &str, days: u32) -> Replica {
+        let mut replica = self.till(shop, name);
+        let till = Arc::into_inner(replica.till.take().unwrap()).unwrap();
+        replica.till = Some(Arc::new(till.with_history(Some(days))));
+        replica
+    }
+
     /// Head office, enrolled and open.
     pub fn office(&self) -> Replica {
         self.enrolled(Role::Office, None, "Head office")
@@ -403,7 +419,7 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
     /// A line to the hub, in fair weather.
     pub fn line(&self) -> Line2Hub {
         let runtime = self.runtime.handle().clone();
-        Line2Hub { router: self.router.clone(), runtime, weather: Arc::default() }
+        Line2Hub { router: self.router.clone(), runtime, weather: Arc::default(), tamper: Arc::default() }
     }
 
     /// Posts a body to the hub; gives status and answer.

@@ -33,7 +33,7 @@ mod dynamodb_requests {
         Shop, ShopId, ShortCode, Source, TillId, Timestamp,
     };
     use dynamodb::DynamoStore;
-    use replica::{Batch, Item};
+    use replica::{Batch, Head, Item};
     use service::Store;
     use service::store::{AnswerKind, Enrolment, Filing, Purpose, RawCallback, Recorded, Request, Tokens};
     use tests::dynamo::{Dynamo, REFUSED};
@@ -192,7 +192,8 @@ mod dynamodb_requests {
         let before = store.head(&shop(), actor).await.unwrap();
         assert_eq!(dynamo.requests(), ["GetItem"; 2]);
         let items = vec![Item::Change(Document::Catalogue, b"x".to_vec())];
-        let batch = Batch { actor, first: 1, strands: Default::default(), items, signature: [0; 64] };
+        let batch =
+            Batch { actor, first: 1, before: None, strands: Default::default(), items, signature: [0; 64] };
         let after = before.next(Document::Catalogue, b"x");
         for (taken, expected) in
             [(true, &["TransactWriteItems"][..]), (false, &["TransactWriteItems", REFUSED])]
@@ -216,6 +217,36 @@ mod dynamodb_requests {
         let open = store.shop(&shop()).await.unwrap().unwrap();
         store.put_shop(&open, &Tokens::default()).await.unwrap();
         assert_eq!(dynamo.requests(), ["GetItem", "GetItem", "TransactWriteItems"]);
+    }
+
+    #[tokio::test]
+    async fn joining_is_one_transaction_and_who_reads_a_joined_batch_asks_twice() {
+        let (store, dynamo) = open().await;
+        let actor = Actor::first(TillId(7));
+        let (start, mut head, mut parts) =
+            (Head::genesis(&shop(), actor), Head::genesis(&shop(), actor), vec![]);
+        for first in 1..=3 {
+            let items = vec![Item::Change(Document::Catalogue, b"x".to_vec())];
+            let strands = Default::default();
+            let batch = Batch { actor, first, before: None, strands, items, signature: [0; 64] };
+            let after = head.next(Document::Catalogue, b"x");
+            assert_eq!(store.append(&shop(), &batch, head, after, noon()).await, Ok(true));
+            (head, parts) = (after, [parts, vec![batch]].concat());
+        }
+        dynamo.requests();
+        let joined = Batch::join(&parts[..2], start.chain).unwrap();
+        assert_eq!(store.join_batches(&shop(), &joined, &parts[..2]).await, Ok(true));
+        assert_eq!(dynamo.requests(), ["TransactWriteItems"]);
+        assert_eq!(store.join_batches(&shop(), &joined, &parts[..2]).await, Ok(false));
+        assert_eq!(dynamo.requests(), ["TransactWriteItems", REFUSED]);
+        for (after, queries) in [(0, 1), (1, 2), (2, 1), (3, 2)] {
+            store.batches(&shop(), actor, after, 1_000_000).await.unwrap();
+            assert_eq!(dynamo.requests(), vec!["Query"; queries], "after {after}");
+        }
+        assert_eq!(store.batches_before(&shop(), actor, 4, 1_000_000).await.unwrap().len(), 2);
+        assert_eq!(dynamo.requests(), ["Query"]);
+        store.cursor_at(&shop(), noon()).await.unwrap();
+        assert_eq!(dynamo.requests(), [""; 0]);
     }
 
     #[tokio::test]

@@ -11,6 +11,16 @@ pub enum Document {
     Catalogue,
 }
 
+impl Document {
+    /// The day of a day book.
+    pub const fn day(self) -> Option<BusinessDay> {
+        match self {
+            Self::DayBook(day) => Some(day),
+            Self::Catalogue => None,
+        }
+    }
+}
+
 /// `2026-11-21` or `catalogue`.
 impl std::fmt::Display for Document {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -74,6 +74,18 @@ pub fn admit(opened: &Opened, strand: Strand) -> Result<Admitted, Refusal> {
     Ok(Admitted { strand: opened.strand, content })
 }
 
+/// Checks an entry of a day book whose strand is not all here: the chain has proved its place.
+///
+/// # Errors
+/// [`Refusal`]; nothing of the entry may then reach a document.
+pub fn admit_in_place(opened: &Opened) -> Result<Admitted, Refusal> {
+    let place = match day_book::packed(&opened.entry) {
+        Some(Body::Fact { place, .. }) => place,
+        _ => None,
+    };
+    admit(opened, place)
+}
+
 /// A change from foreign bytes, within bounds, its checksum verified, and panics caught.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(ExpandedChange, [u8; 32]), Refusal> {
     const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];

@@ -76,6 +76,12 @@ impl Head {
         Entry { actor, number, document, body: Body::Change(change), chain, signature: None }
     }
 
+    /// Whether a signature says that a journal goes so far, by the hand of `key`. Everything up to the head
+    /// is covered by it: a reader may enter the journal here and believe what leads on or back.
+    pub fn is_signed(self, signature: &Signature, key: &PublicKey) -> bool {
+        key.verifies(&self.message(), signature)
+    }
+
     /// The bytes a writer signs for everything up to this head.
     fn message(self) -> Vec<u8> {
         [b"leja head 1\n".as_slice(), &self.number.to_be_bytes(), &self.chain].concat()
@@ -89,6 +95,10 @@ pub struct Batch {
     pub actor: Actor,
     /// The number of the first entry.
     pub first: u64,
+    /// The chain before that entry, where the cloud says it: a joined batch can be opened by who has a part
+    /// of it, or goes back through the journal. It is a claim until a chain that is known, or the signature,
+    /// proves it.
+    pub before: Option<[u8; 32]>,
     /// Where the writer's strands end before the batch, in the day books that it goes on with.
     pub strands: BTreeMap<BusinessDay, (u64, [u8; 32])>,
     /// What the entries say, in order.
@@ -155,8 +165,14 @@ pub enum ChainError {
 }
 
 impl Batch {
-    /// Seals the start of a run of consecutive entries, as many as one batch may hold; `None` for none.
+    /// Seals the start of a run of consecutive entries, as many as one batch may hold; `None` for none. The
+    /// catalogue's entries get batches of their own, so that a new till can have all of them, each with its
+    /// signature, without the sales between.
     pub fn seal(entries: &[Entry], key: &Keypair) -> Option<Self> {
+        let of_catalogue = |entry: &Entry| entry.document == Document::Catalogue;
+        let first = of_catalogue(entries.first()?);
+        let alike = entries.iter().take_while(|entry| of_catalogue(entry) == first).count();
+        let entries = entries.get(..alike)?;
         let last = entries.get(..fitting(entries))?.last()?;
         Self::of(entries, key.sign(&Head::of(last).message()))
     }
@@ -187,7 +203,51 @@ impl Batch {
                 (_, Body::Fact { .. }) => return None,
             });
         }
-        Some(Self { actor: first.actor, first: first.number, strands, items, signature })
+        Some(Self { actor: first.actor, first: first.number, before: None, strands, items, signature })
+    }
+
+    /// One batch of consecutive ones, which begins after `before`. Its signature is the last one's, which
+    /// covers all of it. `None` where they do not follow each other or are too much for one.
+    pub fn join(parts: &[Self], before: [u8; 32]) -> Option<Self> {
+        let (first, last) = (parts.first()?, parts.last()?);
+        let follows = |pair: &[Self]| match pair {
+            [one, next] => one.actor == next.actor && one.last().checked_add(1) == Some(next.first),
+            _ => false,
+        };
+        let (mut strands, mut seen) = (BTreeMap::new(), BTreeSet::new());
+        for part in parts {
+            // A strand that an earlier part began or goes on with ends where that part says.
+            let new = part.strands.iter().filter(|(day, _)| !seen.contains(*day));
+            strands.extend(new.map(|(day, end)| (*day, *end)));
+            seen.extend(part.documents().filter_map(Document::day));
+        }
+        let joined = Self {
+            actor: first.actor,
+            first: first.first,
+            before: Some(before),
+            strands,
+            items: parts.iter().flat_map(|part| part.items.iter().cloned()).collect(),
+            signature: last.signature,
+        };
+        (parts.windows(2).all(follows) && joined.is_sized()).then_some(joined)
+    }
+
+    /// The head it says it starts from; a claim.
+    pub fn start(&self) -> Option<Head> {
+        Some(Head { number: self.first.checked_sub(1)?, chain: self.before? })
+    }
+
+    /// Whether any entry is the catalogue's.
+    pub fn bears_catalogue(&self) -> bool {
+        self.documents().any(|document| document == Document::Catalogue)
+    }
+
+    /// The documents of its entries, in order.
+    pub fn documents(&self) -> impl Iterator<Item = Document> {
+        self.items.iter().map(|item| match item {
+            Item::Fact(at, _) => Document::DayBook(at.business_day()),
+            Item::Change(document, _) => *document,
+        })
     }
 
     /// The number of the last entry.
@@ -202,28 +262,61 @@ impl Batch {
     }
 
     /// Checks that this batch continues the journal that ends at `head`, by the hand of `key`, and gives
-    /// its entries, the last with the signature.
+    /// the entries after it, the last with the signature. What is there already is skipped, if it is the
+    /// same.
     ///
     /// # Errors
     /// It does not; see [`ChainError`].
     pub fn open(&self, head: Head, key: &PublicKey) -> Result<Vec<Opened>, ChainError> {
-        let actor = self.actor;
-        let largest = self.items.iter().map(Item::size).max().unwrap_or(0);
-        let too_large = self.items.len() > MAX_BATCH_ENTRIES || self.size() > MAX_BATCH_BYTES;
-        if self.items.is_empty() || too_large || largest > MAX_CHANGE_BYTES {
+        let (actor, last) = (self.actor, self.last());
+        if !self.is_sized() {
             return Err(ChainError::Size { actor });
         }
-        if head.number.checked_add(1) != Some(self.first) {
-            return Err(ChainError::NotNext { actor, have: head.number, first: self.first });
+        let start = match self.start() {
+            _ if head.number.checked_add(1) == Some(self.first) => head,
+            Some(start) if start.number < head.number && head.number < last => start,
+            _ => return Err(ChainError::NotNext { actor, have: head.number, first: self.first }),
+        };
+        let (mut entries, end) = self.follow(start);
+        let agrees = |Opened { entry, .. }: &Opened| entry.number != head.number || entry.chain == head.chain;
+        if !end.is_signed(&self.signature, key) || !entries.iter().all(agrees) {
+            return Err(ChainError::Foreign { actor, last });
         }
-        let (mut entries, head) = self.follow(head);
-        if !key.verifies(&head.message(), &self.signature) {
-            return Err(ChainError::Foreign { actor, last: self.last() });
-        }
+        entries.retain(|opened| opened.entry.number > head.number);
         if let Some(last) = entries.last_mut() {
             last.entry.signature = Some(self.signature);
         }
         Ok(entries)
+    }
+
+    /// The entries of a batch that leads back from `base`, which is known: those up to it, in order. No key
+    /// is needed: a chain that ends in one that is known is the journal itself.
+    ///
+    /// # Errors
+    /// It does not lead there; see [`ChainError`].
+    pub fn open_back(&self, base: Head) -> Result<Vec<Opened>, ChainError> {
+        let actor = self.actor;
+        if !self.is_sized() {
+            return Err(ChainError::Size { actor });
+        }
+        let within = self.first <= base.number && base.number <= self.last();
+        let not_next = ChainError::NotNext { actor, have: base.number, first: self.first };
+        let (mut entries, end) = self.follow(self.start().filter(|_| within).ok_or(not_next)?);
+        if let Some(last) = entries.last_mut().filter(|_| end == base) {
+            last.entry.signature = Some(self.signature);
+        }
+        entries.retain(|opened| opened.entry.number <= base.number);
+        match entries.last() {
+            Some(last) if last.entry.chain == base.chain => Ok(entries),
+            _ => Err(ChainError::Foreign { actor, last: base.number }),
+        }
+    }
+
+    /// Whether it holds something, and no more than any honest batch.
+    fn is_sized(&self) -> bool {
+        let largest = self.items.iter().map(Item::size).max();
+        let bounded = self.items.len() <= MAX_BATCH_ENTRIES && self.size() <= MAX_BATCH_BYTES;
+        bounded && largest.is_some_and(|largest| largest <= MAX_CHANGE_BYTES)
     }
 
     /// The entries in their places after `head`, and the head after them.
@@ -373,6 +466,88 @@ mod tests {
         assert!(matches!(first.open(genesis, &stranger), Err(ChainError::Foreign { .. })));
         let elsewhere = Head::genesis(&ShopId::parse("duka-mbili").unwrap(), Actor::first(TillId(7)));
         assert!(matches!(first.open(elsewhere, &key().public()), Err(ChainError::Foreign { .. })));
+    }
+
+    fn chains(opened: &[Opened]) -> Vec<[u8; 32]> {
+        opened.iter().map(|opened| opened.entry.chain).collect()
+    }
+
+    fn sealed(entries: &[Entry], length: usize) -> Vec<Batch> {
+        entries.chunks(length).map(|part| Batch::seal(part, &key()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_joined_batch_opens_at_every_place_in_it_and_leads_back_from_every_place() {
+        let entries = journal(&[b"one", b"two", b"three", b"four", b"five"]);
+        let genesis = Head::genesis(&shop(), Actor::first(TillId(7)));
+        let joined = Batch::join(&sealed(&entries, 2), genesis.chain).unwrap();
+        let mut head = genesis;
+        for (index, entry) in entries.iter().enumerate() {
+            let rest = joined.open(head, &key().public()).unwrap();
+            assert_eq!(chains(&rest), entries[index..].iter().map(|e| e.chain).collect::<Vec<_>>());
+            head = Head { number: entry.number, chain: entry.chain };
+            let back = joined.open_back(head).unwrap();
+            assert_eq!(chains(&back), entries[..=index].iter().map(|e| e.chain).collect::<Vec<_>>());
+        }
+        assert!(matches!(joined.open(head, &key().public()), Err(ChainError::NotNext { .. })), "all is here");
+        assert!(matches!(joined.open_back(genesis), Err(ChainError::NotNext { .. })));
+    }
+
+    #[test]
+    fn a_joined_batch_that_says_a_wrong_start_or_another_history_is_not_believed() {
+        let entries = journal(&[b"one", b"two", b"three"]);
+        let head = |entry: &Entry| Head { number: entry.number, chain: entry.chain };
+        let parts = sealed(&entries, 1);
+        let lie = Batch::join(&parts, [9; 32]).unwrap();
+        let foreign = |result: Result<Vec<Opened>, ChainError>| {
+            assert!(matches!(result, Err(ChainError::Foreign { .. })), "{result:?}");
+        };
+        foreign(lie.open(head(&entries[0]), &key().public()));
+        foreign(lie.open_back(head(&entries[1])));
+        let genesis = Head::genesis(&shop(), Actor::first(TillId(7)));
+        let joined = Batch::join(&parts, genesis.chain).unwrap();
+        let fork = journal(&[b"one", b"other"]);
+        foreign(joined.open(head(&fork[1]), &key().public()));
+        foreign(joined.open_back(head(&fork[1])));
+        foreign(joined.open(genesis, &Keypair::from_seed(&[8; 32]).public()));
+        assert_eq!(Batch::join(&[parts[0].clone(), parts[2].clone()], genesis.chain), None, "a gap");
+        assert_eq!(Batch::join(&[], genesis.chain), None);
+    }
+
+    #[test]
+    fn facts_of_joined_batches_stand_in_their_places() {
+        let entries = facts();
+        let genesis = Head::genesis(&shop(), Actor::first(TillId(7)));
+        for length in 1..=3 {
+            let parts = sealed(&entries, length);
+            let joined = Batch::join(&parts, genesis.chain).unwrap();
+            assert_eq!(joined.strands, BTreeMap::new(), "every strand begins in it");
+            let opened = joined.open(genesis, &key().public()).unwrap();
+            assert_eq!(chains(&opened), entries.iter().map(|e| e.chain).collect::<Vec<_>>());
+            let later = Batch::join(&sealed(&entries[1..], length), entries[0].chain).unwrap();
+            assert_eq!(later.strands.len(), 1, "the first day goes on");
+            let back = later.open_back(Head::of(&entries[2])).unwrap();
+            assert_eq!(back[0].entry, Entry { signature: back[0].entry.signature, ..entries[1].clone() });
+        }
+    }
+
+    #[test]
+    fn the_catalogue_gets_batches_of_its_own() {
+        let mut entries = journal(&[b"one", b"two"]);
+        entries.push(facts().remove(2));
+        let batch = Batch::seal(&entries, &key()).unwrap();
+        assert_eq!((batch.last(), batch.bears_catalogue()), (2, true));
+        let batch = Batch::seal(&entries[2..], &key()).unwrap();
+        assert_eq!((batch.last(), batch.bears_catalogue()), (3, false));
+    }
+
+    #[test]
+    fn a_head_is_signed_by_its_writer_alone() {
+        let entries = journal(&[b"one"]);
+        let (head, batch) = (Head { number: 1, chain: entries[0].chain }, sealed(&entries, 1).remove(0));
+        assert!(head.is_signed(&batch.signature, &key().public()));
+        assert!(!head.is_signed(&batch.signature, &Keypair::from_seed(&[8; 32]).public()));
+        assert!(!Head { number: 2, ..head }.is_signed(&batch.signature, &key().public()));
     }
 
     #[test]

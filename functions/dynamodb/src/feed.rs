@@ -32,6 +32,11 @@ impl Arrival {
         Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 
+    /// At a time.
+    pub(crate) fn of(at: Timestamp) -> Self {
+        Self(u64::try_from(at.millis()).unwrap_or(0).saturating_mul(1000))
+    }
+
     /// The business day it falls on.
     pub(crate) fn day(self) -> BusinessDay {
         let since = std::time::Duration::from_micros(self.0);
@@ -63,6 +68,11 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
+    /// From a time on, and from a little before: what came late may lie there.
+    pub(crate) fn at(arrival: Arrival) -> Self {
+        Self { from: Arrival(arrival.0.saturating_sub(OVERLAP_MICROS)), given: BTreeSet::new() }
+    }
+
     /// Reads a cursor. One that we can not read, another store's for example, starts from the beginning:
     /// to be told again is harmless, to be refused for ever is not.
     pub(crate) fn read(bytes: &[u8]) -> Self {

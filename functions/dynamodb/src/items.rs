@@ -86,6 +86,8 @@ const LAST: &str = "last";
 pub(crate) const CHAIN: &str = "chain";
 /// An encoded batch.
 const BATCH: &str = "batch";
+/// The number of the last entry of a batch that was joined; others do not have it.
+pub(crate) const JOINED: &str = "joined";
 /// What a counter counts.
 pub(crate) const COUNTED: &str = "counted";
 
@@ -528,7 +530,14 @@ pub(crate) fn batch_item(shop: &ShopId, batch: &Batch, at: Timestamp) -> Item {
         .number(AT, at.millis())
 }
 
-/// Reads [`batch_item`].
+/// A joined batch, in the place of the first of those it was joined of.
+pub(crate) fn joined_item(shop: &ShopId, joined: &Batch) -> Item {
+    Item::from(Key::batch(shop, joined.actor, joined.first))
+        .bytes(BATCH, replica::wire::encode_batch(joined))
+        .number(JOINED, joined.last())
+}
+
+/// Reads [`batch_item`] and [`joined_item`].
 pub(crate) fn read_batch(item: &Item) -> Result<Batch, StoreError> {
     replica::wire::decode_batch(item.get_bytes(BATCH)?).map_err(|_| damaged(BATCH))
 }

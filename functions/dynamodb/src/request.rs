@@ -2,7 +2,7 @@
 //! sent.
 
 use crate::DynamoStore;
-use crate::items::Item;
+use crate::items::{Item, JOINED};
 use crate::keys::{GPK, INDEX, Key, PK};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
@@ -46,6 +46,12 @@ impl Condition {
     /// Something has this name.
     pub(crate) fn known() -> Self {
         Self { expression: format!("attribute_exists({PK})"), values: None }
+    }
+
+    /// A batch has this name, and was not joined.
+    pub(crate) fn unjoined() -> Self {
+        let expression = format!("attribute_exists({PK}) AND attribute_not_exists({JOINED})");
+        Self { expression, values: None }
     }
 
     /// What has this name is in a list.
@@ -179,6 +185,18 @@ impl DynamoStore {
     /// Removing one item as a part of a transaction.
     pub(crate) fn delete_part(&self, key: Key) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.table).set_key(Some(Item::from(key).into()));
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(|_| incomplete())?).build())
+    }
+
+    /// The same, on a condition.
+    pub(crate) fn delete_part_if(
+        &self,
+        key: Key,
+        condition: Condition,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder().table_name(&self.table).set_key(Some(Item::from(key).into()));
+        let delete = delete.condition_expression(condition.expression);
+        let delete = delete.set_expression_attribute_values(condition.values);
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(|_| incomplete())?).build())
     }
 

@@ -326,12 +326,42 @@ impl Store for DynamoStore {
         let mut page = self.batches_from(shop, actor, after, max_bytes).await?;
         let begins_there = page.first().is_some_and(|batch| after.checked_add(1) == Some(batch.first));
         if !begins_there {
-            // The number lies within a batch, or nothing comes after it.
-            let within = self.batches_back(shop, actor, after, 0).await?;
-            let within = within.into_iter().filter(|batch| batch.last() > after);
+            // The number lies in a batch that was joined, or nothing comes after it.
+            let within = self.last_batch_up_to(shop, actor, after).await?;
+            let within = within.filter(|batch| batch.last() > after);
             page.splice(0..0, within);
         }
+        // Batches that were joined while they were read would leave a gap: the next read goes on from there.
+        let gap = page.windows(2).position(|pair| match pair {
+            [one, next] => one.last().checked_add(1) != Some(next.first),
+            _ => false,
+        });
+        page.truncate(gap.map_or(page.len(), |last| last.saturating_add(1)));
         Ok(page)
+    }
+
+    async fn batches_before(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        before: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Batch>, StoreError> {
+        let Some(last) = before.checked_sub(1) else { return Ok(Vec::new()) };
+        page(self.back_from(shop, actor, last), max_bytes).await
+    }
+
+    async fn join_batches(&self, shop: &ShopId, joined: &Batch, parts: &[Batch]) -> Result<bool, StoreError> {
+        let mut writes = vec![self.put_part(items::joined_item(shop, joined), Condition::unjoined())?];
+        for part in parts.iter().skip(1) {
+            let key = Key::batch(shop, part.actor, part.first);
+            writes.push(self.delete_part_if(key, Condition::unjoined())?);
+        }
+        self.transact(writes).await
+    }
+
+    async fn cursor_at(&self, _shop: &ShopId, at: Timestamp) -> Result<Vec<u8>, StoreError> {
+        Ok(Cursor::at(Arrival::of(at)).write())
     }
 
     async fn news(&self, shop: &ShopId, cursor: &[u8]) -> Result<News, StoreError> {
@@ -375,21 +405,23 @@ impl DynamoStore {
     }
 
     /// Those that begin with a number or before it, the newest first.
-    async fn batches_back(
+    fn back_from(&self, shop: &ShopId, actor: Actor, from: u64) -> QueryFluentBuilder {
+        let query = self.query(keys::batches(shop, actor)).scan_index_forward(false);
+        query
+            .key_condition_expression(format!("#partition = :partition AND {SK} <= :from"))
+            .expression_attribute_values(":from", AttributeValue::S(keys::entry(from)))
+    }
+
+    /// The last that begins with a number or before it.
+    async fn last_batch_up_to(
         &self,
         shop: &ShopId,
         actor: Actor,
-        from: u64,
-        max_bytes: usize,
-    ) -> Result<Vec<Batch>, StoreError> {
-        let query = self
-            .query(keys::batches(shop, actor))
-            .scan_index_forward(false)
-            .key_condition_expression(format!("#partition = :partition AND {SK} <= :from"))
-            .expression_attribute_values(":from", AttributeValue::S(keys::entry(from)));
-        // One is asked for by its number alone: what lies before it is not read.
-        let query = if max_bytes == 0 { query.limit(1) } else { query };
-        page(query, max_bytes).await
+        number: u64,
+    ) -> Result<Option<Batch>, StoreError> {
+        let answer = self.back_from(shop, actor, number).limit(1).send().await.map_err(failed)?;
+        let found = answer.items.unwrap_or_default().into_iter().next();
+        found.map(|item| items::read_batch(&item.into())).transpose()
     }
 
     /// Keeps a callback under a name, unless something has that name.

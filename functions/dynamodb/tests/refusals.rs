@@ -61,7 +61,7 @@ async fn append(reasons: &[&str]) -> Result<bool, StoreError> {
     let before = Head::genesis(&shop(), actor);
     let after = before.next(Document::Catalogue, b"x");
     let items = vec![Item::Change(Document::Catalogue, b"x".to_vec())];
-    let batch = Batch { actor, first: 1, strands: BTreeMap::new(), items, signature: [0; 64] };
+    let batch = Batch { actor, first: 1, before: None, strands: BTreeMap::new(), items, signature: [0; 64] };
     store(&[(400, &body)]).await.append(&shop(), &batch, before, after, noon()).await
 }
 

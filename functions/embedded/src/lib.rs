@@ -293,6 +293,27 @@ impl Store for EmbeddedStore {
         self.0.read(move |c| journals::batches(c, &shop, actor, after, max_bytes)).await
     }
 
+    async fn batches_before(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        before: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Batch>, StoreError> {
+        let shop = shop.clone();
+        self.0.read(move |c| journals::batches_before(c, &shop, actor, before, max_bytes)).await
+    }
+
+    async fn join_batches(&self, shop: &ShopId, joined: &Batch, parts: &[Batch]) -> Result<bool, StoreError> {
+        let (shop, joined, parts) = (shop.clone(), joined.clone(), parts.to_vec());
+        self.0.write(move |c| journals::join(c, &shop, &joined, &parts)).await
+    }
+
+    async fn cursor_at(&self, shop: &ShopId, at: Timestamp) -> Result<Vec<u8>, StoreError> {
+        let shop = shop.clone();
+        self.0.read(move |c| journals::cursor_at(c, &shop, at)).await
+    }
+
     async fn news(&self, shop: &ShopId, cursor: &[u8]) -> Result<News, StoreError> {
         let (shop, cursor) = (shop.clone(), cursor.to_vec());
         self.0.read(move |c| journals::news(c, &shop, &cursor)).await

@@ -18,6 +18,7 @@
 pub mod auth;
 pub mod callbacks;
 pub mod chain;
+pub mod compaction;
 pub mod fallback;
 pub mod filing;
 pub mod guard;
@@ -31,6 +32,7 @@ pub mod sweep;
 pub mod sync;
 pub mod token;
 
+mod history;
 mod inbox;
 mod new_life;
 mod pushes;

@@ -11,6 +11,9 @@ use domain::{
 use replica::{Batch, Head};
 use std::future::Future;
 
+/// The most batches that are joined into one: DynamoDB writes a hundred items in one transaction.
+pub const MAX_JOINED: usize = 99;
+
 /// A store that can not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -388,7 +391,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// The batches of one journal after a number, in order, as many as fit `max_bytes` but at least one. The
-    /// first may begin before: the one in which the number lies.
+    /// first may begin before: a joined one in which the number lies. No entry is left out between them.
     fn batches(
         &self,
         shop: &ShopId,
@@ -396,6 +399,32 @@ pub trait Store: Send + Sync + 'static {
         after: u64,
         max_bytes: usize,
     ) -> impl Future<Output = Result<Vec<Batch>, StoreError>> + Send;
+
+    /// The batches of one journal that begin before a number, the newest first, as many as fit `max_bytes`
+    /// but at least one.
+    fn batches_before(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        before: u64,
+        max_bytes: usize,
+    ) -> impl Future<Output = Result<Vec<Batch>, StoreError>> + Send;
+
+    /// Puts a joined batch in the place of consecutive ones, at most [`MAX_JOINED`], at once: a reader finds
+    /// either. `false`: one of them is not there any more, or was joined before, and nothing is changed.
+    fn join_batches(
+        &self,
+        shop: &ShopId,
+        joined: &Batch,
+        parts: &[Batch],
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// A cursor from which [`Self::news`] tells what was kept since a time, and maybe some from before.
+    fn cursor_at(
+        &self,
+        shop: &ShopId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Vec<u8>, StoreError>> + Send;
 
     /// What is new in a shop since a cursor; an empty cursor means since ever. One read.
     fn news(&self, shop: &ShopId, cursor: &[u8]) -> impl Future<Output = Result<News, StoreError>> + Send;

@@ -1,11 +1,12 @@
-//! What runs by itself every quarter of an hour: pulled payments, open pushes, the fallback queue, and the
-//! chain of balances.
+//! What runs by itself every quarter of an hour: pulled payments, open pushes, the fallback queue, the chain
+//! of balances, and once a day the joining of old batches.
 //!
 //! Callbacks get lost: one operator counted 34 confirmations of 137 payments (fact sheet §5.4). So nothing
 //! rests on them alone. Running this twice changes nothing.
 
 use crate::auth::{Signed, authenticate};
 use crate::chain::{Gap, Point, gaps};
+use crate::compaction::compact;
 use crate::fallback::{Fallback, RedriveError, Redriven, redrive};
 use crate::filing::{Filed, keep};
 use crate::payments::App;
@@ -83,6 +84,9 @@ pub struct SweepReport {
     pub ended: u64,
     /// What was done for each shop.
     pub shops: BTreeMap<String, Pulled>,
+    /// Batches of journals that old ones were joined into.
+    #[serde(default)]
+    pub joined: u64,
     /// What failed, in words; the rest went on.
     pub failed: Vec<String>,
 }
@@ -180,10 +184,38 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
             }
             report.failed.extend(failures.iter().map(|error| format!("shop {}: {error}", shop.id)));
         }
+        self.join_batches(&shops, &mut report).await;
         for failed in &report.failed {
             tracing::error!(alarm = "sweep", failed, "a part of the sweep failed");
         }
         report
+    }
+
+    /// What needs nobody at Safaricom: files what waits, and joins what is old.
+    pub async fn tidy(&self) -> SweepReport {
+        let mut report = SweepReport::default();
+        match self.redrive().await {
+            Ok(Redriven { filed, .. }) => report.redriven = filed,
+            Err(error) => report.failed.push(format!("fallback queue: {error}")),
+        }
+        match self.store.shops().await {
+            Ok(shops) => self.join_batches(&shops, &mut report).await,
+            Err(error) => report.failed.push(format!("shops: {error}")),
+        }
+        for failed in &report.failed {
+            tracing::error!(alarm = "sweep", failed, "a part of the sweep failed");
+        }
+        report
+    }
+
+    /// What fails for one shop stops no other.
+    async fn join_batches(&self, shops: &[Shop], report: &mut SweepReport) {
+        for shop in shops {
+            match compact(&*self.store, &shop.id, (self.clock)()).await {
+                Ok(joined) => report.joined = report.joined.saturating_add(joined),
+                Err(error) => report.failed.push(format!("journals of shop {}: {error}", shop.id)),
+            }
+        }
     }
 
     /// Files what waits in the fallback queue.

@@ -3,7 +3,7 @@
 use crate::auth::{Acquaintances, Signed, authenticate};
 use crate::new_life::new_life;
 use crate::store::StoreError;
-use crate::{Clock, Problem, Store};
+use crate::{Clock, Problem, Store, history};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -41,6 +41,8 @@ impl<S> Sync<S> {
 pub fn router<S: Store>(sync: Sync<S>) -> Router {
     Router::new()
         .route("/v1/shops/{shop}/sync", post(exchange::<S>))
+        .route("/v1/shops/{shop}/enter", post(history::enter::<S>))
+        .route("/v1/shops/{shop}/history", post(history::history::<S>))
         .route("/v1/shops", get(shops::<S>))
         .route("/v1/shops/{shop}/join", post(join::<S>))
         .route("/v1/shops/{shop}/open-sales", post(open_sales::<S>))

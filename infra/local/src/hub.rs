@@ -202,9 +202,9 @@ async fn keep_collecting<S: Store, D: Safaricom, F: Fallback>(sweep: &Sweep<S, D
         ticks.tick().await;
         if configured {
             sweep.collect().await;
-        } else if let Err(error) = sweep.redrive().await {
+        } else {
             // Without an app at Safaricom there is nobody to ask, but callbacks may wait all the same.
-            tracing::error!(alarm = "sweep", %error, "the fallback queue was not emptied");
+            sweep.tidy().await;
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What is new in a shop.
 
-use super::{Writer, append, confirm, duka, shop_id};
-use domain::FeedItem;
+use super::{Writer, append, confirm, confirmation, duka, shop_id};
+use domain::{FeedItem, Timestamp};
 use service::Store;
+use service::store::{Filing, RawCallback, Recorded};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -118,4 +119,23 @@ pub async fn an_old_cursor_tells_again_what_came_after_it<S: Store>(store: S) {
         assert_eq!(receipts(&again.items), ["UKL2"]);
     }
     assert_eq!(store.news(&duka(), &[]).await.unwrap().items.len(), 2);
+}
+
+/// A new reader begins with what is recent.
+pub async fn a_cursor_of_a_time_tells_what_came_since<S: Store>(store: S) {
+    let begun = Timestamp::from_system(std::time::SystemTime::now());
+    let kept = |item: FeedItem, at| {
+        let raw = RawCallback { body: item.name().1.into(), received_at: at };
+        (raw, Filing::Feed(duka(), Box::new(item)))
+    };
+    for (receipt, minutes) in [("OLD", -60), ("NEW", 60), ("LATE", -60), ("LAST", 61)] {
+        let (raw, filing) = kept(confirmation(receipt), begun.plus_millis(minutes * 60_000));
+        assert_eq!(store.record(&raw, &filing).await, Ok(Recorded::New));
+    }
+    let cursor = store.cursor_at(&duka(), begun).await.unwrap();
+    let told = receipts(&store.news(&duka(), &cursor).await.unwrap().items);
+    assert!(told.ends_with(&["NEW", "LATE", "LAST"].map(str::to_owned)), "{told:?}");
+    let cursor = store.cursor_at(&duka(), begun.plus_millis(86_400_000)).await.unwrap();
+    assert_eq!(store.news(&duka(), &cursor).await.unwrap().items, []);
+    assert_eq!(store.cursor_at(&shop_id("duka-mbili"), begun).await.map(|_| ()), Ok(()));
 }

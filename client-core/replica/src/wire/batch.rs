@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Serialize, Deserialize)]
 pub(super) struct BatchForm {
     first: NameForm,
+    before: Option<[u8; 32]>,
     strands: Vec<(i32, u64, [u8; 32])>,
     items: Vec<ItemForm>,
     signature: ([u8; 32], [u8; 32]),
@@ -65,14 +66,12 @@ impl From<&Batch> for BatchForm {
             }
             Item::Change(document, change) => ItemForm::Change((*document).into(), change.clone()),
         };
-        let (mut left, mut right) = ([0; 32], [0; 32]);
-        left.copy_from_slice(batch.signature.first_chunk::<32>().unwrap_or(&[0; 32]));
-        right.copy_from_slice(batch.signature.last_chunk::<32>().unwrap_or(&[0; 32]));
         Self {
             first: FactId { actor: batch.actor, number: batch.first }.into(),
+            before: batch.before,
             strands: batch.strands.iter().map(|(day, (seq, hash))| (day.number(), *seq, *hash)).collect(),
             items: batch.items.iter().map(item).collect(),
-            signature: (left, right),
+            signature: halves(&batch.signature),
         }
     }
 }
@@ -95,6 +94,7 @@ impl TryFrom<BatchForm> for Batch {
         Ok(Self {
             actor: first.actor,
             first: first.number,
+            before: form.before,
             strands: form.strands.into_iter().map(strand).collect::<Result<_, CodecError>>()?,
             items: form.items.into_iter().map(item).collect::<Result<_, CodecError>>()?,
             signature: signature(form.signature)?,
@@ -127,11 +127,20 @@ impl TryFrom<BatchForm1> for Batch {
             });
         }
         let signature = signature(form.signature)?;
-        Ok(Self { actor: first.actor, first: first.number, strands, items, signature })
+        Ok(Self { actor: first.actor, first: first.number, before: None, strands, items, signature })
     }
 }
 
-fn signature((left, right): ([u8; 32], [u8; 32])) -> Result<Signature, CodecError> {
+/// A signature as serde takes it.
+pub(super) fn halves(signature: &Signature) -> ([u8; 32], [u8; 32]) {
+    let (mut left, mut right) = ([0; 32], [0; 32]);
+    left.copy_from_slice(signature.first_chunk::<32>().unwrap_or(&[0; 32]));
+    right.copy_from_slice(signature.last_chunk::<32>().unwrap_or(&[0; 32]));
+    (left, right)
+}
+
+/// Reads [`halves`].
+pub(super) fn signature((left, right): ([u8; 32], [u8; 32])) -> Result<Signature, CodecError> {
     [left, right].concat().try_into().map_err(|_| CodecError::Unreadable)
 }
 

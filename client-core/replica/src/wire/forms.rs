@@ -45,7 +45,7 @@ pub(super) struct SyncAnswerForm {
 }
 
 #[derive(Serialize, Deserialize)]
-struct MemberForm {
+pub(super) struct MemberForm {
     name: NameForm,
     role: String,
     letter: String,
@@ -194,7 +194,7 @@ impl TryFrom<SyncAnswerForm> for SyncAnswer {
 
 impl MemberForm {
     /// A member, and where its journal ends: under the number that its name has room for.
-    fn new(member: &Member, ends: &BTreeMap<Actor, u64>) -> Self {
+    pub(super) fn new(member: &Member, ends: &BTreeMap<Actor, u64>) -> Self {
         let number = ends.get(&member.actor).copied().unwrap_or(0);
         Self {
             name: FactId { actor: member.actor, number }.into(),
