@@ -83,3 +83,25 @@ CREATE TABLE lives (
     at          INTEGER NOT NULL,
     PRIMARY KEY (shop, till, incarnation)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bases (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL CHECK (number > 0),
+    chain       BLOB NOT NULL CHECK (length(chain) = 32),
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE backlog (
+    shop INTEGER PRIMARY KEY,
+    feed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE held (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;

@@ -192,8 +192,12 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn vector(&self, shop: &ShopId) -> Result<BTreeMap<Actor, u64>, LedgerError> {
-        let sql = "SELECT till, incarnation, (SELECT max(e.number) FROM journal e WHERE e.shop = j.shop
-                     AND e.till = j.till AND e.incarnation = j.incarnation) AS number
+        // One that was entered ends at its base at least.
+        let sql = "SELECT till, incarnation, max(
+                     coalesce((SELECT max(e.number) FROM journal e WHERE e.shop = j.shop AND e.till = j.till
+                       AND e.incarnation = j.incarnation), 0),
+                     coalesce((SELECT b.number FROM bases b WHERE b.shop = j.shop AND b.till = j.till
+                       AND b.incarnation = j.incarnation), 0)) AS number
                    FROM journals j WHERE shop = ?";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| Ok((rows::actor(row)?, unsigned(row, "number")?));
@@ -240,7 +244,8 @@ impl Reader {
         Ok(at.map(Timestamp::from_millis).transpose().map_err(damaged)?)
     }
 
-    /// An actor's entries after a number, in order, at most `limit`.
+    /// An actor's entries after a number, in order and without a gap, at most `limit`; none where the next is
+    /// not here.
     ///
     /// # Errors
     /// The file can not be read.
@@ -256,7 +261,10 @@ impl Reader {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation, signed(after)?, limit];
         let mut find = self.connection.prepare_cached(sql)?;
-        Ok(find.query_map(key, entry)?.collect::<Result<_, _>>()?)
+        let found: Vec<Entry> = find.query_map(key, entry)?.collect::<Result<_, _>>()?;
+        // Of a journal with a base, single entries of the catalogue may lie before it.
+        let in_place = |(entry, number): &(Entry, u64)| entry.number == *number;
+        Ok(found.into_iter().zip(after.saturating_add(1)..).take_while(in_place).map(|(e, _)| e).collect())
     }
 
     /// The entries of a day book that passed the guard, strand by strand.
@@ -520,7 +528,7 @@ fn next_merged(c: &Connection, shop: i64) -> Result<i64, LedgerError> {
     Ok(c.prepare_cached(sql)?.query_row([shop], |row| row.get(0))?)
 }
 
-fn state_of(outcome: &Outcome) -> (i64, Option<&str>) {
+pub(crate) fn state_of(outcome: &Outcome) -> (i64, Option<&str>) {
     match outcome {
         Outcome::Applied(Content::Unreadable(reason)) => (APPLIED, Some(reason)),
         Outcome::Applied(_) => (APPLIED, None),
@@ -529,7 +537,7 @@ fn state_of(outcome: &Outcome) -> (i64, Option<&str>) {
     }
 }
 
-fn apply(c: &Connection, shop: i64, taken: &Taken, dirty: &mut Dirty) -> Result<(), LedgerError> {
+pub(crate) fn apply(c: &Connection, shop: i64, taken: &Taken, dirty: &mut Dirty) -> Result<(), LedgerError> {
     match &taken.outcome {
         Outcome::Applied(Content::Fact(fact)) => project::fact(c, shop, fact, dirty).map(drop),
         _ => Ok(()),
@@ -537,7 +545,7 @@ fn apply(c: &Connection, shop: i64, taken: &Taken, dirty: &mut Dirty) -> Result<
 }
 
 /// An entry that waited has an outcome now, and its place in the order is where it was merged.
-fn wake(c: &Connection, shop: i64, taken: &Taken) -> Result<(), LedgerError> {
+pub(crate) fn wake(c: &Connection, shop: i64, taken: &Taken) -> Result<(), LedgerError> {
     let (state, reason) = state_of(&taken.outcome);
     let sql = "UPDATE journal SET state = ?, reason = ?, merged = ?
                WHERE shop = ? AND till = ? AND incarnation = ? AND number = ?";
@@ -547,7 +555,7 @@ fn wake(c: &Connection, shop: i64, taken: &Taken) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn put_strangers(c: &Connection, shop: i64, page: &Page) -> Result<(), LedgerError> {
+pub(crate) fn put_strangers(c: &Connection, shop: i64, page: &Page) -> Result<(), LedgerError> {
     let sql = "INSERT OR IGNORE INTO strangers (shop, till, incarnation, first, reason, at) VALUES (?, ?, ?, ?, ?, ?)";
     for (actor, first, reason) in &page.strangers {
         let at = page.at.map_or(0, Timestamp::millis);

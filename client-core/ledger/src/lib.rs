@@ -6,6 +6,7 @@
 //! asks. The documented schema is [`schema.sql`](../src/schema.sql).
 
 mod backup;
+mod base;
 mod doubt;
 mod error;
 mod file;
@@ -23,6 +24,7 @@ pub mod push;
 pub mod query;
 
 pub use backup::restore;
+pub use base::{Backlog, Base};
 pub use error::LedgerError;
 pub use journal::{Content, Identity, Outcome, Page, Taken};
 pub use push::PushRow;

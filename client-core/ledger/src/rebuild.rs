@@ -70,10 +70,12 @@ fn clear(c: &Connection) -> Result<(), LedgerError> {
         c.execute(&format!("DELETE FROM {table}"), [])?;
     }
     c.execute_batch(
-        "INSERT INTO journals SELECT DISTINCT shop, till, incarnation FROM journal;
+        "INSERT INTO journals SELECT shop, till, incarnation FROM journal
+           UNION SELECT shop, till, incarnation FROM bases;
          INSERT INTO runs SELECT shop, till, incarnation, number, document FROM (
-           SELECT *, lag(document) OVER (PARTITION BY shop, till, incarnation ORDER BY number) AS last
-           FROM journal) WHERE last IS NOT document;",
+           SELECT *, lag(document) OVER w AS last, lag(number) OVER w AS previous FROM journal
+           WINDOW w AS (PARTITION BY shop, till, incarnation ORDER BY number))
+         WHERE last IS NOT document OR previous IS NOT number - 1;",
     )?;
     Ok(())
 }

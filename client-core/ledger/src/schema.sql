@@ -319,3 +319,29 @@ CREATE TABLE lives (
     at          INTEGER NOT NULL,
     PRIMARY KEY (shop, till, incarnation)
 ) STRICT, WITHOUT ROWID;
+
+-- Up to where a journal is not here: a new till enters each shortly before today, and what lies before comes
+-- backwards while it sells. A journal without a row is here from its beginning.
+CREATE TABLE bases (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL CHECK (number > 0),
+    chain       BLOB NOT NULL CHECK (length(chain) = 32),
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;
+
+-- Where the older part of a shop's payment feed was left; without a row all of it is here.
+CREATE TABLE backlog (
+    shop INTEGER PRIMARY KEY,
+    feed BLOB NOT NULL
+) STRICT;
+
+-- How far head office has each journal, as it told the cloud.
+CREATE TABLE held (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;

@@ -5,7 +5,9 @@ use domain::{Actor, Document, Entry, FactId, Member, Role, Shop, ShopId, Strand,
 use ledger::{Content, Ledger, Outcome, Page, Taken};
 use replica::wire::json::{Joined, ShopForm};
 use replica::wire::{SyncAnswer, SyncRequest};
-use replica::{Admitted, Batch, Catalogue, ChainError, Head, Opened, PublicKey, Refusal, admit, day_book};
+use replica::{
+    Admitted, Batch, Catalogue, ChainError, Head, Opened, PublicKey, Refusal, admit, admit_in_place, day_book,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rounds one sync makes at most for one shop; the next sync goes on from there.
@@ -26,6 +28,10 @@ pub struct SyncReport {
     pub payments: u64,
     /// Payments that were claimed because they left no doubt.
     pub claimed: u32,
+    /// Entries and payment messages that came from before what was here.
+    pub older: u64,
+    /// There is more of those: sync again soon.
+    pub history_left: bool,
     /// Requests it took.
     pub rounds: u32,
 }
@@ -59,10 +65,9 @@ impl Till {
         }
         let changed = before != (link.online, link.problem.clone());
         drop(link);
-        if result
-            .as_ref()
-            .is_ok_and(|report| report.received > 0 || report.payments > 0 || report.claimed > 0)
-        {
+        if result.as_ref().is_ok_and(|report| {
+            report.received > 0 || report.payments > 0 || report.claimed > 0 || report.older > 0
+        }) {
             self.tell(Event::Ledger);
         }
         if changed || result.as_ref().is_ok_and(|report| report.sent > 0) {
@@ -98,8 +103,9 @@ impl Till {
         if self.identity().role != Role::Till {
             return all_taken(self.drain_in_own_name(shop, now, report)?);
         }
+        self.enter(shop, now)?;
         let before = self.gone_back(shop)?;
-        let result = self.exchange(shop, now, report);
+        let result = self.exchange(shop, now, report).and_then(|()| self.fill(shop, now, report));
         for sale in self.gone_back(shop)?.difference(&before) {
             self.tell(Event::Reversed(*sale));
         }
@@ -247,22 +253,15 @@ impl Till {
             Some(taken) => Some(agreed(&ledger, shop, writer, taken)?),
             None => None,
         };
-        let mut intake = Intake {
-            shop,
-            ledger: &ledger,
-            members: ledger.members()?,
-            heads: BTreeMap::new(),
-            strands: BTreeMap::new(),
-            page: Page {
-                members: answer.members.clone(),
-                feed: answer.feed.clone(),
-                cursor: answer.cursor.clone(),
-                sent,
-                at: Some(now),
-                ..Page::default()
-            },
+        let page = Page {
+            members: answer.members.clone(),
+            feed: answer.feed.clone(),
+            cursor: answer.cursor.clone(),
+            sent,
+            at: Some(now),
+            ..Page::default()
         };
-        intake.members.extend(answer.members.iter().map(|member| (member.actor, member.clone())));
+        let mut intake = Intake::new(shop, &ledger, page)?;
         for batch in &answer.batches {
             intake.batch(batch, &mut catalogues)?;
         }
@@ -297,16 +296,22 @@ fn agreed(ledger: &Ledger, shop: &ShopId, writer: Actor, taken: Head) -> Result<
 }
 
 /// An answer on its way into the ledger: what the guard needs to know, and what passed so far.
-struct Intake<'a> {
+pub(crate) struct Intake<'a> {
     shop: &'a ShopId,
     ledger: &'a Ledger,
-    members: BTreeMap<Actor, Member>,
+    pub(crate) members: BTreeMap<Actor, Member>,
     heads: BTreeMap<Actor, Head>,
     strands: BTreeMap<(Actor, Document), Strand>,
-    page: Page,
+    pub(crate) page: Page,
 }
 
-impl Intake<'_> {
+impl<'a> Intake<'a> {
+    pub(crate) fn new(shop: &'a ShopId, ledger: &'a Ledger, page: Page) -> Result<Self, TillError> {
+        let mut members = ledger.members()?;
+        members.extend(page.members.iter().map(|member| (member.actor, member.clone())));
+        Ok(Self { shop, ledger, members, heads: BTreeMap::new(), strands: BTreeMap::new(), page })
+    }
+
     /// Opens a batch and passes its entries through the guard. What does not pass is set aside; the rest
     /// goes on.
     fn batch(
@@ -348,7 +353,8 @@ impl Intake<'_> {
         head: Head,
         key: &PublicKey,
     ) -> Result<Result<Vec<Opened>, ChainError>, TillError> {
-        if batch.first > head.number || batch.last() <= head.number {
+        // A joined one says itself where it starts.
+        if batch.first > head.number || batch.last() <= head.number || batch.before.is_some() {
             return Ok(batch.open(head, key));
         }
         let start = match batch.first.saturating_sub(1) {
@@ -366,7 +372,7 @@ impl Intake<'_> {
         }))
     }
 
-    fn judge(
+    pub(crate) fn judge(
         &mut self,
         opened: &Opened,
         catalogues: &mut BTreeMap<ShopId, Catalogue>,
@@ -383,14 +389,18 @@ impl Intake<'_> {
                 end.map(|end| day_book::change(&end).strand)
             }
         };
-        let admitted = admit(opened, strand);
+        let admitted = match strand {
+            // Where the journal has a base, the day may have begun before it.
+            None if self.ledger.base(self.shop, entry.actor)?.is_some() => admit_in_place(opened),
+            strand => admit(opened, strand),
+        };
         let after = admitted.as_ref().map_or(strand, |admitted| Some(admitted.strand));
         self.strands.insert(place, after);
         Ok(outcome(admitted))
     }
 
     /// When the catalogue moved, what waited may pass now; its values go into the page.
-    fn finish(mut self, catalogues: &mut BTreeMap<ShopId, Catalogue>) -> Result<Page, TillError> {
+    pub(crate) fn finish(mut self, catalogues: &mut BTreeMap<ShopId, Catalogue>) -> Result<Page, TillError> {
         let moved = |taken: &&Taken| {
             taken.entry.document == Document::Catalogue && matches!(taken.outcome, Outcome::Applied(_))
         };
@@ -420,6 +430,11 @@ fn wakes(catalogue: &mut Catalogue, entry: &Entry, woken: &mut Vec<Taken>) -> bo
     awake
 }
 
+/// What becomes of a day book's entry that leads back from what is known.
+pub(crate) fn judge_in_place(opened: &Opened) -> Outcome {
+    outcome(admit_in_place(opened))
+}
+
 fn outcome(admitted: Result<Admitted, Refusal>) -> Outcome {
     match admitted {
         Ok(Admitted { content, .. }) => Outcome::Applied(match content {
@@ -432,6 +447,6 @@ fn outcome(admitted: Result<Admitted, Refusal>) -> Outcome {
     }
 }
 
-fn count(length: usize) -> u64 {
+pub(crate) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -12,6 +12,7 @@ mod cloud;
 mod error;
 mod exchange;
 mod folder;
+mod history;
 mod http;
 mod keep;
 mod new_life;
@@ -38,7 +39,7 @@ use domain::{
     Actor, BusinessDay, Document, Fact, FactBody, FactId, Line, Member, Money, Person, Product, ReceiptCode,
     Role, Sale, Shop, ShopId, TillId, Timestamp,
 };
-use ledger::{Identity, Ledger};
+use ledger::{Base, Identity, Ledger};
 use replica::{Catalogue, Head, Keypair, day_book};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -60,6 +61,8 @@ pub struct Till {
     care: Mutex<Care>,
     listeners: Mutex<Vec<Sender<Event>>>,
     rules: Rules,
+    /// How many days of history a new till fetches; all of it where nothing is said.
+    history_days: Option<u32>,
     /// Held as long as the till is open: two programs on one ledger would fork its journal.
     _lock: std::fs::File,
 }
@@ -137,6 +140,7 @@ impl Till {
             care: Mutex::default(),
             listeners: Mutex::default(),
             rules: Rules::default(),
+            history_days: None,
             _lock: lock,
         })
     }
@@ -540,7 +544,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn head(ledger: &Ledger, shop: &ShopId, actor: Actor) -> Result<Head, TillError> {
-    Ok(ledger.tip(shop, actor)?.as_ref().map_or_else(|| Head::genesis(shop, actor), Head::of))
+    let tip = ledger.tip(shop, actor)?;
+    if let Some(fact) = tip.as_ref().filter(|tip| tip.document != Document::Catalogue) {
+        return Ok(Head::of(fact));
+    }
+    let tip = tip.as_ref().map_or_else(|| Head::genesis(shop, actor), Head::of);
+    // Of a journal that was entered, single entries of the catalogue may lie before the base.
+    let base = ledger.base(shop, actor)?.filter(|base| base.number > tip.number);
+    Ok(base.map_or(tip, |Base { number, chain }| Head { number, chain }))
 }
 
 fn opened<'a>(

@@ -3,7 +3,7 @@
 
 use crate::{Folder, Till, TillError, values};
 use domain::{Actor, Body, Entry, FactBody, ShopId};
-use ledger::{Ledger, Meaning, Reader, Scratch};
+use ledger::{Base, Ledger, Meaning, Reader, Scratch};
 use replica::{Batch, Catalogue, DayBook, Head, PublicKey, day_book};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,7 +61,7 @@ fn with_meaning<T>(work: impl FnOnce(&Meaning<'_>) -> T) -> T {
     work(&Meaning { fact: &day_book::fact, products: &products })
 }
 
-/// Follows every journal of a shop from its first entry: chain and signatures.
+/// Follows every journal of a shop from its first entry that is here: chain and signatures.
 fn journals(reader: &Reader, shop: &ShopId) -> Result<Check, TillError> {
     let (members, own, vector) = (reader.members()?, reader.writer(shop)?, reader.vector(shop)?);
     let mut faults = Vec::new();
@@ -72,7 +72,7 @@ fn journals(reader: &Reader, shop: &ShopId) -> Result<Check, TillError> {
         faults.extend(followed(reader, shop, *actor, key.as_ref())?);
     }
     let entries: u64 = vector.values().fold(0, |sum, last| sum.saturating_add(*last));
-    let seen = format!("{} journals, {entries} entries, followed from the first", vector.len());
+    let seen = format!("{} journals, {entries} entries, followed from the first that is here", vector.len());
     Ok(Check { name: format!("journals of {shop}"), seen, faults })
 }
 
@@ -83,7 +83,9 @@ fn followed(
     actor: Actor,
     key: Option<&PublicKey>,
 ) -> Result<Option<String>, TillError> {
-    let mut head = Head::genesis(shop, actor);
+    // A journal that is not all here is followed from the end of what is missing.
+    let base = reader.base(shop, actor)?.map(|Base { number, chain }| Head { number, chain });
+    let mut head = base.unwrap_or_else(|| Head::genesis(shop, actor));
     let (mut start, mut unsigned) = (head, Vec::new());
     loop {
         let entries = reader.entries_after(shop, actor, head.number, PAGE)?;
@@ -126,7 +128,7 @@ impl Till {
         let ledger = self.ledger();
         let mut differences = Vec::new();
         for day in ledger.days(shop)? {
-            let entries = ledger.day_book(shop, day)?;
+            let entries = whole_strands(ledger.day_book(shop, day)?);
             let book = DayBook::open(day, &entries)?;
             let facts = book.facts();
             if facts.len() != entries.len() {
@@ -152,10 +154,22 @@ impl Till {
         let ledger = self.ledger();
         let mut heads = BTreeMap::new();
         for day in ledger.days(shop)? {
-            let entries = ledger.day_book(shop, day)?;
+            let entries = whole_strands(ledger.day_book(shop, day)?);
             let book = DayBook::open(day, &entries)?;
             heads.insert(day.to_string(), book.heads());
         }
         Ok(heads)
     }
+}
+
+/// The entries of those strands of a day that are here from their beginning. Of a day in which a new till entered
+/// a journal, the rest may still come; a document can not be merged without it.
+fn whole_strands(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut strands: BTreeMap<Actor, Vec<Entry>> = BTreeMap::new();
+    for entry in entries {
+        strands.entry(entry.actor).or_default().push(entry);
+    }
+    let begins =
+        |strand: &Vec<Entry>| strand.first().is_some_and(|first| day_book::change(first).strand.0 == 1);
+    strands.into_values().filter(begins).flatten().collect()
 }

@@ -72,6 +72,9 @@ struct Node {
     /// What people call it: "Front counter".
     #[arg(long, env = "LEJA_NAME", default_value = "Till")]
     name: String,
+    /// How many days of history a new till fetches, all of it unless told otherwise; head office has all of it.
+    #[arg(long, env = "LEJA_HISTORY_DAYS")]
+    history_days: Option<u32>,
 }
 
 /// Does what was typed; without a command, the demo.
@@ -104,6 +107,12 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn run_node(node: Node, role: Role) -> Result<(), Failure> {
-    let place = node::Place { data: node.data, hub: node.hub, enrol: node.enrol, name: node.name };
+    let place = node::Place {
+        data: node.data,
+        hub: node.hub,
+        enrol: node.enrol,
+        name: node.name,
+        history_days: node.history_days,
+    };
     node::run(place, role, node.listen, serve::stop_signal()?).await
 }

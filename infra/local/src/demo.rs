@@ -187,7 +187,8 @@ fn open_all(
         let folder = data.join(folder);
         let enrolled = till::Folder::at(&folder)?.is_enrolled();
         let enrol = if enrolled { None } else { Some(administrator.code(role.name(), shop)?.code) };
-        let place = Place { data: folder, hub: hub_url.to_owned(), enrol, name: name.to_owned() };
+        let place =
+            Place { data: folder, hub: hub_url.to_owned(), enrol, name: name.to_owned(), history_days: None };
         node::open(&place, role)
     };
     let office = open("office", Role::Office, None, "Head office")?;

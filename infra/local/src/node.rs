@@ -21,6 +21,8 @@ pub struct Place {
     pub enrol: Option<String>,
     /// What people call it.
     pub name: String,
+    /// How many days of history a new till fetches; all of it where nothing is said.
+    pub history_days: Option<u32>,
 }
 
 /// An open till with its thread that syncs.
@@ -57,7 +59,7 @@ pub fn open(place: &Place, role: Role) -> Result<Running, Failure> {
         let code = place.enrol.as_deref().ok_or(why)?;
         enrol(&folder, &cloud, code, &place.name)?;
     }
-    let till = Arc::new(Till::open(&folder, Box::new(cloud))?);
+    let till = Arc::new(Till::open(&folder, Box::new(cloud))?.with_history(place.history_days));
     if till.identity().role != role {
         let (is, wanted) = (till.identity().role.name(), role.name());
         return Err(format!("this folder belongs to a member with the role {is}, not {wanted}").into());

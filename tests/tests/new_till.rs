@@ -1,0 +1,220 @@
+//! A new till in a shop with a history: it sells at once, and the history comes while it sells.
+
+use domain::{FactId, Money, Person, Product, ProductId, ShopId, Tender, Timestamp};
+use service::Store;
+use std::sync::atomic::Ordering;
+use tests::world::{Replica, World, asha, code, exchange, of, sell, verdicts};
+use till::{SaleFilter, SyncReport, examine};
+
+const DAY: i64 = 86_400;
+
+fn set_price(till: &Replica, shop: &ShopId, id: &str, shillings: i64, now: Timestamp) {
+    let product =
+        Product::new(ProductId::parse(id).unwrap(), id, Money::from_cents(shillings * 100)).unwrap();
+    till.set_product(shop, &product, &Person::named("Juma"), now).unwrap();
+}
+
+/// A shop that has traded for four days: two tills, head office that sets prices, payments and claims. What is
+/// closed was joined, and the last day is open.
+struct Shop {
+    world: World,
+    shop: ShopId,
+    front: Replica,
+    back: Replica,
+    office: Replica,
+}
+
+fn old_shop() -> Shop {
+    let world = World::new();
+    let shop = world.shop("duka-moja", "till", "123456");
+    let (front, back, office) = (world.till(&shop, "Front"), world.till(&shop, "Back"), world.office());
+    exchange(&world, &[&office]);
+    for day in 0..4 {
+        set_price(&office, &shop, "bread", 60 + day, world.now());
+        set_price(&front, &shop, &format!("thing-{day}"), 5, world.now());
+        for number in 0..30_u32 {
+            let till = if number % 6 == 0 { &back } else { &front };
+            let sale = sell(till, 100 + number, world.now());
+            if number % 10 == 0 {
+                let receipt = format!("UK{day}NUM{number:03}");
+                world.pay(&receipt, "123456", 100 + number, "");
+                till.sync(world.now()).unwrap();
+                if till.sale(sale).unwrap().due > Money::ZERO {
+                    let how = domain::How::Picked;
+                    till.claim(sale, code(&receipt), how, &asha(), world.now()).unwrap();
+                }
+            }
+            till.sync(world.now()).unwrap();
+            world.pass(60);
+        }
+        exchange(&world, &[&front, &back, &office]);
+        world.pass(DAY - 3600);
+        assert_eq!(world.wait(world.sweep.tidy()).failed, Vec::<String>::new());
+    }
+    Shop { world, shop, front, back, office }
+}
+
+/// Syncs until all of the history is here; gives how many syncs that took.
+fn fill(till: &Replica, now: Timestamp) -> u32 {
+    let syncs = (1..1000).find(|_| !till.sync(now).unwrap().history_left);
+    syncs.expect("the history has an end")
+}
+
+fn says_the_same(one: &Replica, other: &Replica, shop: &ShopId) {
+    assert_eq!(verdicts(one, shop), verdicts(other, shop));
+    assert_eq!(one.products(shop).unwrap(), other.products(shop).unwrap());
+    assert_eq!(one.document_heads(shop).unwrap(), other.document_heads(shop).unwrap());
+    let payments = |till: &Replica| {
+        let mut all: Vec<_> =
+            till.payments(shop, false, 1000).unwrap().into_iter().map(|p| (p.receipt, p.sale)).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(payments(one), payments(other));
+    for till in [one, other] {
+        assert_eq!(till.verify(shop).unwrap(), Vec::<String>::new());
+        assert_eq!(till.status().unwrap().set_aside, Vec::<String>::new());
+        is_sound(till);
+    }
+}
+
+/// Journals, signatures and computed rows are what they should be, however much of the history is here.
+fn is_sound(till: &Replica) {
+    for check in examine(&till.path.join("ledger.sqlite")).unwrap() {
+        assert_eq!(check.faults, Vec::<String>::new(), "{}: {}", check.name, check.seen);
+    }
+}
+
+#[test]
+fn a_new_till_has_the_catalogue_and_the_open_days_first_and_everything_in_the_end() {
+    let Shop { world, shop, front, office, .. } = old_shop();
+    let new = world.till(&shop, "New");
+    // The requests of a first sync, and then the line is down.
+    new.line.weather.lock().unwrap().requests_left = Some(2);
+    new.sync(world.now()).unwrap_err();
+    let (sold, all) = (verdicts(&new, &shop).len(), verdicts(&front, &shop).len());
+    assert!((30..all - 40).contains(&sold), "{sold} of {all} sales came with the open days");
+    assert_eq!(new.products(&shop).unwrap(), front.products(&shop).unwrap(), "all of the catalogue");
+    is_sound(&new);
+    let sale = sell(&new, 350, world.now());
+    assert_eq!(new.sale(sale).unwrap().due, Money::from_cents(35_000));
+
+    new.line.weather.lock().unwrap().requests_left = None;
+    assert!(fill(&new, world.now()) >= 1);
+    exchange(&world, &[&front, &office, &new]);
+    says_the_same(&new, &front, &shop);
+    says_the_same(&new, &office, &shop);
+}
+
+#[test]
+fn a_till_that_is_killed_while_its_history_comes_goes_on_where_it_was() {
+    let Shop { world, shop, front, .. } = old_shop();
+    let mut new = world.till(&shop, "New");
+    for left in 0.. {
+        new.line.weather.lock().unwrap().requests_left = Some(left % 4);
+        let synced = new.sync(world.now());
+        sell(&new, 20, world.now());
+        new.restart();
+        if synced.is_ok_and(|report| !report.history_left) {
+            break;
+        }
+        assert!(left < 200, "it gets on");
+    }
+    new.line.weather.lock().unwrap().requests_left = None;
+    fill(&new, world.now());
+    exchange(&world, &[&front, &new]);
+    says_the_same(&new, &front, &shop);
+}
+
+#[test]
+fn what_is_said_about_old_sales_counts_when_they_come() {
+    let Shop { world, shop, front, back, .. } = old_shop();
+    let old: Vec<FactId> =
+        front.sales(&shop, SaleFilter::Open, None, 1000).unwrap().iter().rev().map(|row| row.id).collect();
+    let own: Vec<FactId> = old.iter().copied().filter(|id| id.actor == front.identity().actor).collect();
+    // Today somebody cancels one, takes cash for one, and two tills claim one payment for two.
+    front.void(own[0], "never fetched", &asha(), world.now()).unwrap();
+    front.take_cash(own[1], &asha(), world.now()).unwrap();
+    front.offline(true);
+    world.pay("UKLATE0001", "123456", 777, "");
+    front.claim(own[2], code("UKLATE0001"), domain::How::Typed, &asha(), world.now()).unwrap();
+    front.offline(false);
+    let of_back = old.iter().find(|id| id.actor == back.identity().actor).unwrap();
+    back.claim(*of_back, code("UKLATE0001"), domain::How::Typed, &asha(), world.now()).unwrap();
+    exchange(&world, &[&front, &back]);
+
+    let new = world.till(&shop, "New");
+    new.line.weather.lock().unwrap().requests_left = Some(2);
+    new.sync(world.now()).unwrap_err();
+    assert!(new.sale(own[0]).is_err(), "it is not here yet");
+    let late = new.payment(&shop, &code("UKLATE0001")).unwrap().unwrap();
+    assert_eq!(late.sale, front.payment(&shop, &late.receipt).unwrap().unwrap().sale, "the same claim leads");
+    new.line.weather.lock().unwrap().requests_left = None;
+    fill(&new, world.now());
+    exchange(&world, &[&front, &back, &new]);
+    says_the_same(&new, &front, &shop);
+}
+
+#[test]
+fn a_till_that_keeps_a_few_days_fetches_no_more() {
+    let Shop { world, shop, front, .. } = old_shop();
+    let new = world.till_with_history(&shop, "New", 3);
+    fill(&new, world.now());
+    let rows = new.sales(&shop, SaleFilter::All, None, 10_000).unwrap();
+    let oldest = rows.iter().map(|row| row.at).min().unwrap();
+    let all = verdicts(&front, &shop).len();
+    assert!((60..all).contains(&rows.len()), "{} of {all}", rows.len());
+    assert!(oldest.distance_millis(world.now()) > 2 * DAY.unsigned_abs() * 1000);
+    assert_eq!(new.products(&shop).unwrap(), front.products(&shop).unwrap());
+    assert_eq!(new.verify(&shop).unwrap(), Vec::<String>::new());
+    is_sound(&new);
+    let again: SyncReport = new.sync(world.now()).unwrap();
+    assert_eq!((again.older, again.history_left), (0, false));
+    // And trade goes on, both ways.
+    sell(&front, 30, world.now());
+    let sale = new.sell(of(40, Tender::Cash), &asha(), world.now(), None).unwrap().sale.id;
+    exchange(&world, &[&front, &new]);
+    assert_eq!((front.sale(sale).is_ok(), verdicts(&new, &shop).len()), (true, rows.len() + 2));
+}
+
+/// A cloud that lies about where a journal may be entered is not believed, and neither is what leads there.
+#[test]
+fn a_forged_entrance_is_not_believed() {
+    let Shop { world, shop, front, .. } = old_shop();
+    let notes = world.wait(world.store.notes(&shop, "journals walked")).unwrap();
+    let honest = String::from_utf8(notes[0].1.clone()).unwrap();
+    let mut walk: serde_json::Value = serde_json::from_str(&honest).unwrap();
+    for journal in walk["journals"].as_array_mut().unwrap() {
+        journal[1] = (journal[1].as_u64().unwrap() + 1).into();
+    }
+    world.wait(world.store.put_note(&shop, "journals walked", walk.to_string().as_bytes())).unwrap();
+    let new = world.till(&shop, "New");
+    fill(&new, world.now());
+    let told = new.status().unwrap().set_aside;
+    assert!(told.iter().any(|told| told.contains("not signed by its writer")), "{told:?}");
+    exchange(&world, &[&front, &new]);
+    assert_eq!(verdicts(&new, &shop), verdicts(&front, &shop), "every journal was read from its beginning");
+    assert_eq!(new.products(&shop).unwrap(), front.products(&shop).unwrap());
+}
+
+/// History that does not end in what is known is set aside, and the till goes on.
+#[test]
+fn forged_history_is_set_aside() {
+    let Shop { world, shop, front, .. } = old_shop();
+    let new = world.till(&shop, "New");
+    new.line.weather.lock().unwrap().requests_left = Some(2);
+    new.sync(world.now()).unwrap_err();
+    let known =
+        |till: &Replica| -> Vec<FactId> { verdicts(till, &shop).into_iter().map(|sale| sale.0).collect() };
+    let before = known(&new);
+    new.line.weather.lock().unwrap().requests_left = None;
+    new.line.tamper.store(true, Ordering::SeqCst);
+    let reports = [new.sync(world.now()).unwrap(), new.sync(world.now()).unwrap()];
+    assert_eq!((reports[1].older, reports[1].history_left), (0, false), "it does not ask again at once");
+    assert_eq!(known(&new), before);
+    assert_eq!(new.status().unwrap().set_aside.len(), 1);
+    new.line.tamper.store(false, Ordering::SeqCst);
+    fill(&new, world.now());
+    exchange(&world, &[&front, &new]);
+    assert_eq!(verdicts(&new, &shop), verdicts(&front, &shop));
+}
