@@ -133,6 +133,18 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_is_planned_once_however_often_it_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let sql = "SELECT number FROM sales WHERE shop = ? AND conflict = ?";
+        let mut find = ledger.connection.prepare(sql).unwrap();
+        for conflict in [0, 1, 0] {
+            assert!(!find.exists([1, conflict]).unwrap());
+        }
+        assert_eq!(find.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    }
+
+    #[test]
     fn a_full_disk_is_told_of_and_the_ledger_goes_on_when_there_is_room() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
