@@ -111,14 +111,6 @@ impl Hub {
         told.iter().map(|(_, refused)| refused).sum()
     }
 
-    /// A line of `/proc/PID/status`, in millions of bytes.
-    fn memory_mb(&self, line: &str) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.running.id())).unwrap();
-        let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
-        let kib: u32 = value.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
-        f64::from(kib) * 1024.0 / 1e6
-    }
-
     /// Kills it and counts what it kept against what it acknowledged.
     fn count(self, name: &str) -> u64 {
         self.running.kill();
@@ -257,14 +249,14 @@ fn beside_seed_a(program: &Path, home: &Path) {
     let seed_a = SeedA::under_the_best_server(home, 16, SHORT);
     println!("seed A runs under {}", seed_a.server);
     let mut hub = Hub::start(program, home);
-    println!("memory at rest: {:.1} MB", hub.memory_mb("VmRSS:"));
+    println!("memory at rest: {:.1} MB", hub.running.memory_mb("VmRSS:"));
     let (open, secret) = (hub.open.clone(), hub.secret.clone());
     let (mut ours, mut theirs, mut with_token) = (Runs::new(), Runs::new(), Runs::new());
     for _ in 0..TURNS {
         print_noise(home);
         for connections in CONNECTIONS {
             ours.entry(connections).or_default().push(hub.wrk(&open, connections, LONG));
-            println!("memory after {connections} connections: {:.1} MB", hub.memory_mb("VmRSS:"));
+            println!("memory after {connections} connections: {:.1} MB", hub.running.memory_mb("VmRSS:"));
         }
         with_token.entry(16).or_default().push(hub.wrk(&secret, 16, LONG));
         for connections in CONNECTIONS {
@@ -288,7 +280,7 @@ fn beside_seed_a(program: &Path, home: &Path) {
             figure("callbacks_vs_seed_a_ratio", rate / best, "times seed A at 16", "20");
         }
     }
-    figure("callbacks_resident_mb", hub.memory_mb("VmHWM:"), "MB at most", "32");
+    figure("callbacks_resident_mb", hub.running.memory_mb("VmHWM:"), "MB at most", "32");
     let refused: u64 = CONNECTIONS.map(|callers| hub.note(&secret, callers, SHORT)).iter().sum();
     assert_eq!(refused, 0, "a sound hub refuses nothing");
     hub.count("callbacks");
@@ -305,7 +297,7 @@ fn with_a_failing_store(home: &Path) {
         }
     }
     report("callbacks_failing", &runs);
-    figure("callbacks_failing_resident_mb", hub.memory_mb("VmHWM:"), "MB at most", "32");
+    figure("callbacks_failing_resident_mb", hub.running.memory_mb("VmHWM:"), "MB at most", "32");
     let refused: u64 = CONNECTIONS.map(|callers| hub.note(&open, callers, SHORT)).iter().sum();
     assert_eq!(refused, 0, "what the store does not take, the fallback queue does");
     let waited = hub.count("callbacks_failing");

@@ -9,7 +9,7 @@ use service::store::{
 };
 use service::{Store, StoreError};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// How many cursors of a shop are remembered, to read on from one of them again.
@@ -22,6 +22,7 @@ pub struct Faulty<S> {
     percent: Arc<AtomicU8>,
     late_percent: Arc<AtomicU8>,
     refuses: Arc<AtomicBool>,
+    asked: Arc<AtomicU64>,
     random: Arc<Mutex<fastrand::Rng>>,
     /// The cursors given last, so that what was told is told again.
     cursors: Arc<Mutex<BTreeMap<ShopId, Vec<Vec<u8>>>>>,
@@ -45,6 +46,7 @@ impl<S> Faulty<S> {
             percent: Arc::new(percent.into()),
             late_percent: Arc::default(),
             refuses: Arc::default(),
+            asked: Arc::default(),
             random: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))),
             cursors: Arc::default(),
         }
@@ -76,7 +78,13 @@ impl<S> Faulty<S> {
         &self.inner
     }
 
+    /// How often it was called.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
     fn luck(&self) -> Luck {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let mut random = self.random.lock().unwrap();
         if random.u8(..100) >= self.percent.load(Ordering::SeqCst) {
             Luck::Good

@@ -89,6 +89,14 @@ impl Running {
         self.child.id()
     }
 
+    /// A line of its `/proc/PID/status`, in millions of bytes. Linux only.
+    pub fn memory_mb(&self, line: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
+        let kib: u32 = value.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+        f64::from(kib) * 1024.0 / 1e6
+    }
+
     /// Kills it without a word, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

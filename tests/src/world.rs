@@ -22,7 +22,7 @@ use service::store::Tokens;
 use service::sweep::Sweep;
 use service::{CallbackSecret, Clock, Safaricom, SafaricomError, Store};
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -111,7 +111,9 @@ pub struct World<S = EmbeddedStore, D = QuietSafaricom> {
     /// The hub's store.
     pub store: S,
     now: Arc<AtomicI64>,
-    folder: tempfile::TempDir,
+    home: PathBuf,
+    /// What a world that keeps nothing takes with it when it ends.
+    _folder: Option<tempfile::TempDir>,
     /// The Safaricom behind the hub.
     pub safaricom: D,
     /// Where callbacks wait while the store is down.
@@ -291,18 +293,31 @@ impl World {
     pub fn new() -> Self {
         Self::with(|store, _| (store, QuietSafaricom::default()))
     }
+
+    /// The hub that lies in a folder, or a new one there, at the same time of the same day.
+    pub fn at(home: &Path) -> Self {
+        Self::made(home.to_owned(), None, |store, _| (store, QuietSafaricom::default()))
+    }
 }
 
 impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
     /// A hub as it is made of the plain store and the world's clock.
     pub fn with(make: impl FnOnce(EmbeddedStore, Clock) -> (S, D)) -> Self {
-        let runtime = Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let store = EmbeddedStore::open(&folder.path().join("hub.sqlite")).unwrap();
+        Self::made(folder.path().to_owned(), Some(folder), make)
+    }
+
+    fn made(
+        home: PathBuf,
+        folder: Option<tempfile::TempDir>,
+        make: impl FnOnce(EmbeddedStore, Clock) -> (S, D),
+    ) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let store = EmbeddedStore::open(&home.join("hub.sqlite")).unwrap();
         let now = Arc::new(AtomicI64::new(Timestamp::parse_daraja("20261121080000").unwrap().millis()));
         let ticking = Arc::clone(&now);
         let clock: Clock = Arc::new(move || Timestamp::from_millis(ticking.load(Ordering::SeqCst)).unwrap());
-        let queue = FileQueue::open(&folder.path().join("waiting")).unwrap();
+        let queue = FileQueue::open(&home.join("waiting")).unwrap();
         let (store, safaricom) = make(store, Arc::clone(&clock));
         let parts = Parts {
             store: Arc::new(store.clone()),
@@ -316,7 +331,7 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
             clock,
         };
         let (router, sweep) = parts.assemble();
-        Self { runtime, router, store, now, folder, safaricom, queue, sweep }
+        Self { runtime, router, store, now, home, _folder: folder, safaricom, queue, sweep }
     }
 
     /// The time.
@@ -401,7 +416,7 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
 
     fn enrolled(&self, role: Role, shop: Option<&ShopId>, name: &str) -> Replica {
         let code = self.code(role, shop);
-        let path = self.folder.path().join(format!("{}-{}", name.replace(' ', "-"), fastrand::u32(..)));
+        let path = self.home.join(format!("{}-{}", name.replace(' ', "-"), fastrand::u32(..)));
         let line = self.line();
         let folder = Folder::at(&path).unwrap();
         enrol(&folder, &line, &code, name).unwrap();
@@ -418,8 +433,17 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
 
     /// A line to the hub, in fair weather.
     pub fn line(&self) -> Line2Hub {
-        let runtime = self.runtime.handle().clone();
-        Line2Hub { router: self.router.clone(), runtime, weather: Arc::default(), tamper: Arc::default() }
+        self.line_to(self.router.clone())
+    }
+
+    /// A line to other functions than this world's own hub.
+    pub fn line_to(&self, router: Router) -> Line2Hub {
+        Line2Hub {
+            router,
+            runtime: self.runtime.handle().clone(),
+            weather: Arc::default(),
+            tamper: Arc::default(),
+        }
     }
 
     /// Posts a body to the hub; gives status and answer.

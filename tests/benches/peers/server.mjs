@@ -1,0 +1,7 @@
+// Leja's hub as a server of the harness.
+import { start } from './client.mjs';
+
+export async function serve({ dir, port }) {
+  const ask = start('hub', dir, String(port));
+  return { count: () => ask('count'), close: () => ask('close') };
+}
