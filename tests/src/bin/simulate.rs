@@ -44,6 +44,7 @@ struct Sum {
     runs: u64,
     sales: usize,
     cuts: usize,
+    copies: usize,
     failed: Vec<Failed>,
 }
 
@@ -57,7 +58,9 @@ fn main() -> ExitCode {
         sum.runs += 1;
         match ended {
             Ok(passed) => {
-                (sum.sales, sum.cuts) = (sum.sales + passed.sales, sum.cuts + passed.cuts);
+                sum.sales += passed.sales;
+                sum.cuts += passed.cuts;
+                sum.copies += passed.copies;
                 if arguments.seeds == 1 {
                     println!("seed {seed}: nothing was lost; {passed:?}");
                 }
@@ -82,11 +85,12 @@ fn main() -> ExitCode {
         failed.trace.iter().for_each(|line| println!("{line}"));
     }
     println!(
-        "{} runs, {} till-days, {} receipts, {} power cuts, {} s; {} failed",
+        "{} runs, {} till-days, {} receipts, {} power cuts, {} disks failed or copied, {} s; {} failed",
         sum.runs,
         sum.runs * scale.till_days(),
         sum.sales,
         sum.cuts,
+        sum.copies,
         begun.elapsed().as_secs(),
         sum.failed.len()
     );

@@ -51,6 +51,8 @@ pub struct Desk {
     pub line: Line,
     /// Its clock.
     pub clock: WrongClock,
+    /// Of which desk's disk this one's is a copy.
+    pub copy_of: Option<usize>,
     folder: PathBuf,
     till: Option<Till>,
 }
@@ -60,15 +62,8 @@ impl Desk {
     pub fn new(name: &str, shop: Option<ShopId>, line: Line, folder: PathBuf, code: &str) -> Self {
         enrol(&Folder::at(&folder).unwrap(), &line, code, name).unwrap();
         let clock = WrongClock::default();
-        let mut desk = Self {
-            name: name.to_owned(),
-            shop,
-            person: Person::named(name),
-            line,
-            clock,
-            folder,
-            till: None,
-        };
+        let (name, person) = (name.to_owned(), Person::named(name));
+        let mut desk = Self { name, shop, person, line, clock, copy_of: None, folder, till: None };
         desk.open().unwrap();
         desk
     }
@@ -126,5 +121,53 @@ impl Desk {
         left.develop(&self.folder);
         self.open()?;
         Ok((done, place))
+    }
+
+    /// Copies the ledger aside, in place of the copy before.
+    ///
+    /// # Errors
+    /// It can not be copied.
+    pub fn back_up(&self) -> Result<(), TillError> {
+        // There is none the first time.
+        let _ = std::fs::remove_file(self.backup());
+        self.till().backup(&self.backup())
+    }
+
+    /// Whether there is a copy.
+    pub fn is_backed_up(&self) -> bool {
+        self.backup().exists()
+    }
+
+    /// The disk fails, and the copy is put in the place of what was on it.
+    ///
+    /// # Errors
+    /// It can not be restored, or does not start.
+    pub fn restore(&mut self, now: Timestamp) -> Result<(), TillError> {
+        self.till = None;
+        for ending in ["", "-wal", "-shm"] {
+            // Not all of them are always there.
+            let _ = std::fs::remove_file(self.folder.join(format!("ledger.sqlite{ending}")));
+        }
+        Folder::at(&self.folder)?.restore(&self.backup(), now)?;
+        self.open()
+    }
+
+    /// A copy of the disk starts beside it.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn copy(&self, place: usize, line: Line) -> Result<Self, TillError> {
+        let name = format!("{}-copy", self.name);
+        let folder = self.folder.with_extension("copy");
+        Photo::of(&self.folder).develop(&folder);
+        let (shop, person) = (self.shop.clone(), Person::named(&name));
+        let mut copy =
+            Self { name, shop, person, line, clock: self.clock, copy_of: Some(place), folder, till: None };
+        copy.open()?;
+        Ok(copy)
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.folder.with_extension("backup")
     }
 }

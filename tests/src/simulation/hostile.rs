@@ -49,9 +49,8 @@ impl Mallory {
                 let batch = Batch::seal(std::slice::from_ref(&entry), &self.key);
                 let answer = self.ask(&shop, request(batch).encode(), now);
                 let read = answer.as_ref().map(|body| SyncAnswer::decode(body));
+                // An earlier one may have arrived although nobody heard so.
                 if let Ok(Ok(SyncAnswer { taken: Some(taken), .. })) = read {
-                    let known = taken == Head::of(&entry) || taken == self.head;
-                    assert!(known, "the cloud made a journal of its own");
                     self.head = taken;
                 }
                 told("nonsense", &answer)

@@ -37,6 +37,8 @@ pub struct Passed {
     pub sales: usize,
     /// How often the power was cut.
     pub cuts: usize,
+    /// How many disks failed or were copied.
+    pub copies: usize,
     /// One value that stands for everything that happened and everything that was shown.
     pub trace: u64,
 }
@@ -115,7 +117,13 @@ pub fn simulate(seed: u64, scale: Scale, kept: &Kept) -> Result<Passed, Box<Fail
     }
     let mut hasher = DefaultHasher::new();
     run.trace.hash(&mut hasher);
-    Ok(Passed { events: plan.len(), sales: run.sales(), cuts: run.cuts, trace: hasher.finish() })
+    Ok(Passed {
+        events: plan.len(),
+        sales: run.sales(),
+        cuts: run.cuts,
+        copies: run.copies,
+        trace: hasher.finish(),
+    })
 }
 
 /// Runs many seeds on some threads, in no certain order; tells each end to `told`.

@@ -2,14 +2,14 @@
 
 use super::desk::{Desk, WrongClock};
 use super::network::Weather;
-use super::oracle::{Books, Did, Loss, Oracle, View, Violation};
+use super::oracle::{Books, Did, Loss, Oracle, SaleMade, View, Violation};
 use super::plan::{Event, Kind, Scale};
 use super::trade::{Deal, open_sale, survived};
 use super::world::Town;
 use domain::{FactId, How, ReceiptCode, ShopId, Tender};
 use fastrand::Rng;
 use local::safaricom::{Fault, Faults, Habit, Pay};
-use till::{CloudError, TillError};
+use till::{CloudError, SaleFilter, SaleRow, TillError};
 
 /// So many rounds of exchange bring everything everywhere, or something is stuck.
 const ROUNDS: usize = 12;
@@ -23,6 +23,8 @@ pub struct Run {
     pub trace: Vec<String>,
     /// How often the power was cut.
     pub cuts: usize,
+    /// How many disks failed or were copied.
+    pub copies: usize,
 }
 
 impl Run {
@@ -30,7 +32,7 @@ impl Run {
     pub fn new(seed: u64, scale: Scale) -> Self {
         let town = Town::new(seed, scale);
         let began = town.world.now().millis();
-        Self { town, oracle: Oracle::default(), began, trace: Vec::new(), cuts: 0 }
+        Self { town, oracle: Oracle::default(), began, trace: Vec::new(), cuts: 0, copies: 0 }
     }
 
     /// How many receipts were printed.
@@ -99,11 +101,23 @@ impl Run {
                 return self.town.desks[who].name.clone();
             }
             Kind::Quiet => return self.quiet(wrong),
-            // They are not enabled; see the list.
-            Kind::Backup | Kind::Restore | Kind::Clone => return String::new(),
+            Kind::Backup => {
+                let desk = &self.town.desks[who];
+                if let Err(error) = desk.back_up() {
+                    wrong.push(stopped(desk, &error));
+                }
+                return desk.name.clone();
+            }
+            Kind::Restore => return self.restore(who, random, wrong).unwrap_or_else(|why| why),
+            Kind::Clone => return self.copy(who, random, wrong).unwrap_or_else(|why| why),
             _ => {}
         }
-        let desk = if event.kind == Kind::Office { self.town.desks.len() - 1 } else { who };
+        let copy = self.town.desks.iter().position(|desk| desk.copy_of == Some(who));
+        let desk = match copy {
+            _ if event.kind == Kind::Office => self.town.desks.len() - 1,
+            Some(copy) if random.bool() => copy,
+            _ => who,
+        };
         let Some(deal) = self.deal(event, desk, random) else { return "nothing to do".to_owned() };
         let cut = event.kind == Kind::PowerCut;
         let told = self.deals(desk, &deal, cut, random, wrong);
@@ -218,6 +232,99 @@ impl Run {
         }
         wrong.extend(self.own_receipts(at));
         format!("{told}; the power goes {place}, kept {there}")
+    }
+
+    /// A till whose disk failed just after it had sent everything: the copy gets back what was sold since, and
+    /// what it sells before it knows keeps, under another name. As an error, why nothing was done.
+    fn restore(&mut self, at: usize, random: &mut Rng, wrong: &mut Vec<Violation>) -> Result<String, String> {
+        if !self.town.desks[at].is_backed_up() || !self.has_sent_all(at) {
+            return Err("not now".to_owned());
+        }
+        let now = self.town.world.now();
+        if let Err(error) = self.town.desks[at].restore(now) {
+            wrong.push(stopped(&self.town.desks[at], &error));
+            return Err(error.to_string());
+        }
+        self.copies += 1;
+        let held = self.sells_in_doubt(at, random);
+        self.settles_doubt(at, held, wrong);
+        Ok(format!("{}, now {}", self.town.desks[at].name, self.town.desks[at].till().identity().actor))
+    }
+
+    /// A till and a copy of its disk sell under one name, and exchange.
+    fn copy(&mut self, at: usize, random: &mut Rng, wrong: &mut Vec<Violation>) -> Result<String, String> {
+        if self.town.desks.iter().any(|desk| desk.copy_of == Some(at)) || !self.has_sent_all(at) {
+            return Err("not now".to_owned());
+        }
+        let office = self.town.desks.len() - 1;
+        let line = self.town.line();
+        let copy = self.town.desks[at].copy(at, line).map_err(|error| error.to_string());
+        match copy {
+            Ok(copy) => self.town.desks.insert(office, copy),
+            Err(message) => {
+                wrong.push(Violation { loss: Loss::Stopped, message: message.clone() });
+                return Err(message);
+            }
+        }
+        self.copies += 1;
+        let mut both = [at, office];
+        let held = both.map(|desk| (desk, self.sells_in_doubt(desk, random)));
+        random.shuffle(&mut both);
+        for desk in both {
+            let (_, held) = held.iter().find(|(of, _)| *of == desk).unwrap();
+            self.settles_doubt(desk, held.clone(), wrong);
+        }
+        let names = both.map(|desk| self.town.desks[desk].till().identity().actor.to_string());
+        Ok(format!("{} and its copy, now {names:?}", self.town.desks[at].name))
+    }
+
+    /// In fair weather, whether the cloud has everything that a till wrote.
+    fn has_sent_all(&self, at: usize) -> bool {
+        self.town.world.store.set_percent(0);
+        let desk = &self.town.desks[at];
+        desk.line.set_weather(Weather::default());
+        desk.line.down_until(0);
+        let synced = desk.till().sync(desk.clock.shows(self.town.world.now()));
+        synced.is_ok() && desk.till().status().is_ok_and(|status| status.waiting == 0)
+    }
+
+    /// Sells under a name that another file may use too.
+    fn sells_in_doubt(&self, at: usize, random: &mut Rng) -> Vec<(FactId, SaleMade)> {
+        let desk = &self.town.desks[at];
+        let now = desk.clock.shows(self.town.world.now());
+        let sell = |random: &mut Rng| match Deal::sale(random, Tender::Cash).done(desk, now) {
+            Ok(Did::Sold(id, made)) => Some((id, made)),
+            _ => None,
+        };
+        (0..random.usize(0..3)).filter_map(|_| sell(random)).collect()
+    }
+
+    /// Exchanges; then what was sold in doubt is there, under the name on its receipt or with that as its
+    /// former name.
+    fn settles_doubt(&mut self, at: usize, held: Vec<(FactId, SaleMade)>, wrong: &mut Vec<Violation>) {
+        let desk = &self.town.desks[at];
+        let now = desk.clock.shows(self.town.world.now());
+        let rows = desk.till().sync(now).and_then(|_| {
+            let shop = desk.till().only_shop()?;
+            desk.till().sales(&shop.id, SaleFilter::All, None, u32::MAX)
+        });
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error) => return wrong.push(stopped(desk, &error)),
+        };
+        for (id, made) in held {
+            let same = |row: &&SaleRow| {
+                let named = row.formerly == Some(id) || (row.formerly.is_none() && row.id == id);
+                named && row.at == made.at && row.by == made.by.as_str() && row.total == made.sale.total
+            };
+            match rows.iter().find(same) {
+                Some(row) => self.oracle.acknowledge(&Did::Sold(row.id, made)),
+                None => {
+                    let message = format!("{}: the receipt {id}, sold in doubt, is gone", desk.name);
+                    wrong.push(Violation { loss: Loss::Receipt, message });
+                }
+            }
+        }
     }
 
     /// After a power cut: what this till printed today is on its own disk.

@@ -109,8 +109,12 @@ impl Town {
     fn desk(&self, name: &str, shop: Option<&ShopId>) -> Desk {
         let role = if shop.is_some() { Role::Till } else { Role::Office };
         let code = self.world.code(role, shop);
-        let line = Line::new(self.world.line(), self.world.hand());
-        Desk::new(name, shop.cloned(), line, self.folder.path().join(name), &code)
+        Desk::new(name, shop.cloned(), self.line(), self.folder.path().join(name), &code)
+    }
+
+    /// A line to the cloud.
+    pub fn line(&self) -> Line {
+        Line::new(self.world.line(), self.world.hand())
     }
 
     /// What Safaricom's books say, and what it was acknowledged.
