@@ -26,7 +26,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use till::{Cloud, CloudError, CloudRequest, Folder, SaleRow, Till, enrol};
+use till::{
+    Cloud, CloudError, CloudRequest, Folder, SaleRow, SiblingError, SiblingLine, Till, TillError, enrol,
+};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -268,6 +270,32 @@ impl Replica {
     }
 }
 
+/// The shop's own network between two tills, without the cloud.
+pub struct Wifi {
+    there: Arc<Till>,
+    clock: Clock,
+    /// After so many more requests it goes down; `None`: it does not.
+    pub left: Mutex<Option<u64>>,
+    /// What went over it: requests and answers.
+    pub heard: Mutex<Vec<Vec<u8>>>,
+}
+
+impl SiblingLine for Wifi {
+    fn carry(&self, sealed: &[u8]) -> Result<Vec<u8>, SiblingError> {
+        let mut left = self.left.lock().unwrap();
+        if *left == Some(0) {
+            return Err(SiblingError::Unreachable("out of reach".to_owned()));
+        }
+        *left = left.map(|left| left - 1);
+        let answer = self.there.answer_sibling(sealed, (self.clock)()).map_err(|error| match error {
+            TillError::Sibling(error) => error,
+            error => SiblingError::Unreachable(error.to_string()),
+        })?;
+        self.heard.lock().unwrap().extend([sealed.to_vec(), answer.clone()]);
+        Ok(answer)
+    }
+}
+
 impl Default for World {
     fn default() -> Self {
         Self::new()
@@ -358,6 +386,11 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
     /// Lets time pass.
     pub fn pass(&self, seconds: i64) {
         self.now.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// A network over which a till can be reached by its siblings.
+    pub fn wifi(&self, to: &Replica) -> Wifi {
+        Wifi { there: to.shared(), clock: self.clock(), left: Mutex::default(), heard: Mutex::default() }
     }
 
     /// Runs something of the hub's.

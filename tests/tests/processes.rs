@@ -53,10 +53,15 @@ impl Hub {
 
     /// Starts a till of the shop; enrols it at its first start.
     fn till(&self, name: &str) -> (Running, String) {
+        self.till_with(name, &[])
+    }
+
+    /// The same, with more options.
+    fn till_with(&self, name: &str, more: &[&str]) -> (Running, String) {
         let data = self.path(name);
         let mut command = Command::new(built("leja"));
         command.args(["till", "--listen", "127.0.0.1:0", "--name", name, "--hub", &self.url, "--data"]);
-        command.arg(&data);
+        command.arg(&data).args(more);
         if !data.exists() {
             let code = self.try_admin(&["till", "duka"]).unwrap();
             command.args(["--enrol", code.trim()]);
@@ -401,4 +406,38 @@ fn the_readmes_commands_make_a_shop() {
 #[test]
 fn every_command_has_a_help_that_ends_well() {
     assert!(leja(&["till", "--help"]).contains("--enrol"));
+}
+
+#[test]
+fn two_tills_meet_at_a_typed_address_while_the_hub_is_gone() {
+    let mut hub = Hub::start();
+    for name in ["front", "back"] {
+        hub.till(name).0.end();
+    }
+    let (front, front_url) = hub.till_with("front", &["--lan", "127.0.0.1:0"]);
+    let meets = front.line_with("for other tills");
+    let meets = meets.split(' ').find_map(|word| word.strip_prefix("http://")).unwrap();
+    let (_back, back_url) = hub.till_with("back", &["--lan", "127.0.0.1:0", "--sibling", meets]);
+    for url in [&front_url, &back_url] {
+        let knows = || http("GET", &format!("{url}/v1/siblings"), "").1["siblings"][0]["actor"].is_string();
+        until("each till knows the other", || knows().then_some(()));
+    }
+    hub.kill();
+    let sell = |url: &str, amount: u32| {
+        let line = json!({ "name": "Tea", "quantity": "1", "unit_price": amount.to_string() });
+        let body = json!({ "lines": [line], "tender": "cash" });
+        assert_eq!(http("POST", &format!("{url}/v1/sales"), &body.to_string()).0, 201);
+    };
+    let sales = |url: &str| http("GET", &format!("{url}/v1/sales"), "").1["sales"].as_array().unwrap().len();
+    // The back knows where the front is: what it sells goes there at once, and brings back what is there.
+    sell(&back_url, 10);
+    until("the front has the sale of the back", || (sales(&front_url) == 1).then_some(()));
+    sell(&front_url, 20);
+    sell(&back_url, 30);
+    until("both have all three", || (sales(&front_url) == 3 && sales(&back_url) == 3).then_some(()));
+    let told = http("GET", &format!("{back_url}/v1/siblings"), "").1;
+    assert_eq!(told["siblings"][0]["address"], json!(meets));
+    assert!(told["siblings"][0]["last_contact"].is_string() && told["places"][0]["problem"].is_null());
+    let (status, _) = http("POST", &format!("{front_url}/v1/siblings"), r#"{"address":"nonsense"}"#);
+    assert_eq!(status, 400);
 }

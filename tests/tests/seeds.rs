@@ -22,7 +22,7 @@ impl Counter {
         let till = Arc::new(world.till(&shop, "Front"));
         let (open, now) = (till.shared(), world.clock());
         // No thread syncs here: the test says when the network is there.
-        let router = app::router(open, now, app::SyncLoop::idle()).unwrap();
+        let router = app::router(open, now, app::SyncLoop::idle(), app::SiblingLoop::idle()).unwrap();
         Self { world, till, router }
     }
 

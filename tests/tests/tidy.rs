@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// Which rooms alone may use a library, so that it can be replaced there and nowhere else.
-const KEPT_IN: [(&str, &[&str]); 8] = [
+const KEPT_IN: [(&str, &[&str]); 10] = [
     ("rusqlite", &["ledger", "embedded"]),
     ("automerge", &["replica"]),
     ("aws-sdk-dynamodb", &["dynamodb"]),
@@ -32,12 +32,30 @@ const KEPT_IN: [(&str, &[&str]); 8] = [
     // The way to the cloud, the way to Safaricom, and the simulated Safaricom's way back.
     ("reqwest", &["till", "service", "local"]),
     ("chrono", &["domain"]),
+    // Sealing what tills say to each other, and finding them.
+    ("snow", &["replica"]),
+    ("mdns-sd", &["app"]),
 ];
 
 /// Libraries a pure room may use: values and formats, no world.
 const PURE: [(&str, &[&str]); 3] = [
     ("domain", &["chrono", "thiserror"]),
-    ("replica", &["automerge", "ed25519-dalek", "hex", "postcard", "serde", "sha2", "thiserror", "zstd"]),
+    (
+        "replica",
+        &[
+            "automerge",
+            "chacha20poly1305",
+            "curve25519-dalek",
+            "ed25519-dalek",
+            "hex",
+            "postcard",
+            "serde",
+            "sha2",
+            "snow",
+            "thiserror",
+            "zstd",
+        ],
+    ),
     ("daraja", &["base64", "rsa", "serde", "serde_json", "thiserror", "url", "x509-cert"]),
 ];
 

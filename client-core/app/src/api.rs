@@ -5,6 +5,7 @@ use crate::forms::{
     CandidateForm, NewProduct, NewSale, PaymentForm, ProductForm, SaleForm, StatusForm, View,
 };
 use crate::problem::Problem;
+use crate::siblings::{NewPlace, SiblingsForm};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -26,6 +27,7 @@ pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/sync", post(sync))
+        .route("/v1/siblings", get(siblings).post(meet))
         .route("/v1/events", get(events))
         .route("/v1/products", get(products))
         .route("/v1/products/{id}", put(set_product))
@@ -108,6 +110,18 @@ async fn sync(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
     // If the line is back, the thread should not sit out its pause.
     app.nudge.nudge();
     synced
+}
+
+/// The other tills of the shop, when we met last, and what waits for them.
+async fn siblings(State(app): State<App>) -> Result<Json<SiblingsForm>, Problem> {
+    let places = app.siblings.places();
+    app.with(move |till, _| Ok(Json(SiblingsForm::of(till, places)?))).await
+}
+
+/// Tries an address that somebody typed, from now on and until the program ends.
+async fn meet(State(app): State<App>, Json(form): Json<NewPlace>) -> Result<Json<SiblingsForm>, Problem> {
+    app.siblings.typed(&form.address).map_err(Problem::bad_request)?;
+    siblings(State(app)).await
 }
 
 async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

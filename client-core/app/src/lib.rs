@@ -1,16 +1,22 @@
 //! The reference till and head-office programs: a local API and pages over one [`Till`].
 //!
 //! [`router`] serves the native API under `/v1`, the seeds' endpoints at a till, and the pages, which use
-//! only that API. [`keep_in_sync`] is the thread that talks to the cloud.
+//! only that API. [`keep_in_sync`] is the thread that talks to the cloud, [`keep_in_touch`] the one that meets
+//! the other tills of the shop, which reach this one through [`lan_router`].
 
 mod api;
+mod discovery;
 mod forms;
+mod lan;
 mod pages;
 mod problem;
 mod safaricom;
 mod seeds;
+mod siblings;
 mod sync_loop;
 
+pub use lan::lan_router;
+pub use siblings::{InTouch, Meeting, SiblingLoop, keep_in_touch};
 pub use sync_loop::{SyncLoop, keep_in_sync};
 
 use axum::Router;
@@ -33,6 +39,7 @@ pub(crate) struct App {
     clock: Clock,
     events: broadcast::Sender<till::Event>,
     nudge: SyncLoop,
+    siblings: SiblingLoop,
 }
 
 /// What tells the program the time.
@@ -47,7 +54,12 @@ pub fn system_clock() -> Clock {
 ///
 /// # Errors
 /// The thread that carries events could not be started.
-pub fn router(till: Arc<Till>, clock: Clock, nudge: SyncLoop) -> std::io::Result<Router> {
+pub fn router(
+    till: Arc<Till>,
+    clock: Clock,
+    nudge: SyncLoop,
+    siblings: SiblingLoop,
+) -> std::io::Result<Router> {
     let (events, _) = broadcast::channel(16);
     carry_events(&till, events.clone())?;
     let sells = till.identity().role == Role::Till;
@@ -55,7 +67,7 @@ pub fn router(till: Arc<Till>, clock: Clock, nudge: SyncLoop) -> std::io::Result
     if sells {
         router = router.merge(seeds::router());
     }
-    let app = App { till, clock, events, nudge };
+    let app = App { till, clock, events, nudge, siblings };
     let router = router.layer(from_fn(own_pages_only)).layer(from_fn(always_problems));
     Ok(router.layer(DefaultBodyLimit::max(256 * 1024)).with_state(app))
 }

@@ -58,7 +58,7 @@ impl Problem {
 impl From<TillError> for Problem {
     fn from(error: TillError) -> Self {
         let (status, kind) = match &error {
-            TillError::Refused(_) => (StatusCode::CONFLICT, "leja:refused"),
+            TillError::Refused(_) | TillError::Sibling(_) => (StatusCode::CONFLICT, "leja:refused"),
             TillError::Taken(_) => (StatusCode::CONFLICT, "leja:payment-taken"),
             TillError::Ledger(LedgerError::Unknown(_)) => (StatusCode::NOT_FOUND, "leja:not-found"),
             TillError::Cloud(CloudError::Unreachable(_)) => (StatusCode::SERVICE_UNAVAILABLE, "leja:offline"),

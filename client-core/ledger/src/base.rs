@@ -90,7 +90,7 @@ impl Ledger {
             }
             put_strangers(c, key, page)?;
             // A feed that begins at its beginning has no older part.
-            if !page.cursor.is_empty() && page.cursor != older {
+            if page.cursor.as_deref().is_some_and(|cursor| !cursor.is_empty() && cursor != older) {
                 let sql = "INSERT OR REPLACE INTO backlog (shop, feed) VALUES (?, ?)";
                 c.prepare_cached(sql)?.execute(params![key, older])?;
             }

@@ -105,3 +105,14 @@ CREATE TABLE held (
     number      INTEGER NOT NULL,
     PRIMARY KEY (shop, till, incarnation)
 ) STRICT, WITHOUT ROWID;
+
+-- How far the cloud has the journals of others; of our own, `shops.sent` tells.
+CREATE TABLE at_cloud (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;
+-- Until now everything of others came from the cloud.
+INSERT INTO at_cloud SELECT shop, till, incarnation, max(number) FROM journal GROUP BY 1, 2, 3;

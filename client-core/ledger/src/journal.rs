@@ -3,7 +3,7 @@
 
 use crate::rows::{self, damaged, signed, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Reader, SaleRow, project, settle};
+use crate::{Ledger, LedgerError, Reader, SaleRow, cloud, project, settle};
 use domain::{
     Actor, Body, BusinessDay, Document, Entry, Fact, FactBody, FactId, FeedItem, Member, Money, Product,
     Role, Shop, ShopId, TillId, Timestamp,
@@ -68,10 +68,12 @@ pub struct Page {
     pub products: Option<Vec<Vec<Product>>>,
     /// New items of the payment feed.
     pub feed: Vec<FeedItem>,
-    /// Where the feed goes on.
-    pub cursor: Vec<u8>,
+    /// Where the feed goes on; none if the page did not come from the cloud.
+    pub cursor: Option<Vec<u8>>,
     /// How far the cloud has our own journal.
     pub sent: Option<u64>,
+    /// How far the cloud has the journals of others, as far as the page tells.
+    pub at_cloud: BTreeMap<Actor, u64>,
     /// Batches that do not continue their journal: writer, first number, reason.
     pub strangers: Vec<(Actor, u64, String)>,
     /// When the answer came.
@@ -567,10 +569,11 @@ pub(crate) fn put_strangers(c: &Connection, shop: i64, page: &Page) -> Result<()
 /// What the cloud says it has is what counts, even if it is less than before: a cloud that was restored from
 /// a backup is sent again what it lost.
 fn put_cursors(c: &Connection, shop: i64, page: &Page) -> Result<(), LedgerError> {
+    let Some(cursor) = &page.cursor else { return Ok(()) };
     let sql =
         "UPDATE shops SET cursor = ?, sent = coalesce(?, sent), last_contact = coalesce(?, last_contact)
                WHERE key = ?";
     let sent = page.sent.map(signed).transpose()?;
-    c.prepare_cached(sql)?.execute(params![page.cursor, sent, page.at.map(Timestamp::millis), shop])?;
-    Ok(())
+    c.prepare_cached(sql)?.execute(params![cursor, sent, page.at.map(Timestamp::millis), shop])?;
+    cloud::put(c, shop, &page.at_cloud)
 }

@@ -7,6 +7,7 @@
 
 mod backup;
 mod base;
+mod cloud;
 mod doubt;
 mod error;
 mod file;

@@ -345,3 +345,12 @@ CREATE TABLE held (
     number      INTEGER NOT NULL,
     PRIMARY KEY (shop, till, incarnation)
 ) STRICT, WITHOUT ROWID;
+
+-- How far the cloud has the journals of others; of our own, `shops.sent` tells.
+CREATE TABLE at_cloud (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;

@@ -11,6 +11,26 @@ pub struct Keypair(SigningKey);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
+/// A till's name among strangers; see [`PublicKey::tag`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag([u8; 8]);
+
+/// Sixteen hex digits.
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl std::str::FromStr for Tag {
+    type Err = hex::FromHexError;
+    fn from_str(text: &str) -> Result<Self, hex::FromHexError> {
+        let mut tag = [0; 8];
+        hex::decode_to_slice(text, &mut tag)?;
+        Ok(Self(tag))
+    }
+}
+
 impl Keypair {
     /// The key made from 32 random bytes.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
@@ -20,6 +40,12 @@ impl Keypair {
     /// The public half.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
+    }
+
+    /// The same key for agreeing on secrets (X25519). One key for both is sound for these two curves, and
+    /// spares a till a second key that the cloud would have to vouch for.
+    pub(crate) fn agreement_key(&self) -> [u8; 32] {
+        self.0.to_scalar_bytes()
     }
 
     /// Signs a message.
@@ -44,6 +70,24 @@ impl PublicKey {
     /// The 32 bytes.
     pub fn to_bytes(self) -> [u8; 32] {
         self.0.to_bytes()
+    }
+
+    /// The public half for agreeing on secrets (X25519).
+    pub(crate) fn agreement_key(self) -> [u8; 32] {
+        self.0.to_montgomery().to_bytes()
+    }
+
+    /// What a till calls itself where strangers listen: whoever knows the key knows the tag, and nobody
+    /// learns shop, name or key from it.
+    pub fn tag(self) -> Tag {
+        let digest: [u8; 32] = Sha256::new()
+            .chain_update("leja sibling tag 1\n")
+            .chain_update(self.to_bytes())
+            .finalize()
+            .into();
+        let mut tag = [0; 8];
+        tag.copy_from_slice(digest.first_chunk::<8>().unwrap_or(&[0; 8]));
+        Tag(tag)
     }
 
     /// Whether this key's owner signed the message. Strict: a signature has one form only.

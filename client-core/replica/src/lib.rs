@@ -22,6 +22,7 @@ pub mod day_book;
 pub mod guard;
 pub mod journal;
 pub mod keys;
+pub mod noise;
 pub mod wire;
 
 pub use catalogue::Catalogue;

@@ -1,6 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
-use crate::CloudError;
+use crate::{CloudError, SiblingError};
 use domain::FactId;
 use ledger::LedgerError;
 use replica::day_book::MergeError;
@@ -14,6 +14,9 @@ pub enum TillError {
     /// The cloud did not answer or did not agree.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// Another till did not answer or did not agree.
+    #[error(transparent)]
+    Sibling(#[from] SiblingError),
     /// It makes no sense; the message says what would.
     #[error("{0}")]
     Refused(String),

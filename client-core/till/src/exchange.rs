@@ -1,21 +1,21 @@
 //! The exchange with the cloud: send what it lacks, take what we lack, guard everything on the way in.
 
-use crate::{CloudError, CloudRequest, Event, Till, TillError, head, lock, opened, values};
-use domain::{Actor, Document, Entry, FactId, Member, Role, Shop, ShopId, Strand, Timestamp};
-use ledger::{Content, Ledger, Outcome, Page, Taken};
+use crate::intake::Intake;
+use crate::{CloudError, CloudRequest, Event, Till, TillError, lock};
+use domain::{Actor, FactId, Member, Role, Shop, ShopId, Timestamp};
+use ledger::{Ledger, Page};
 use replica::wire::json::{Joined, ShopForm};
 use replica::wire::{SyncAnswer, SyncRequest};
-use replica::{
-    Admitted, Batch, Catalogue, ChainError, Head, Opened, PublicKey, Refusal, admit, admit_in_place, day_book,
-};
+use replica::{Batch, Head};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rounds one sync makes at most for one shop; the next sync goes on from there.
 const MAX_ROUNDS: u32 = 10_000;
 
-/// How often every journal is compared with the cloud's, however quiet it is: a copy of this file may write
-/// under our name, and news do not tell us of ourselves.
-const COMPARE_MILLIS: u64 = 3_600_000;
+/// How often every journal and every member is compared with the cloud's, however quiet it is: a copy of this
+/// file may write under our name, and news do not tell us of ourselves; and a till that was revoked must not be
+/// taken for a sibling for longer.
+const COMPARE_MILLIS: u64 = 15 * 60 * 1000;
 
 /// What a sync did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +26,8 @@ pub struct SyncReport {
     pub received: u64,
     /// Payment messages that came.
     pub payments: u64,
+    /// Entries of other tills that the cloud took from us.
+    pub carried: u64,
     /// Payments that were claimed because they left no doubt.
     pub claimed: u32,
     /// Entries and payment messages that came from before what was here.
@@ -101,15 +103,32 @@ impl Till {
 
     fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
         if self.identity().role != Role::Till {
-            return all_taken(self.drain_in_own_name(shop, now, report)?);
+            let own = self.drain_in_own_name(shop, now, report).and_then(all_taken);
+            return self.then_carry(own, shop, now, report);
         }
         self.enter(shop, now)?;
         let before = self.gone_back(shop)?;
         let result = self.exchange(shop, now, report).and_then(|()| self.fill(shop, now, report));
+        let result = self.then_carry(result, shop, now, report);
         for sale in self.gone_back(shop)?.difference(&before) {
             self.tell(Event::Reversed(*sale));
         }
         result
+    }
+
+    /// Whatever became of our own, others' entries are carried, unless the cloud is out of reach.
+    fn then_carry(
+        &self,
+        own: Result<(), TillError>,
+        shop: &ShopId,
+        now: Timestamp,
+        report: &mut SyncReport,
+    ) -> Result<(), TillError> {
+        if matches!(own, Err(TillError::Cloud(_))) {
+            return own;
+        }
+        let carried = self.carry_for_others(shop, now, report);
+        own.and(carried)
     }
 
     /// What a till exchanges: everything, then claims that leave no doubt, then what it sees to by itself.
@@ -238,7 +257,7 @@ impl Till {
     }
 
     /// Writes what an answer brought. Gives whether the cloud took what was sent.
-    fn take(
+    pub(crate) fn take(
         &self,
         shop: &ShopId,
         request: &SyncRequest,
@@ -249,15 +268,21 @@ impl Till {
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
         let writer = ledger.writer(shop)?;
-        let sent = match answer.taken {
-            Some(taken) => Some(agreed(&ledger, shop, writer, taken)?),
-            None => None,
+        let foreign = request.batch.as_ref().map(|batch| batch.actor).filter(|actor| *actor != writer);
+        let (sent, carried) = match (answer.taken, foreign) {
+            (Some(taken), None) => (Some(agreed(&ledger, shop, writer, taken)?), None),
+            (Some(taken), Some(actor)) => (
+                None,
+                Some((actor, agreed(&ledger, shop, actor, taken).map_err(|error| others(actor, error))?)),
+            ),
+            (None, _) => (None, None),
         };
         let page = Page {
-            members: answer.members.clone(),
+            members: changed(&ledger, answer)?,
             feed: answer.feed.clone(),
-            cursor: answer.cursor.clone(),
+            cursor: Some(answer.cursor.clone()),
             sent,
+            at_cloud: at_cloud(request, answer, carried),
             at: Some(now),
             ..Page::default()
         };
@@ -276,6 +301,10 @@ impl Till {
         report.sent = report.sent.saturating_add(gained);
         report.received = report.received.saturating_add(count(page.entries.len()));
         report.payments = report.payments.saturating_add(count(page.feed.len()));
+        if foreign.is_some() {
+            let end = carried.filter(|_| answer.refused.is_none()).map_or(0, |(_, end)| end);
+            report.carried = report.carried.saturating_add(end.saturating_sub(before));
+        }
         Ok(gained > 0)
     }
 }
@@ -295,156 +324,39 @@ fn agreed(ledger: &Ledger, shop: &ShopId, writer: Actor, taken: Head) -> Result<
     if own == Some(taken.chain) { Ok(taken.number) } else { Err(TillError::Forked) }
 }
 
-/// An answer on its way into the ledger: what the guard needs to know, and what passed so far.
-pub(crate) struct Intake<'a> {
-    shop: &'a ShopId,
-    ledger: &'a Ledger,
-    pub(crate) members: BTreeMap<Actor, Member>,
-    heads: BTreeMap<Actor, Head>,
-    strands: BTreeMap<(Actor, Document), Strand>,
-    pub(crate) page: Page,
-}
-
-impl<'a> Intake<'a> {
-    pub(crate) fn new(shop: &'a ShopId, ledger: &'a Ledger, page: Page) -> Result<Self, TillError> {
-        let mut members = ledger.members()?;
-        members.extend(page.members.iter().map(|member| (member.actor, member.clone())));
-        Ok(Self { shop, ledger, members, heads: BTreeMap::new(), strands: BTreeMap::new(), page })
-    }
-
-    /// Opens a batch and passes its entries through the guard. What does not pass is set aside; the rest
-    /// goes on.
-    fn batch(
-        &mut self,
-        batch: &Batch,
-        catalogues: &mut BTreeMap<ShopId, Catalogue>,
-    ) -> Result<(), TillError> {
-        let actor = batch.actor;
-        let head = match self.heads.get(&actor) {
-            Some(head) => *head,
-            None => head(self.ledger, self.shop, actor)?,
-        };
-        let key = self.members.get(&actor).and_then(|member| PublicKey::from_bytes(&member.public_key));
-        let Some(key) = key else {
-            self.page.strangers.push((actor, batch.first, "nobody knows who writes this".to_owned()));
-            return Ok(());
-        };
-        let entries = match self.opened(batch, head, &key)? {
-            Ok(entries) => entries,
-            Err(ChainError::NotNext { .. }) => return Ok(()),
-            Err(error) => {
-                self.page.strangers.push((actor, batch.first, error.to_string()));
-                return Ok(());
-            }
-        };
-        for opened in entries {
-            self.heads.insert(actor, Head::of(&opened.entry));
-            let outcome = self.judge(&opened, catalogues)?;
-            self.page.entries.push(Taken { entry: opened.entry, outcome });
-        }
-        Ok(())
-    }
-
-    /// The entries of a batch that lie beyond the end of its journal here. Some of it may be here already: a
-    /// till's own former life ends in the middle of a batch.
-    fn opened(
-        &self,
-        batch: &Batch,
-        head: Head,
-        key: &PublicKey,
-    ) -> Result<Result<Vec<Opened>, ChainError>, TillError> {
-        // A joined one says itself where it starts.
-        if batch.first > head.number || batch.last() <= head.number || batch.before.is_some() {
-            return Ok(batch.open(head, key));
-        }
-        let start = match batch.first.saturating_sub(1) {
-            0 => Head::genesis(self.shop, batch.actor),
-            number => {
-                let chain = self.ledger.chain_at(self.shop, batch.actor, number)?.unwrap_or_default();
-                Head { number, chain }
-            }
-        };
-        Ok(batch.open(start, key).and_then(|mut entries| {
-            let foreign = ChainError::Foreign { actor: batch.actor, last: batch.last() };
-            let passes = entries.iter().any(|opened| Head::of(&opened.entry) == head);
-            entries.retain(|opened| opened.entry.number > head.number);
-            if passes { Ok(entries) } else { Err(foreign) }
-        }))
-    }
-
-    pub(crate) fn judge(
-        &mut self,
-        opened: &Opened,
-        catalogues: &mut BTreeMap<ShopId, Catalogue>,
-    ) -> Result<Outcome, TillError> {
-        let entry = &opened.entry;
-        if entry.document == Document::Catalogue {
-            return Ok(outcome(self::opened(catalogues, self.ledger, self.shop)?.admit(entry)));
-        }
-        let place = (entry.actor, entry.document);
-        let strand = match self.strands.get(&place) {
-            Some(strand) => *strand,
-            None => {
-                let end = self.ledger.strand_end(self.shop, entry.actor, entry.document)?;
-                end.map(|end| day_book::change(&end).strand)
-            }
-        };
-        let admitted = match strand {
-            // Where the journal has a base, the day may have begun before it.
-            None if self.ledger.base(self.shop, entry.actor)?.is_some() => admit_in_place(opened),
-            strand => admit(opened, strand),
-        };
-        let after = admitted.as_ref().map_or(strand, |admitted| Some(admitted.strand));
-        self.strands.insert(place, after);
-        Ok(outcome(admitted))
-    }
-
-    /// When the catalogue moved, what waited may pass now; its values go into the page.
-    pub(crate) fn finish(mut self, catalogues: &mut BTreeMap<ShopId, Catalogue>) -> Result<Page, TillError> {
-        let moved = |taken: &&Taken| {
-            taken.entry.document == Document::Catalogue && matches!(taken.outcome, Outcome::Applied(_))
-        };
-        if self.page.entries.iter().filter(moved).count() == 0 {
-            return Ok(self.page);
-        }
-        let catalogue = opened(catalogues, self.ledger, self.shop)?;
-        let mut waiting = self.ledger.catalogue(self.shop, true)?;
-        let in_page = self.page.entries.iter().filter(|taken| taken.outcome == Outcome::Waiting);
-        waiting.extend(in_page.map(|taken| taken.entry.clone()));
-        while let Some(index) = waiting.iter().position(|entry| wakes(catalogue, entry, &mut self.page.woken))
-        {
-            waiting.remove(index);
-        }
-        self.page.products = Some(values(catalogue));
-        Ok(self.page)
+/// A fork of another till's journal is not ours to mend.
+fn others(actor: Actor, error: TillError) -> TillError {
+    match error {
+        TillError::Forked => TillError::Refused(format!("it has other entries under the name {actor}")),
+        error => error,
     }
 }
 
-/// Tries an entry that waited; whatever became of it but more waiting is an outcome.
-fn wakes(catalogue: &mut Catalogue, entry: &Entry, woken: &mut Vec<Taken>) -> bool {
-    let outcome = outcome(catalogue.admit(entry));
-    let awake = outcome != Outcome::Waiting;
-    if awake {
-        woken.push(Taken { entry: entry.clone(), outcome });
+/// The members who are new or not as they were.
+fn changed(ledger: &Ledger, answer: &SyncAnswer) -> Result<Vec<Member>, TillError> {
+    if answer.members.is_empty() {
+        return Ok(Vec::new());
     }
-    awake
+    let known = ledger.members()?;
+    let new = |member: &&Member| known.get(&member.actor) != Some(*member);
+    Ok(answer.members.iter().filter(new).cloned().collect())
 }
 
-/// What becomes of a day book's entry that leads back from what is known.
-pub(crate) fn judge_in_place(opened: &Opened) -> Outcome {
-    outcome(admit_in_place(opened))
-}
-
-fn outcome(admitted: Result<Admitted, Refusal>) -> Outcome {
-    match admitted {
-        Ok(Admitted { content, .. }) => Outcome::Applied(match content {
-            replica::Content::Fact(fact) => Content::Fact(fact),
-            replica::Content::Product(_) => Content::Product,
-            replica::Content::Unreadable(error) => Content::Unreadable(error.to_string()),
-        }),
-        Err(Refusal::Waiting) => Outcome::Waiting,
-        Err(refusal) => Outcome::Refused(refusal.to_string()),
+/// How far the cloud has the journals of others, as far as an answer tells. When everything was compared, what
+/// it says counts even if it is less than before: what a restored cloud lost is carried to it again.
+fn at_cloud(
+    request: &SyncRequest,
+    answer: &SyncAnswer,
+    carried: Option<(Actor, u64)>,
+) -> BTreeMap<Actor, u64> {
+    let members = answer.members.iter().filter(|_| request.behind).map(|member| member.actor);
+    let ends = members.map(|actor| (actor, answer.ends.get(&actor).copied().unwrap_or(0)));
+    let mut told: BTreeMap<Actor, u64> = ends.chain(carried).collect();
+    for batch in &answer.batches {
+        let end = told.entry(batch.actor).or_default();
+        *end = batch.last().max(*end);
     }
+    told
 }
 
 pub(crate) fn count(length: usize) -> u64 {

@@ -5,7 +5,8 @@
 //! catalogue's changes from before it come in the batches they were signed in. Everything older leads back from
 //! a chain that is known: bytes that end in it are the journal's own.
 
-use crate::exchange::{Intake, count, judge_in_place};
+use crate::exchange::count;
+use crate::intake::{Intake, judge_in_place};
 use crate::{SyncReport, Till, TillError};
 use domain::{Actor, Document, Member, Role, ShopId, Timestamp};
 use ledger::{Backlog, Base, Page, Taken};
@@ -66,7 +67,7 @@ impl Till {
         let (known, own) = (ledger.vector(shop)?, ledger.writer(shop)?);
         let page = Page {
             members: answer.members.clone(),
-            cursor: answer.cursor.clone(),
+            cursor: Some(answer.cursor.clone()),
             at: Some(now),
             ..Page::default()
         };

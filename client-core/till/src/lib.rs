@@ -7,6 +7,7 @@
 #![doc = include_str!("../README.md")]
 
 mod care;
+mod carry;
 mod claims;
 mod cloud;
 mod error;
@@ -14,26 +15,31 @@ mod exchange;
 mod folder;
 mod history;
 mod http;
+mod intake;
 mod keep;
 mod new_life;
 mod push;
 mod requests;
+mod siblings;
 mod verify;
 
 pub use cloud::{Cloud, CloudError, CloudRequest};
 pub use error::TillError;
 pub use exchange::SyncReport;
 pub use folder::{Credentials, Folder, enrol};
-pub use http::HttpCloud;
+pub use http::{HttpCloud, HttpSibling, HttpSiblings, MAX_SEALED_BYTES, SIBLING_PATH};
 pub use ledger::history::{Deed, Happening};
 pub use ledger::{
     ClaimRow, Day, LedgerError, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow, how_name, reference,
 };
 pub use push::{Prompted, PushState, PushStatus, in_shillings};
+pub use replica::keys::Tag;
 pub use replica::wire::json::RequestState;
+pub use siblings::{Met, SiblingError, SiblingLine, SiblingStatus};
 pub use verify::{Check, examine};
 
 use care::Care;
+use carry::Carrying;
 use domain::matching::Rules;
 use domain::{
     Actor, BusinessDay, Document, Fact, FactBody, FactId, Line, Member, Money, Person, Product, ReceiptCode,
@@ -41,6 +47,7 @@ use domain::{
 };
 use ledger::{Base, Identity, Ledger};
 use replica::{Catalogue, Head, Keypair, day_book};
+use siblings::Siblings;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -59,6 +66,8 @@ pub struct Till {
     syncing: Mutex<()>,
     link: Mutex<Link>,
     care: Mutex<Care>,
+    carrying: Mutex<Carrying>,
+    siblings: Mutex<Siblings>,
     listeners: Mutex<Vec<Sender<Event>>>,
     rules: Rules,
     /// How many days of history a new till fetches; all of it where nothing is said.
@@ -138,6 +147,8 @@ impl Till {
             syncing: Mutex::default(),
             link: Mutex::default(),
             care: Mutex::default(),
+            carrying: Mutex::default(),
+            siblings: Mutex::default(),
             listeners: Mutex::default(),
             rules: Rules::default(),
             history_days: None,
@@ -464,7 +475,7 @@ impl Till {
             offline_since: link.offline_since,
             last_contact: ledger.last_contact()?,
             waiting: ledger.waiting_to_send()?,
-            set_aside: ledger.told()?,
+            set_aside: ledger.told()?.into_iter().chain(lock(&self.carrying).refusals()).collect(),
             problem: link.problem,
         })
     }

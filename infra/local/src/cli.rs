@@ -21,7 +21,12 @@ enum Command {
     /// Run all functions in one process on an embedded store.
     Hub(hub::Settings),
     /// Run one till: ledger, local API and page.
-    Till(Node),
+    Till {
+        #[command(flatten)]
+        node: Node,
+        #[command(flatten)]
+        meeting: Meeting,
+    },
     /// Run head office: a replica of all shops, with its page.
     Office(Node),
     /// Run a simulated Safaricom.
@@ -77,6 +82,18 @@ struct Node {
     history_days: Option<u32>,
 }
 
+/// How a till meets the other tills of its shop, with or without the internet.
+#[derive(Args, Default)]
+struct Meeting {
+    /// Where other tills of the shop reach this one, such as 0.0.0.0:8311. It is announced on that network
+    /// (mDNS, as `_leja._tcp`, under a tag that tells strangers nothing); what tills say there is sealed.
+    #[arg(long, env = "LEJA_LAN")]
+    lan: Option<SocketAddr>,
+    /// Another till of the shop, as HOST:PORT, where announcements are not heard. May be given again.
+    #[arg(long = "sibling", env = "LEJA_SIBLINGS", value_delimiter = ',')]
+    siblings: Vec<String>,
+}
+
 /// Does what was typed; without a command, the demo.
 ///
 /// # Errors
@@ -93,8 +110,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Demo(d) => demo::run(&d.data, d.port, d.customers == "on", serve::stop_signal()?).await,
         Command::Hub(settings) => hub::run(settings, serve::stop_signal()?).await,
-        Command::Till(node) => run_node(node, Role::Till).await,
-        Command::Office(node) => run_node(node, Role::Office).await,
+        Command::Till { node, meeting } => run_node(node, Role::Till, meeting).await,
+        Command::Office(node) => run_node(node, Role::Office, Meeting::default()).await,
         Command::Safaricom(settings) => safaricom::run(settings, serve::stop_signal()?).await,
         Command::Admin(settings) => admin::run(settings).await,
         Command::Doctor(settings) => doctor::run(settings).await,
@@ -106,7 +123,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-async fn run_node(node: Node, role: Role) -> Result<(), Failure> {
+async fn run_node(node: Node, role: Role, meeting: Meeting) -> Result<(), Failure> {
     let place = node::Place {
         data: node.data,
         hub: node.hub,
@@ -114,5 +131,5 @@ async fn run_node(node: Node, role: Role) -> Result<(), Failure> {
         name: node.name,
         history_days: node.history_days,
     };
-    node::run(place, role, node.listen, serve::stop_signal()?).await
+    node::run(place, role, (node.listen, meeting.lan), meeting.siblings, serve::stop_signal()?).await
 }

@@ -6,6 +6,7 @@ use crate::node::{self, Place, Running};
 use crate::safaricom::{Customers, Number, Simulator};
 use crate::serve::{Stop, bind, serve_quietly};
 use crate::{Failure, hub, safaricom};
+use app::Meeting;
 use domain::{Money, Person, Product, ProductId, Role, ShopId, Timestamp};
 use replica::wire::json::ShopForm;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -189,7 +190,7 @@ fn open_all(
         let enrol = if enrolled { None } else { Some(administrator.code(role.name(), shop)?.code) };
         let place =
             Place { data: folder, hub: hub_url.to_owned(), enrol, name: name.to_owned(), history_days: None };
-        node::open(&place, role)
+        node::open(&place, role, &Meeting::default())
     };
     let office = open("office", Role::Office, None, "Head office")?;
     stock(&office.till)?;

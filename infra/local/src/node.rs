@@ -1,8 +1,8 @@
 //! A till or head office as a server.
 
 use crate::Failure;
-use crate::serve::{Stop, bind, serve, stopped};
-use app::{SyncLoop, keep_in_sync, system_clock};
+use crate::serve::{Stop, bind, serve_quietly, stopped};
+use app::{InTouch, Meeting, SyncLoop, keep_in_sync, keep_in_touch, system_clock};
 use axum::Router;
 use domain::Role;
 use std::net::SocketAddr;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use till::{Folder, HttpCloud, Till, enrol};
+use tokio::net::TcpListener;
 
 /// Where a till lives, and how it becomes a member.
 pub struct Place {
@@ -33,16 +34,38 @@ pub struct Running {
     pub router: Router,
     sync: SyncLoop,
     thread: JoinHandle<()>,
+    touch: InTouch,
 }
 
-/// Runs a till or head office until told to stop.
+/// Runs a till or head office until told to stop. A till that is given a second address listens there for
+/// the other tills of its shop.
 ///
 /// # Errors
 /// What went wrong, why, and what to do.
-pub async fn run(place: Place, role: Role, listen: SocketAddr, stop: Stop) -> Result<(), Failure> {
+pub async fn run(
+    place: Place,
+    role: Role,
+    (listen, lan): (SocketAddr, Option<SocketAddr>),
+    siblings: Vec<String>,
+    stop: Stop,
+) -> Result<(), Failure> {
     let listener = bind(listen).await?;
-    let running = tokio::task::spawn_blocking(move || open(&place, role)).await??;
-    let served = serve(listener, running.router.clone(), stop.clone()).await;
+    let lan = match lan {
+        Some(lan) => Some(bind(lan).await?),
+        None => None,
+    };
+    let at = lan.as_ref().map(TcpListener::local_addr).transpose()?;
+    let meeting = Meeting { typed: siblings, lan: at };
+    let running = tokio::task::spawn_blocking(move || open(&place, role, &meeting)).await??;
+    println!("listening on http://{}", listener.local_addr()?);
+    let meet = async {
+        let Some(lan) = lan else { return Ok(()) };
+        println!("listening on http://{} for other tills", lan.local_addr()?);
+        let router = app::lan_router(Arc::clone(&running.till), system_clock());
+        serve_quietly(lan, router, stop.clone()).await
+    };
+    let served = serve_quietly(listener, running.router.clone(), stop.clone());
+    let served = tokio::try_join!(served, meet).map(drop);
     running.end().await?;
     served
 }
@@ -51,7 +74,7 @@ pub async fn run(place: Place, role: Role, listen: SocketAddr, stop: Stop) -> Re
 ///
 /// # Errors
 /// What went wrong, why, and what to do.
-pub fn open(place: &Place, role: Role) -> Result<Running, Failure> {
+pub fn open(place: &Place, role: Role, meeting: &Meeting) -> Result<Running, Failure> {
     let folder = Folder::at(&place.data)?;
     let cloud = HttpCloud::new(&place.hub)?;
     if !folder.is_enrolled() {
@@ -65,8 +88,9 @@ pub fn open(place: &Place, role: Role) -> Result<Running, Failure> {
         return Err(format!("this folder belongs to a member with the role {is}, not {wanted}").into());
     }
     let (sync, thread) = keep_in_sync(Arc::clone(&till), system_clock())?;
-    let router = app::router(Arc::clone(&till), system_clock(), sync.clone())?;
-    Ok(Running { till, router, sync, thread })
+    let touch = keep_in_touch(Arc::clone(&till), system_clock(), meeting)?;
+    let router = app::router(Arc::clone(&till), system_clock(), sync.clone(), touch.siblings.clone())?;
+    Ok(Running { till, router, sync, thread, touch })
 }
 
 impl Running {
@@ -74,17 +98,22 @@ impl Running {
     ///
     /// # Errors
     /// The server failed.
-    pub async fn serve(self, listener: tokio::net::TcpListener, stop: Stop) -> Result<(), Failure> {
-        let served = crate::serve::serve_quietly(listener, self.router.clone(), stop.clone()).await;
+    pub async fn serve(self, listener: TcpListener, stop: Stop) -> Result<(), Failure> {
+        let served = serve_quietly(listener, self.router.clone(), stop.clone()).await;
         stopped(stop).await;
         self.end().await?;
         served
     }
 
-    /// Lets the thread finish what it is doing.
+    /// Lets the threads finish what they are doing.
     async fn end(self) -> Result<(), Failure> {
         self.sync.stop();
-        let thread = self.thread;
-        tokio::task::spawn_blocking(move || thread.join()).await?.map_err(|_| "the sync thread failed".into())
+        let (thread, touch) = (self.thread, self.touch);
+        tokio::task::spawn_blocking(move || {
+            thread.join().map_err(|_| "the sync thread failed")?;
+            touch.end()
+        })
+        .await?
+        .map_err(Into::into)
     }
 }

@@ -10,6 +10,7 @@ mod forms;
 pub mod history;
 pub mod json;
 mod pack;
+pub mod sibling;
 
 use crate::codec::{CodecError, unversioned, versioned};
 use crate::{Batch, Head};

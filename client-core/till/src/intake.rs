@@ -1,0 +1,255 @@
+//! Entries of others on their way into the ledger. Whatever brings them, the cloud, another till or a stick,
+//! they pass here: known by their hand, in their journal's order, and each judged by the guard.
+
+use crate::{Event, Till, TillError, head, opened, values};
+use domain::{Actor, Document, Entry, Member, ShopId, Strand, Timestamp};
+use ledger::{Content, Ledger, Outcome, Page, Reader, Taken};
+use replica::journal::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES};
+use replica::{
+    Admitted, Batch, Catalogue, ChainError, Head, Keypair, Opened, PublicKey, Refusal, admit, admit_in_place,
+    day_book,
+};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// What one answer brought, on its way into the ledger: what the guard needs to know, and what passed so far.
+pub(crate) struct Intake<'a> {
+    shop: &'a ShopId,
+    ledger: &'a Ledger,
+    pub(crate) members: BTreeMap<Actor, Member>,
+    heads: BTreeMap<Actor, Head>,
+    strands: BTreeMap<(Actor, Document), Strand>,
+    pub(crate) page: Page,
+}
+
+impl<'a> Intake<'a> {
+    /// An intake into a shop's journals, of what comes with a page: members whom it tells of are believed.
+    pub(crate) fn new(shop: &'a ShopId, ledger: &'a Ledger, page: Page) -> Result<Self, TillError> {
+        let mut members = ledger.members()?;
+        members.extend(page.members.iter().map(|member| (member.actor, member.clone())));
+        Ok(Self { shop, ledger, members, heads: BTreeMap::new(), strands: BTreeMap::new(), page })
+    }
+
+    /// Opens a batch and passes its entries through the guard. What does not pass is set aside; the rest
+    /// goes on. A batch that begins before our end is taken from there on: ways mix, and what one brought in
+    /// pieces another brings whole.
+    pub(crate) fn batch(
+        &mut self,
+        batch: &Batch,
+        catalogues: &mut BTreeMap<ShopId, Catalogue>,
+    ) -> Result<(), TillError> {
+        let actor = batch.actor;
+        let end = match self.heads.get(&actor) {
+            Some(head) => *head,
+            None => head(self.ledger, self.shop, actor)?,
+        };
+        if batch.last() <= end.number {
+            return Ok(());
+        }
+        let key = self.members.get(&actor).and_then(|member| PublicKey::from_bytes(&member.public_key));
+        let Some(key) = key else {
+            self.set_aside(actor, end, "nobody knows who writes this".to_owned());
+            return Ok(());
+        };
+        let entries = match self.placed(batch, end)?.open(end, &key) {
+            Ok(entries) => entries,
+            // A gap is harmless: the other side asks again from our end.
+            Err(ChainError::NotNext { .. }) => return Ok(()),
+            Err(error) => {
+                self.set_aside(actor, end, error.to_string());
+                return Ok(());
+            }
+        };
+        for opened in entries {
+            self.heads.insert(actor, Head::of(&opened.entry));
+            let outcome = self.judge(&opened, catalogues)?;
+            self.page.entries.push(Taken { entry: opened.entry, outcome });
+        }
+        Ok(())
+    }
+
+    /// One reason for each place at which a journal may end: whoever sends nonsense fills nobody's disk.
+    fn set_aside(&mut self, actor: Actor, end: Head, reason: String) {
+        self.page.strangers.push((actor, end.number.saturating_add(1), reason));
+    }
+
+    /// A batch that begins in our copy of its journal, told where that is: what is there already is skipped
+    /// then, if it is the same.
+    fn placed<'b>(&self, batch: &'b Batch, end: Head) -> Result<Cow<'b, Batch>, TillError> {
+        if batch.first > end.number || batch.before.is_some() {
+            return Ok(Cow::Borrowed(batch));
+        }
+        let before = match batch.first.saturating_sub(1) {
+            0 => Some(Head::genesis(self.shop, batch.actor).chain),
+            number => self.ledger.chain_at(self.shop, batch.actor, number)?,
+        };
+        Ok(Cow::Owned(Batch { before, ..batch.clone() }))
+    }
+
+    pub(crate) fn judge(
+        &mut self,
+        opened: &Opened,
+        catalogues: &mut BTreeMap<ShopId, Catalogue>,
+    ) -> Result<Outcome, TillError> {
+        let entry = &opened.entry;
+        if entry.document == Document::Catalogue {
+            return Ok(outcome(self::opened(catalogues, self.ledger, self.shop)?.admit(entry)));
+        }
+        let place = (entry.actor, entry.document);
+        let strand = match self.strands.get(&place) {
+            Some(strand) => *strand,
+            None => {
+                let end = self.ledger.strand_end(self.shop, entry.actor, entry.document)?;
+                end.map(|end| day_book::change(&end).strand)
+            }
+        };
+        let admitted = match strand {
+            // Where the journal has a base, the day may have begun before it.
+            None if self.ledger.base(self.shop, entry.actor)?.is_some() => admit_in_place(opened),
+            strand => admit(opened, strand),
+        };
+        let after = admitted.as_ref().map_or(strand, |admitted| Some(admitted.strand));
+        self.strands.insert(place, after);
+        Ok(outcome(admitted))
+    }
+
+    /// When the catalogue moved, what waited may pass now; its values go into the page.
+    pub(crate) fn finish(mut self, catalogues: &mut BTreeMap<ShopId, Catalogue>) -> Result<Page, TillError> {
+        let moved = |taken: &&Taken| {
+            taken.entry.document == Document::Catalogue && matches!(taken.outcome, Outcome::Applied(_))
+        };
+        if self.page.entries.iter().filter(moved).count() == 0 {
+            return Ok(self.page);
+        }
+        let catalogue = opened(catalogues, self.ledger, self.shop)?;
+        let mut waiting = self.ledger.catalogue(self.shop, true)?;
+        let in_page = self.page.entries.iter().filter(|taken| taken.outcome == Outcome::Waiting);
+        waiting.extend(in_page.map(|taken| taken.entry.clone()));
+        while let Some(index) = waiting.iter().position(|entry| wakes(catalogue, entry, &mut self.page.woken))
+        {
+            waiting.remove(index);
+        }
+        self.page.products = Some(values(catalogue));
+        Ok(self.page)
+    }
+}
+
+impl Till {
+    /// Takes in batches that did not come from the cloud; gives how many entries were new. Whose hand they are
+    /// is judged by the members that the cloud told of, and only by them: an unknown or revoked writer is
+    /// passed over, and our own entries nobody tells us.
+    pub(crate) fn take_batches(
+        &self,
+        shop: &ShopId,
+        batches: &[Batch],
+        now: Timestamp,
+    ) -> Result<u64, TillError> {
+        if batches.is_empty() {
+            return Ok(0);
+        }
+        let mut catalogues = self.catalogues();
+        let mut ledger = self.ledger();
+        let own = ledger.writer(shop)?;
+        let mut intake = Intake::new(shop, &ledger, Page { at: Some(now), ..Page::default() })?;
+        for batch in batches {
+            let vouched = intake.members.get(&batch.actor).is_some_and(|member| !member.revoked);
+            if vouched && batch.actor != own {
+                intake.batch(batch, &mut catalogues)?;
+            }
+        }
+        let page = intake.finish(&mut catalogues)?;
+        if page.entries.is_empty() && page.strangers.is_empty() {
+            return Ok(0);
+        }
+        if let Err(error) = ledger.take(shop, &page) {
+            // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
+            catalogues.remove(shop);
+            return Err(error.into());
+        }
+        drop((ledger, catalogues));
+        self.tell(Event::Ledger);
+        Ok(u64::try_from(page.entries.len()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The next batch of a journal after a number, to be passed on: our own sealed with our key, that of others
+/// cut where its writer signed. `room` is how many bytes it may have, but for one entry or one signed run.
+/// `None` if there is nothing, or nothing that can be passed on.
+pub(crate) fn batch_after(
+    reader: &Reader,
+    shop: &ShopId,
+    (actor, after): (Actor, u64),
+    own: Option<&Keypair>,
+    room: usize,
+) -> Result<Option<Batch>, TillError> {
+    let limit = MAX_BATCH_ENTRIES.min(room.checked_div(16).unwrap_or(0).max(1));
+    let mut entries = reader.entries_after(shop, actor, after, limit)?;
+    if own.is_some() {
+        // Where somebody else may write under our name, only what both have goes out under it.
+        let ours = reader.doubt(shop)?.map_or(u64::MAX, |doubt| doubt.last);
+        entries.retain(|entry| entry.number <= ours);
+    }
+    let next = |entries: &[Entry]| {
+        let numbers = after.saturating_add(1)..;
+        entries.iter().zip(numbers).take_while(|(entry, number)| entry.number == *number).count()
+    };
+    // A new till has single entries of the catalogue before the rest.
+    entries.truncate(next(&entries));
+    let mut end = fitting(&entries, room);
+    if own.is_none() {
+        let signed = |entries: &[Entry]| entries.iter().rposition(|entry| entry.signature.is_some());
+        let mut last = entries.get(..end).and_then(signed);
+        if last.is_none() {
+            // The run up to the next signature is longer: it goes whole.
+            entries = reader.entries_after(shop, actor, after, MAX_BATCH_ENTRIES)?;
+            entries.truncate(next(&entries));
+            last = entries.iter().position(|entry| entry.signature.is_some());
+        }
+        let Some(last) = last else { return Ok(None) };
+        end = last.saturating_add(1);
+        // The last signature stands for all before it.
+        entries.iter_mut().take(last).for_each(|entry| entry.signature = None);
+    }
+    entries.truncate(end);
+    Ok(match own {
+        Some(key) => Batch::seal(&entries, key),
+        None => Batch::signed(&entries),
+    })
+}
+
+/// How many of a run of entries have room, one at least.
+fn fitting(entries: &[Entry], room: usize) -> usize {
+    let mut bytes = 0_usize;
+    let fits = |entry: &&Entry| {
+        bytes = bytes.saturating_add(entry.body.size());
+        bytes <= room.min(MAX_BATCH_BYTES)
+    };
+    entries.iter().take_while(fits).count().max(1)
+}
+
+/// Tries an entry that waited; whatever became of it but more waiting is an outcome.
+fn wakes(catalogue: &mut Catalogue, entry: &Entry, woken: &mut Vec<Taken>) -> bool {
+    let outcome = outcome(catalogue.admit(entry));
+    let awake = outcome != Outcome::Waiting;
+    if awake {
+        woken.push(Taken { entry: entry.clone(), outcome });
+    }
+    awake
+}
+
+/// What becomes of a day book's entry that leads back from what is known.
+pub(crate) fn judge_in_place(opened: &Opened) -> Outcome {
+    outcome(admit_in_place(opened))
+}
+
+fn outcome(admitted: Result<Admitted, Refusal>) -> Outcome {
+    match admitted {
+        Ok(Admitted { content, .. }) => Outcome::Applied(match content {
+            replica::Content::Fact(fact) => Content::Fact(fact),
+            replica::Content::Product(_) => Content::Product,
+            replica::Content::Unreadable(error) => Content::Unreadable(error.to_string()),
+        }),
+        Err(Refusal::Waiting) => Outcome::Waiting,
+        Err(refusal) => Outcome::Refused(refusal.to_string()),
+    }
+}
