@@ -149,9 +149,13 @@ impl Scratch {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("leja-scratch-{}-{number}.sqlite", std::process::id());
         let mut scratch = Self { ledger: None, faults: Vec::new(), path: std::env::temp_dir().join(name) };
-        let copy = copy(&file::connect_to_read(path)?, &scratch.path)?;
-        scratch.faults = faults(&copy)?;
-        drop(copy);
+        let source = file::connect_to_read(path)?;
+        let looked = copy(&source, &scratch.path).and_then(|copy| faults(&copy));
+        // What is too damaged to be looked through is damaged: that is what was asked.
+        scratch.faults = match looked {
+            Err(LedgerError::Damaged(why)) => vec![why],
+            looked => looked?,
+        };
         if scratch.faults.is_empty() {
             scratch.ledger = Some(Ledger::open(&scratch.path)?);
         }

@@ -1,14 +1,35 @@
-//! Keeping a till's file: copies of it, and where its key goes.
+//! Keeping a till's file: who reads it beside the seller, copies of it, and where its key goes.
 
 use crate::folder::unusable;
-use crate::{Folder, Till, TillError};
+use crate::{Folder, Till, TillError, lock};
 use domain::Timestamp;
 use ledger::{Ledger, LedgerError, Reader};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// How many readers are kept open for the next look.
+const READERS_KEPT: usize = 2;
+
 impl Till {
+    /// Looks into the ledger as it is at this moment, on a connection of its own: no sale waits for it, and it
+    /// waits for none.
+    pub(crate) fn read<T>(
+        &self,
+        look: impl FnOnce(&Reader) -> Result<T, LedgerError>,
+    ) -> Result<T, TillError> {
+        let idle = lock(&self.readers).pop();
+        let mut reader = idle.map_or_else(|| Reader::open(&self.file), Ok)?;
+        reader.hold()?;
+        let found = look(&reader);
+        reader.let_go()?;
+        let mut readers = lock(&self.readers);
+        if readers.len() < READERS_KEPT {
+            readers.push(reader);
+        }
+        Ok(found?)
+    }
+
     /// Copies the ledger as it is at this moment into a new file, while the till goes on selling. When this
     /// returns, the copy was checked from end to end and is on the disk. The till's key is not in it: see
     /// [`Folder::backup_key`].
@@ -101,7 +122,8 @@ impl Folder {
 
     /// Moves the ledger's files, and the key if asked for, into a folder of their own.
     fn set_aside(&self, now: Timestamp, with_key: bool) -> Result<PathBuf, TillError> {
-        let aside = self.path().join(format!("aside-{}", now.to_daraja()));
+        let millis = now.millis().checked_rem(1000).unwrap_or(0);
+        let aside = self.path().join(format!("aside-{}-{millis:03}", now.to_daraja()));
         std::fs::create_dir(&aside).map_err(|e| unusable(&aside, &e))?;
         let ledger = self.ledger_path();
         let mut files: Vec<PathBuf> = ["-wal", "-shm", ""].map(|ending| beside(&ledger, ending)).into();

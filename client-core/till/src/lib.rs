@@ -45,7 +45,7 @@ use domain::{
     Actor, BusinessDay, Document, Fact, FactBody, FactId, Line, Member, Money, Person, Product, ReceiptCode,
     Role, Sale, Shop, ShopId, TillId, Timestamp,
 };
-use ledger::{Base, Identity, Ledger};
+use ledger::{Base, Identity, Ledger, Reader};
 use replica::{Catalogue, Head, Keypair, day_book};
 use siblings::Siblings;
 use std::collections::BTreeMap;
@@ -59,7 +59,11 @@ pub struct Till {
     home: Option<ShopId>,
     key: Keypair,
     cloud: Box<dyn Cloud>,
+    /// The one that writes.
     ledger: Mutex<Ledger>,
+    /// Those that only read and have nothing to do just now, and the file they read.
+    readers: Mutex<Vec<Reader>>,
+    file: std::path::PathBuf,
     /// The catalogues in use, opened when first needed.
     catalogues: Mutex<BTreeMap<ShopId, Catalogue>>,
     /// One sync at a time.
@@ -143,6 +147,8 @@ impl Till {
             key,
             cloud,
             ledger: Mutex::new(ledger),
+            readers: Mutex::default(),
+            file: folder.ledger_path(),
             catalogues: Mutex::default(),
             syncing: Mutex::default(),
             link: Mutex::default(),
@@ -272,7 +278,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn products(&self, shop: &ShopId) -> Result<Vec<ProductRow>, TillError> {
-        Ok(self.ledger().products(shop)?)
+        self.read(|ledger| ledger.products(shop))
     }
 
     /// A sale.
@@ -280,7 +286,7 @@ impl Till {
     /// # Errors
     /// There is none, or the ledger can not be read.
     pub fn sale(&self, id: FactId) -> Result<SaleRow, TillError> {
-        Ok(self.ledger().sale(id)?)
+        self.read(|ledger| ledger.sale(id))
     }
 
     /// What was sold, line by line.
@@ -288,7 +294,7 @@ impl Till {
     /// # Errors
     /// There is no such sale, or the ledger can not be read.
     pub fn lines(&self, sale: &SaleRow) -> Result<Vec<Line>, TillError> {
-        let entry = self.ledger().entry(&sale.shop, sale.id)?;
+        let entry = self.read(|ledger| ledger.entry(&sale.shop, sale.id))?;
         match day_book::fact(&entry).map(|fact| fact.body) {
             Some(FactBody::Sale(sale)) => Ok(sale.lines),
             _ => Err(LedgerError::Damaged(format!("entry {} is no sale", sale.id)).into()),
@@ -301,23 +307,23 @@ impl Till {
     /// # Errors
     /// There is none, or the ledger can not be read.
     pub fn find_sale(&self, named: &str) -> Result<SaleRow, TillError> {
-        let ledger = self.ledger();
-        if let Ok(number) = named.parse() {
-            return Ok(ledger.sale(ledger.sale_numbered(number)?)?);
-        }
-        let name = match named.parse() {
-            Ok(id) => Some(id),
-            Err(_) => named_by(named, &self.letters_in(&ledger)?),
-        };
-        let unknown = || LedgerError::Unknown(format!("sale {named}"));
-        let name = name.ok_or_else(unknown)?;
-        match ledger.sale(name) {
-            Err(LedgerError::Unknown(_)) => {
-                let id = ledger.formerly(name)?.pop().ok_or_else(unknown)?;
-                Ok(ledger.sale(id)?)
+        self.read(|ledger| {
+            if let Ok(number) = named.parse() {
+                return ledger.sale(ledger.sale_numbered(number)?);
             }
-            found => Ok(found?),
-        }
+            let name = match named.parse() {
+                Ok(id) => Some(id),
+                Err(_) => named_by(named, &self.letters_in(ledger)?),
+            };
+            let unknown = || LedgerError::Unknown(format!("sale {named}"));
+            let name = name.ok_or_else(unknown)?;
+            match ledger.sale(name) {
+                Err(LedgerError::Unknown(_)) => {
+                    ledger.sale(ledger.formerly(name)?.pop().ok_or_else(unknown)?)
+                }
+                found => found,
+            }
+        })
     }
 
     /// The sale of a front end's own order number; else a sale without one, by name or local number. A
@@ -326,7 +332,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn find_order(&self, order: &str) -> Result<Option<SaleRow>, TillError> {
-        let ordered = self.ledger().sale_of_order(order)?;
+        let ordered = self.read(|ledger| ledger.sale_of_order(order))?;
         match ordered {
             Some(id) => Ok(Some(self.sale(id)?)),
             None => match self.find_sale(order) {
@@ -348,7 +354,7 @@ impl Till {
         before: Option<FactId>,
         limit: u32,
     ) -> Result<Vec<SaleRow>, TillError> {
-        Ok(self.ledger().sales(shop, filter, before, limit)?)
+        self.read(|ledger| ledger.sales(shop, filter, before, limit))
     }
 
     /// The claims on a sale that were not released.
@@ -356,7 +362,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn claims(&self, sale: FactId) -> Result<Vec<ClaimRow>, TillError> {
-        Ok(self.ledger().claims(sale)?)
+        self.read(|ledger| ledger.claims(sale))
     }
 
     /// Payments of a shop, newest first: all of them, or those no sale has.
@@ -364,7 +370,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn payments(&self, shop: &ShopId, unclaimed: bool, limit: u32) -> Result<Vec<PaymentRow>, TillError> {
-        Ok(self.ledger().payments(shop, unclaimed, limit)?)
+        self.read(|ledger| ledger.payments(shop, unclaimed, limit))
     }
 
     /// Payments of a shop whose messages disagree, newest first.
@@ -372,7 +378,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn disagreeing_payments(&self, shop: &ShopId, limit: u32) -> Result<Vec<PaymentRow>, TillError> {
-        Ok(self.ledger().disagreeing(shop, limit)?)
+        self.read(|ledger| ledger.disagreeing(shop, limit))
     }
 
     /// A payment by its receipt code.
@@ -380,7 +386,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn payment(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<PaymentRow>, TillError> {
-        Ok(self.ledger().payment(shop, receipt)?)
+        self.read(|ledger| ledger.payment(shop, receipt))
     }
 
     /// A payment by its local number, as seed B's endpoints name it.
@@ -388,7 +394,7 @@ impl Till {
     /// # Errors
     /// There is none, or the ledger can not be read.
     pub fn payment_numbered(&self, number: u64) -> Result<PaymentRow, TillError> {
-        Ok(self.ledger().payment_numbered(number)?)
+        self.read(|ledger| ledger.payment_numbered(number))
     }
 
     /// The sale that leads on a receipt code.
@@ -396,7 +402,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn holder(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<FactId>, TillError> {
-        Ok(self.ledger().holder(shop, receipt)?)
+        self.read(|ledger| ledger.holder(shop, receipt))
     }
 
     /// What happened to a sale, oldest first.
@@ -404,7 +410,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn history_of_sale(&self, sale: FactId) -> Result<Vec<Happening>, TillError> {
-        Ok(self.ledger().history_of_sale(sale)?)
+        self.read(|ledger| ledger.history_of_sale(sale))
     }
 
     /// What happened to a payment, oldest first.
@@ -416,7 +422,7 @@ impl Till {
         shop: &ShopId,
         receipt: &ReceiptCode,
     ) -> Result<Vec<Happening>, TillError> {
-        Ok(self.ledger().history_of_payment(shop, receipt)?)
+        self.read(|ledger| ledger.history_of_payment(shop, receipt))
     }
 
     /// A shop's figures for a day.
@@ -424,7 +430,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn day(&self, shop: &ShopId, day: BusinessDay) -> Result<Day, TillError> {
-        Ok(self.ledger().day(shop, day)?)
+        self.read(|ledger| ledger.day(shop, day))
     }
 
     /// Everybody who writes in a shop's journals, and how far each journal goes here.
@@ -432,9 +438,8 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn members(&self, shop: &ShopId) -> Result<Vec<(Member, u64)>, TillError> {
-        let ledger = self.ledger();
-        let (vector, members) = (ledger.vector(shop)?, ledger.members()?);
-        let own = ledger.writer(shop)?;
+        let look = |ledger: &Reader| Ok((ledger.vector(shop)?, ledger.members()?, ledger.writer(shop)?));
+        let (vector, members, own) = self.read(look)?;
         let me = || self.as_member(own);
         let known = |(actor, number): (&Actor, &u64)| {
             let member = if *actor == own { Some(me()) } else { members.get(actor).cloned() };
@@ -452,7 +457,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn last_sale_at(&self, shop: &ShopId, till: TillId) -> Result<Option<Timestamp>, TillError> {
-        Ok(self.ledger().last_sale_at(shop, till)?)
+        self.read(|ledger| ledger.last_sale_at(shop, till))
     }
 
     /// The letters of all tills known here, in each of their lives, for short references.
@@ -460,7 +465,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn letters(&self) -> Result<BTreeMap<Actor, String>, TillError> {
-        self.letters_in(&self.ledger())
+        self.read(|ledger| self.letters_in(ledger))
     }
 
     /// Where this till stands with the rest of the world.
@@ -469,15 +474,11 @@ impl Till {
     /// The ledger can not be read.
     pub fn status(&self) -> Result<Status, TillError> {
         let link = self.link().clone();
-        let ledger = self.ledger();
-        Ok(Status {
-            online: link.online,
-            offline_since: link.offline_since,
-            last_contact: ledger.last_contact()?,
-            waiting: ledger.waiting_to_send()?,
-            set_aside: ledger.told()?.into_iter().chain(lock(&self.carrying).refusals()).collect(),
-            problem: link.problem,
-        })
+        let look = |ledger: &Reader| Ok((ledger.last_contact()?, ledger.waiting_to_send()?, ledger.told()?));
+        let (last_contact, waiting, mut set_aside) = self.read(look)?;
+        set_aside.extend(lock(&self.carrying).refusals());
+        let (online, offline_since, problem) = (link.online, link.offline_since, link.problem);
+        Ok(Status { online, offline_since, last_contact, waiting, set_aside, problem })
     }
 
     /// Everything that changes from now on.
@@ -522,7 +523,7 @@ impl Till {
         Member { actor, role, letter, name, public_key: self.key.public().to_bytes(), revoked: false }
     }
 
-    fn letters_in(&self, ledger: &Ledger) -> Result<BTreeMap<Actor, String>, TillError> {
+    fn letters_in(&self, ledger: &Reader) -> Result<BTreeMap<Actor, String>, LedgerError> {
         let others = ledger.members()?.into_values().map(|member| (member.actor, member.letter));
         let Identity { actor, letter, .. } = self.identity();
         Ok(others.chain([(actor, letter)]).collect())

@@ -126,7 +126,7 @@ impl Till {
     /// # Errors
     /// A document does not merge, or the ledger can not be read.
     pub fn verify(&self, shop: &ShopId) -> Result<Vec<String>, TillError> {
-        let ledger = self.ledger();
+        let ledger = Reader::open(self.ledger().path())?;
         let mut differences = Vec::new();
         for day in ledger.days(shop)? {
             let entries = whole_strands(ledger.day_book(shop, day)?);
@@ -153,7 +153,7 @@ impl Till {
     /// # Errors
     /// A document does not merge, or the ledger can not be read.
     pub fn document_heads(&self, shop: &ShopId) -> Result<BTreeMap<String, Vec<[u8; 32]>>, TillError> {
-        let ledger = self.ledger();
+        let ledger = Reader::open(self.ledger().path())?;
         let mut heads = BTreeMap::new();
         for day in ledger.days(shop)? {
             let entries = whole_strands(ledger.day_book(shop, day)?);
