@@ -1,10 +1,10 @@
 //! A new till in a shop with a history: it sells at once, and the history comes while it sells.
 
-use domain::{FactId, Money, Person, Product, ProductId, ShopId, Tender, Timestamp};
+use domain::{FactId, Line, Money, Person, Product, ProductId, Quantity, Sale, ShopId, Tender, Timestamp};
 use service::Store;
 use std::sync::atomic::Ordering;
-use tests::world::{Replica, World, asha, code, exchange, of, sell, verdicts};
-use till::{SaleFilter, SyncReport, examine};
+use tests::world::{Replica, World, asha, code, exchange, kes, of, sell, verdicts};
+use till::{Reach, SaleFilter, SyncReport, examine};
 
 const DAY: i64 = 86_400;
 
@@ -96,11 +96,14 @@ fn a_new_till_has_the_catalogue_and_the_open_days_first_and_everything_in_the_en
     assert!((30..all - 40).contains(&sold), "{sold} of {all} sales came with the open days");
     assert_eq!(new.products(&shop).unwrap(), front.products(&shop).unwrap(), "all of the catalogue");
     is_sound(&new);
+    let told = new.history(world.now()).unwrap().unwrap();
+    assert!(told.have > 0 && told.have < told.of, "{told:?}");
     let sale = sell(&new, 350, world.now());
     assert_eq!(new.sale(sale).unwrap().due, Money::from_cents(35_000));
 
     new.line.weather.lock().unwrap().requests_left = None;
     assert!(fill(&new, world.now()) >= 1);
+    assert_eq!(new.history(world.now()).unwrap(), None, "all of it is here");
     exchange(&world, &[&front, &office, &new]);
     says_the_same(&new, &front, &shop);
     says_the_same(&new, &office, &shop);
@@ -217,4 +220,55 @@ fn forged_history_is_set_aside() {
     fill(&new, world.now());
     exchange(&world, &[&front, &new]);
     assert_eq!(verdicts(&new, &shop), verdicts(&front, &shop));
+}
+
+/// Each sale says how far it has come, on the till that made it and on its siblings.
+#[test]
+fn a_sale_is_here_then_in_the_cloud_then_at_head_office() {
+    let world = World::new();
+    let shop = world.shop("duka-moja", "till", "123456");
+    let (front, back, office) = (world.till(&shop, "Front"), world.till(&shop, "Back"), world.office());
+    exchange(&world, &[&front, &back, &office]);
+    let sale = sell(&front, 350, world.now());
+    let reach = |till: &Replica| till.reach(&till.sale(sale).unwrap()).unwrap();
+    assert_eq!(reach(&front), Reach::Here);
+    front.sync(world.now()).unwrap();
+    back.sync(world.now()).unwrap();
+    assert_eq!((reach(&front), reach(&back)), (Reach::Cloud, Reach::Cloud));
+    office.sync(world.now()).unwrap();
+    assert_eq!(
+        (reach(&front), reach(&office)),
+        (Reach::Cloud, Reach::HeadOffice),
+        "a till learns it each minute"
+    );
+    world.pass(61);
+    exchange(&world, &[&front, &back]);
+    assert_eq!((reach(&front), reach(&back)), (Reach::HeadOffice, Reach::HeadOffice));
+    let later = sell(&front, 20, world.now());
+    assert_eq!(front.reach(&front.sale(later).unwrap()).unwrap(), Reach::Here);
+}
+
+/// A till that comes back after a long time takes what it missed in parts, says how far it is, and sells
+/// meanwhile.
+#[test]
+fn a_till_that_was_away_says_how_far_it_is_while_it_catches_up() {
+    let world = World::new();
+    let shop = world.shop("duka-moja", "till", "123456");
+    let (front, back) = (world.till(&shop, "Front"), world.till(&shop, "Back"));
+    exchange(&world, &[&front, &back]);
+    let line = Line::new(&"x".repeat(60), Quantity::ONE, kes(10)).unwrap();
+    let long = Sale::new(vec![line; 100], kes(1000), Tender::Cash, None).unwrap();
+    for _ in 0..260 {
+        front.sell(long.clone(), &asha(), world.now(), None).unwrap();
+    }
+    while front.sync(world.now()).unwrap().sent > 0 {}
+    // Two pages, and then the line is down.
+    back.line.weather.lock().unwrap().requests_left = Some(2);
+    back.sync(world.now()).unwrap_err();
+    let told = back.catching_up().unwrap();
+    assert!(told.have > 0 && told.have < told.of && told.of < 260, "{told:?}");
+    sell(&back, 20, world.now());
+    back.line.weather.lock().unwrap().requests_left = None;
+    back.sync(world.now()).unwrap();
+    assert_eq!((back.catching_up(), verdicts(&back, &shop).len()), (None, 261));
 }

@@ -225,9 +225,11 @@ function askReason(title, suggestions, warning) {
 export function paintPill(status) {
   const pill = byId("status-pill");
   const line = !status ? "Leja is not answering" : status.problem ? `Needs attention: ${status.problem}`
+    : status.syncing ? `Syncing ${status.syncing.have} of ${status.syncing.of}`
     : status.online ? "Online"
     : status.last_contact ? `Offline since ${when(status.last_contact)}` : "Offline";
-  const counts = [status?.waiting && `${status.waiting} waiting`, status?.refused && `${status.refused} refused`];
+  const past = status?.history && `history ${status.history.have} of ${status.history.of}`;
+  const counts = [status?.waiting && `${status.waiting} waiting`, status?.refused && `${status.refused} refused`, past];
   pill.textContent = [line, ...counts.filter(Boolean)].join(" · ");
   pill.dataset.state = status?.online && !status.problem ? "online" : "offline";
 }
@@ -315,12 +317,20 @@ function toggle(text, target, testid) {
   return el("button", { type: "button", testid, "aria-expanded": "false", onclick: flip }, text);
 }
 
+/** How far a sale has come. */
+const REACH = {
+  here: "Stored on this till; not in the cloud yet.",
+  cloud: "Stored here and in the cloud.",
+  head_office: "Stored here, in the cloud and at head office.",
+};
+
 function saleHead(sale) {
   return el("header", { class: "stack" },
     el("div", { class: "between" },
       el("h2", {}, "Sale ", el("span", { testid: "sale-reference" }, sale.reference)),
       el("p", { class: "figure" }, kes(sale.total))),
     el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.unconfirmed ? "unconfirmed" : sale.state }, stateText(sale)),
+    el("p", { class: "hint", testid: "reach" }, REACH[sale.reach]),
     cents(sale.over) > 0 && el("p", { class: "warn", testid: "over" }, `${kes(sale.over)} more than the sale was paid: give it back.`));
 }
 

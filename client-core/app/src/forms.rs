@@ -40,6 +40,8 @@ pub(crate) struct SaleForm {
     reversed: bool,
     /// A second source has to agree before goods are handed out.
     unconfirmed: bool,
+    /// How far it has come: `here`, on this disk; `cloud`; `head_office`.
+    reach: &'static str,
     claims: Vec<ClaimForm>,
     /// What M-Pesa can be asked for of what is due.
     asks: Option<AsksForm>,
@@ -154,6 +156,10 @@ pub(crate) struct StatusForm {
     me: MeForm,
     shops: Vec<ShopStatus>,
     online: bool,
+    /// How much of what was new in the cloud has come, while more of it comes.
+    syncing: Option<ProgressForm>,
+    /// How much of its shop's history a new till has, while more of it comes.
+    history: Option<ProgressForm>,
     offline_since: Option<String>,
     last_contact: Option<String>,
     waiting: u64,
@@ -161,6 +167,13 @@ pub(crate) struct StatusForm {
     set_aside: Vec<String>,
     problem: Option<String>,
     day: String,
+}
+
+/// So many entries of so many.
+#[derive(Serialize)]
+struct ProgressForm {
+    have: u64,
+    of: u64,
 }
 
 #[derive(Serialize)]
@@ -231,6 +244,12 @@ pub(crate) struct NewSale {
     pub(crate) by: String,
 }
 
+impl From<till::Progress> for ProgressForm {
+    fn from(till::Progress { have, of }: till::Progress) -> Self {
+        Self { have, of }
+    }
+}
+
 impl<'a> View<'a> {
     pub(crate) fn of(till: &'a Till, now: Timestamp) -> Result<Self, Problem> {
         let mut names = BTreeMap::from([(till.identity().actor.till, till.identity().name.clone())]);
@@ -266,6 +285,7 @@ impl<'a> View<'a> {
             conflict: row.conflict,
             reversed: row.reversed,
             unconfirmed: row.unconfirmed,
+            reach: self.till.reach(row)?.name(),
             claims,
             asks: till::in_shillings(row.due).ok().map(AsksForm::from),
             push: self.till.push_status(row.id, self.now)?.map(PushForm::from),
@@ -372,6 +392,8 @@ impl<'a> View<'a> {
             },
             shops: shops.iter().map(|shop| self.shop_status(shop)).collect::<Result<_, _>>()?,
             online: status.online,
+            syncing: self.till.catching_up().map(ProgressForm::from),
+            history: self.till.history(self.now)?.map(ProgressForm::from),
             offline_since: status.offline_since.map(|at| at.to_string()),
             last_contact: status.last_contact.map(|at| at.to_string()),
             waiting: status.waiting,

@@ -12,6 +12,8 @@ use till::{SaleFilter, Till};
 const AWAITING: Duration = Duration::from_secs(1);
 /// Between syncs when nothing is expected.
 const IDLE: Duration = Duration::from_secs(3);
+/// Between pages of a new till's history: whoever waits for the ledger comes first.
+const BETWEEN_PAGES: Duration = Duration::from_millis(20);
 /// The longest pause while the cloud can not be reached.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -63,7 +65,11 @@ fn run(till: &Till, clock: &Clock, nudges: &Receiver<Nudge>) {
                 tracing::debug!(%error, failures, "a sync failed; selling goes on");
             }
         }
-        let pause = if synced.is_ok() { rest(till) } else { back_off(failures) };
+        let pause = match &synced {
+            Ok(report) if report.history_left => BETWEEN_PAGES,
+            Ok(_) => rest(till),
+            Err(_) => back_off(failures),
+        };
         match nudges.recv_timeout(pause) {
             Ok(Nudge::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Nudge::Now) | Err(RecvTimeoutError::Timeout) => {}

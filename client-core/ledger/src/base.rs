@@ -46,6 +46,17 @@ impl Reader {
         Ok(self.connection.prepare_cached(sql)?.query_row(key, base).optional()?)
     }
 
+    /// How far head office has a journal, as it told the cloud; 0 where nothing is known.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn held(&self, shop: &ShopId, actor: Actor) -> Result<u64, LedgerError> {
+        let sql = "SELECT number FROM held WHERE shop = ? AND till = ? AND incarnation = ?";
+        let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation];
+        let read = |row: &Row<'_>| unsigned(row, "number");
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, read).optional()?.unwrap_or(0))
+    }
+
     /// What is still to come of a shop's history.
     ///
     /// # Errors
@@ -66,6 +77,30 @@ impl Reader {
 }
 
 impl Ledger {
+    /// Writes how far head office has the journals of a shop. Whether that is news.
+    ///
+    /// # Errors
+    /// The file can not be written.
+    pub fn put_held(&mut self, shop: &ShopId, held: &[(Actor, u64)]) -> Result<bool, LedgerError> {
+        let mut news = Vec::new();
+        for (actor, number) in held {
+            if self.held(shop, *actor)? != *number {
+                news.push((*actor, signed(*number)?));
+            }
+        }
+        if news.is_empty() {
+            return Ok(false);
+        }
+        let key = self.shop_key(shop)?;
+        let sql = "INSERT OR REPLACE INTO held (shop, till, incarnation, number) VALUES (?, ?, ?, ?)";
+        self.write(|c| {
+            for (actor, number) in &news {
+                c.prepare_cached(sql)?.execute(params![key, actor.till.0, actor.incarnation, number])?;
+            }
+            Ok(true)
+        })
+    }
+
     /// Enters the journals of a shop at their bases, with what is known of its catalogue before them: all of
     /// it, or nothing. The page's cursor is where the payment feed begins; its older part goes on from
     /// `older`.

@@ -57,6 +57,9 @@ impl Till {
             return Ok(());
         };
         let forms: Vec<ShopForm> = read(&answer)?;
+        if let Some(told) = forms.iter().find(|form| form.id == shop.as_str()) {
+            self.learn_held(shop, &told.held)?;
+        }
         let shops = forms.into_iter().map(Shop::try_from).collect::<Result<Vec<_>, _>>();
         let shops = shops.map_err(|_| TillError::Unreadable)?;
         if let Some(fresh) = shops.iter().find(|fresh| fresh.id == *shop) {

@@ -17,6 +17,9 @@ const MAX_ROUNDS: u32 = 10_000;
 /// taken for a sibling for longer.
 const COMPARE_MILLIS: u64 = 15 * 60 * 1000;
 
+/// About how many entries are written in one transaction: a sale waits for no more.
+const SLICE: usize = 400;
+
 /// What a sync did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SyncReport {
@@ -103,12 +106,17 @@ impl Till {
 
     fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
         if self.identity().role != Role::Till {
-            let own = self.drain_in_own_name(shop, now, report).and_then(all_taken);
+            let refused = self.drain_in_own_name(shop, now, report);
+            let own = self.tell_held(shop, now).and(refused).and_then(all_taken);
             return self.then_carry(own, shop, now, report);
         }
         self.enter(shop, now)?;
         let before = self.gone_back(shop)?;
-        let result = self.exchange(shop, now, report).and_then(|()| self.fill(shop, now, report));
+        let result = match self.exchange(shop, now, report) {
+            Err(offline @ TillError::Cloud(CloudError::Unreachable(_))) => Err(offline),
+            // What the cloud does not take is no reason not to fetch.
+            exchanged => self.fill(shop, now, report).and(exchanged),
+        };
         let result = self.then_carry(result, shop, now, report);
         for sale in self.gone_back(shop)?.difference(&before) {
             self.tell(Event::Reversed(*sale));
@@ -172,6 +180,7 @@ impl Till {
             let answer = self.ask_sync(shop, &request, now)?;
             self.link().offset_millis = answer.now.millis().saturating_sub(now.millis());
             let sent = self.take(shop, &request, &answer, now, report)?;
+            self.note_progress(shop, &request, &answer)?;
             // Overtaken by our own earlier request whose answer was lost: the head says where to go on.
             refused = refused.or(answer.refused.filter(|_| !sent));
             // Without a batch there may be one now: the cloud may have lost what it had, or a sale was made.
@@ -265,6 +274,12 @@ impl Till {
         now: Timestamp,
         report: &mut SyncReport,
     ) -> Result<bool, TillError> {
+        let (slices, rest) = slices(&answer.batches);
+        for slice in slices {
+            let page = Page { members: answer.members.clone(), at: Some(now), ..Page::default() };
+            let page = self.take_slice_of(shop, slice, page)?;
+            report.received = report.received.saturating_add(count(page));
+        }
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
         let writer = ledger.writer(shop)?;
@@ -287,7 +302,7 @@ impl Till {
             ..Page::default()
         };
         let mut intake = Intake::new(shop, &ledger, page)?;
-        for batch in &answer.batches {
+        for batch in rest {
             intake.batch(batch, &mut catalogues)?;
         }
         let page = intake.finish(&mut catalogues)?;
@@ -306,6 +321,42 @@ impl Till {
             report.carried = report.carried.saturating_add(end.saturating_sub(before));
         }
         Ok(gained > 0)
+    }
+
+    /// Writes a part of an answer, so that no sale waits for all of it; where the feed was left stays as it
+    /// is. Gives how many entries it had.
+    fn take_slice_of(&self, shop: &ShopId, batches: &[Batch], page: Page) -> Result<usize, TillError> {
+        let mut catalogues = self.catalogues();
+        let mut ledger = self.ledger();
+        let mut intake = Intake::new(shop, &ledger, page)?;
+        for batch in batches {
+            intake.batch(batch, &mut catalogues)?;
+        }
+        let page = intake.finish(&mut catalogues)?;
+        if let Err(error) = ledger.take(shop, &page) {
+            catalogues.remove(shop);
+            return Err(error.into());
+        }
+        Ok(page.entries.len())
+    }
+}
+
+/// Batches in parts of some hundred entries, and what is left for the last.
+fn slices(batches: &[Batch]) -> (Vec<&[Batch]>, &[Batch]) {
+    let (mut parts, mut rest) = (Vec::new(), batches);
+    loop {
+        let mut entries = 0_usize;
+        let full = rest.iter().position(|batch| {
+            entries = entries.saturating_add(batch.items.len());
+            entries >= SLICE
+        });
+        match full.and_then(|last| rest.split_at_checked(last.saturating_add(1))) {
+            Some((part, left)) if !left.is_empty() => {
+                parts.push(part);
+                rest = left;
+            }
+            _ => return (parts, rest),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod http;
 mod intake;
 mod keep;
 mod new_life;
+mod progress;
 mod push;
 mod requests;
 mod siblings;
@@ -32,6 +33,8 @@ pub use ledger::history::{Deed, Happening};
 pub use ledger::{
     ClaimRow, Day, LedgerError, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow, how_name, reference,
 };
+use progress::Link;
+pub use progress::{Progress, Reach};
 pub use push::{Prompted, PushState, PushStatus, in_shillings};
 pub use replica::keys::Tag;
 pub use replica::wire::json::RequestState;
@@ -78,18 +81,6 @@ pub struct Till {
     history_days: Option<u32>,
     /// Held as long as the till is open: two programs on one ledger would fork its journal.
     _lock: std::fs::File,
-}
-
-/// What is known of the connection. It is not kept: a till that starts knows nothing of the network.
-#[derive(Debug, Clone, Default)]
-struct Link {
-    online: bool,
-    offline_since: Option<Timestamp>,
-    problem: Option<String>,
-    /// The cloud's clock less ours, in milliseconds.
-    offset_millis: i64,
-    /// When the shops' journals were compared with the cloud's, since the start.
-    compared: BTreeMap<ShopId, Timestamp>,
 }
 
 /// Something changed; whoever shows it should look again.

@@ -3,19 +3,26 @@
 use crate::auth::{Signed, authenticate};
 use crate::compaction::{Walk, shelf};
 use crate::sync::Sync;
-use crate::{Problem, Store};
+use crate::{Problem, Store, StoreError};
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use domain::{ShopId, Timestamp};
+use domain::{Role, ShopId, Timestamp};
 use replica::wire::history::{EnterAnswer, EnterRequest, Entrance, HistoryAnswer, HistoryRequest};
+use replica::wire::json::Held;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many bytes of batches one answer carries; it is packed for the way.
 const PAGE_BYTES: usize = 512 * 1024;
 /// How far back the payments go that a new till has at once: yesterday's may still be asked for.
 const RECENT_MILLIS: i64 = 2 * 24 * 3_600_000;
+/// Who may read a shop's journals.
+const READERS: [Role; 2] = [Role::Till, Role::Office];
+/// The name of the note in which head office says how far it has each journal.
+const HELD: &str = "held";
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 
 /// `POST /v1/shops/{shop}/enter`
@@ -25,7 +32,7 @@ pub(crate) async fn enter<S: Store>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let (shop, now) = caller(&sync, &shop, "enter", (&headers, &body)).await?;
+    let (shop, now) = caller(&sync, &shop, "enter", &READERS, (&headers, &body)).await?;
     let request = EnterRequest::decode(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
     let walk = Walk::of(&*sync.store, &shop).await?;
     let (catalogue, after) = shelf(&*sync.store, &shop, &request.after, PAGE_BYTES).await?;
@@ -58,7 +65,7 @@ pub(crate) async fn history<S: Store>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let (shop, _) = caller(&sync, &shop, "history", (&headers, &body)).await?;
+    let (shop, _) = caller(&sync, &shop, "history", &READERS, (&headers, &body)).await?;
     let request = HistoryRequest::decode(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
     let mut answer = HistoryAnswer::default();
     if let Some((actor, number)) = request.journal {
@@ -73,16 +80,40 @@ pub(crate) async fn history<S: Store>(
     Ok(binary(answer.encode()))
 }
 
+/// `POST /v1/shops/{shop}/held`: head office says how far it has each journal, for the tills to show.
+pub(crate) async fn held<S: Store>(
+    State(sync): State<Arc<Sync<S>>>,
+    Path(shop): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<()>, Problem> {
+    let (shop, _) = caller(&sync, &shop, "held", &[Role::Office], (&headers, &body)).await?;
+    let told: Held = serde_json::from_slice(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
+    let content = serde_json::to_vec(&told).map_err(|e| Problem::bad_request(e.to_string()))?;
+    sync.store.put_note(&shop, HELD, &content).await?;
+    Ok(Json(()))
+}
+
+/// How far head office has each journal of a shop, as it told last.
+pub(crate) async fn held_of<S: Store>(store: &S, shop: &ShopId) -> Result<BTreeMap<String, u64>, StoreError> {
+    let notes = store.notes(shop, HELD).await?;
+    let told = notes.iter().find(|(name, _)| name == HELD);
+    let told = told.and_then(|(_, content)| serde_json::from_slice::<Held>(content).ok());
+    Ok(told.unwrap_or_default().journals)
+}
+
 /// The shop that a caller asks about and may ask about, and the time.
 async fn caller<S: Store>(
     sync: &Sync<S>,
     shop: &str,
     end: &str,
+    roles: &[Role],
     (headers, body): (&HeaderMap, &Bytes),
 ) -> Result<(ShopId, Timestamp), Problem> {
     let (path, now) = (format!("/v1/shops/{shop}/{end}"), (sync.clock)());
     let signed = Signed { method: "POST", path: &path, headers, body };
     let caller = authenticate(&*sync.store, &signed, now).await?;
+    caller.is_one_of(roles)?;
     let shop = ShopId::parse(shop).map_err(|e| Problem::bad_request(e.to_string()))?;
     caller.may_act_for(&shop)?;
     Ok((shop, now))

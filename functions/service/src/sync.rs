@@ -43,6 +43,7 @@ pub fn router<S: Store>(sync: Sync<S>) -> Router {
         .route("/v1/shops/{shop}/sync", post(exchange::<S>))
         .route("/v1/shops/{shop}/enter", post(history::enter::<S>))
         .route("/v1/shops/{shop}/history", post(history::history::<S>))
+        .route("/v1/shops/{shop}/held", post(history::held::<S>))
         .route("/v1/shops", get(shops::<S>))
         .route("/v1/shops/{shop}/join", post(join::<S>))
         .route("/v1/shops/{shop}/open-sales", post(open_sales::<S>))
@@ -288,7 +289,11 @@ async fn shops<S: Store>(
 ) -> Result<Json<Vec<ShopForm>>, Problem> {
     let signed = Signed { method: "GET", path: "/v1/shops", headers: &headers, body: &[] };
     let caller = authenticate(&*sync.store, &signed, (sync.clock)()).await?;
-    Ok(Json(shops_of(&*sync.store, caller.shop.as_ref()).await?))
+    let mut shops = shops_of(&*sync.store, caller.shop.as_ref()).await?;
+    if let (Some(shop), [form]) = (&caller.shop, shops.as_mut_slice()) {
+        form.held = history::held_of(&*sync.store, shop).await?;
+    }
+    Ok(Json(shops))
 }
 
 async fn shops_of<S: Store>(store: &S, shop: Option<&ShopId>) -> Result<Vec<ShopForm>, StoreError> {

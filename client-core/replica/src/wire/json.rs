@@ -2,6 +2,7 @@
 
 use domain::{Account, IdError, Money, Shop, ShopId, ShopRules, ShortCode, Validation};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// `POST /v1/enrol`: a till or head office introduces itself with a one-time code.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -78,6 +79,16 @@ pub struct ShopForm {
     /// From which amount on a payment is shown to be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_from: Option<String>,
+    /// How far head office has each journal, by its actor; said to the shop's own tills.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<String, u64>,
+}
+
+/// `POST /v1/shops/{shop}/held`: head office says how far it has each journal, by its actor.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Held {
+    /// The numbers.
+    pub journals: BTreeMap<String, u64>,
 }
 
 impl From<&Shop> for ShopForm {
@@ -92,6 +103,7 @@ impl From<&Shop> for ShopForm {
             validation: Some(shop.rules.validation.name().to_owned()),
             second_source_from: shop.rules.second_source_from.map(|amount| amount.to_string()),
             review_from: Some(shop.rules.review_from.to_string()),
+            held: BTreeMap::new(),
         }
     }
 }

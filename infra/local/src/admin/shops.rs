@@ -85,6 +85,7 @@ impl Changes {
             validation: choose(self.validation, kept.validation),
             second_source_from: choose(self.second_source_from, kept.second_source_from),
             review_from: choose(self.review_from, kept.review_from),
+            ..ShopForm::default()
         })
     }
 }
@@ -187,6 +188,7 @@ mod tests {
             validation: some("amounts"),
             second_source_from: some("20000.00"),
             review_from: some("50000.00"),
+            ..ShopForm::default()
         }
     }
 
