@@ -183,6 +183,78 @@ fn a_sale_made_offline_settles_by_itself_when_the_line_and_the_payment_are_there
     assert_calm(&browser);
 }
 
+#[test]
+fn a_scanned_crate_is_sold_and_what_was_sold_beyond_the_stock_shows_until_somebody_counts() {
+    let mut shop = Shop::open();
+    let (till, office) = (shop.till("till-a", "Front counter"), shop.office());
+    let soda = json!({ "name": "Soda, crate", "price": "700.00", "barcodes": ["6161100"], "by": "Owner" });
+    assert_eq!(http("PUT", &format!("{till}/v1/products/soda"), &soda.to_string()).0, 200);
+    let browser = Browser::start();
+    let page = browser.open(&till);
+    page.until_text("product-soda", "700.00");
+    page.fill("find-product", "6161100");
+    page.run("document.getElementById('find').requestSubmit();", vec![]);
+    page.until_text("cart-total", "700.00");
+    page.click("pay-cash");
+    let sale = shown_sale(&page);
+    page.until_text("below-soda", "Soda, crate: -1");
+    fits(&page, "till-oversold");
+
+    page.choose("stock-product", "soda");
+    page.fill("stock-quantity", "12");
+    page.fill("stock-note", "Coast Bottlers, note 12");
+    page.click("stock-save");
+    page.until_text("stock-level", "11 in stock");
+    page.until_gone("below-soda");
+    page.choose("stock-move", "3");
+    page.fill("stock-quantity", "9.5");
+    page.click("stock-save");
+    page.until_text("stock-level", "9.5 in stock");
+
+    sync(&till);
+    sync(&office);
+    let (_, answer) = http("GET", &format!("{office}/v1/sales/{sale}"), "");
+    assert_eq!(answer["lines"][0]["product"], "soda");
+    let page = browser.open(&office);
+    page.until_text("stock-level", "9.5 in stock");
+    fits(&page, "office-stock");
+    assert_calm(&browser);
+}
+
+#[test]
+fn prices_set_apart_are_shown_with_who_set_them_and_head_office_chooses() {
+    let mut shop = Shop::open();
+    let (till, office) = (shop.till("till-a", "Front counter"), shop.office());
+    stock(&till, "bread", "Bread 400g", "60.00");
+    sync(&till);
+    sync(&office);
+    shop.cut_the_line();
+    stock(&till, "bread", "Bread 400g", "65.00");
+    let juma = json!({ "shop": "mjini", "name": "Bread 400g", "price": "70.00", "by": "Juma" });
+    assert_eq!(http("PUT", &format!("{office}/v1/products/bread"), &juma.to_string()).0, 200);
+    shop.mend_the_line();
+    sync(&till);
+    sync(&office);
+    sync(&till);
+
+    let browser = Browser::start();
+    let counter = browser.open(&till);
+    counter.until_text("product-bread", "or ");
+    let page = browser.open(&office);
+    let row = page.until_text("office-product-bread", " or ");
+    for part in ["65.00", "70.00", "Owner", "Juma"] {
+        assert!(row.contains(part), "{part} in {row}");
+    }
+    fits(&page, "office-conflict");
+    page.click("choose-bread-1");
+    page.until_gone("choose-bread-1");
+    sync(&office);
+    sync(&till);
+    let (_, answer) = http("GET", &format!("{till}/v1/products"), "");
+    assert_eq!(answer["products"][0]["others"], json!([]));
+    assert_calm(&browser);
+}
+
 /// The sale above, as head office shows it: the shop's day, the sale, the payment, and who did what.
 fn head_office_sees_it(page: &Page<'_>, sale: &str) {
     page.until_state(&format!("office-sale-{sale}"), "paid");

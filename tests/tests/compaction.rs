@@ -28,7 +28,7 @@ fn bread(shillings: i64) -> Product {
 }
 
 fn set_price(till: &Replica, shop: &ShopId, shillings: i64, now: Timestamp) {
-    till.set_product(shop, &bread(shillings), &Person::named("Juma"), now).unwrap();
+    till.set(shop, &domain::Item::Product(bread(shillings)), &Person::named("Juma"), now).unwrap();
 }
 
 #[test]
@@ -113,7 +113,11 @@ fn joined_batches_and_later_ones_are_all_batches_in_any_interleaving() {
         let [front, ..] = &replicas;
         for replica in replicas.iter().chain([&late]) {
             assert_eq!(verdicts(replica, &shop), verdicts(front, &shop), "seed {seed}");
-            assert_eq!(replica.products(&shop).unwrap(), front.products(&shop).unwrap(), "seed {seed}");
+            assert_eq!(
+                replica.registers(&shop, domain::Kind::Product).unwrap(),
+                front.registers(&shop, domain::Kind::Product).unwrap(),
+                "seed {seed}"
+            );
             let heads = (replica.document_heads(&shop).unwrap(), replica.verify(&shop).unwrap());
             assert_eq!(heads, (front.document_heads(&shop).unwrap(), vec![]), "seed {seed}");
             assert_eq!(replica.status().unwrap().set_aside, Vec::<String>::new(), "seed {seed}");

@@ -11,7 +11,7 @@ const DAY: i64 = 86_400;
 fn set_price(till: &Replica, shop: &ShopId, id: &str, shillings: i64, now: Timestamp) {
     let product =
         Product::new(ProductId::parse(id).unwrap(), id, Money::from_cents(shillings * 100)).unwrap();
-    till.set_product(shop, &product, &Person::named("Juma"), now).unwrap();
+    till.set(shop, &domain::Item::Product(product.clone()), &Person::named("Juma"), now).unwrap();
 }
 
 /// A shop that has traded for four days: two tills, head office that sets prices, payments and claims. What is
@@ -62,7 +62,10 @@ fn fill(till: &Replica, now: Timestamp) -> u32 {
 
 fn says_the_same(one: &Replica, other: &Replica, shop: &ShopId) {
     assert_eq!(verdicts(one, shop), verdicts(other, shop));
-    assert_eq!(one.products(shop).unwrap(), other.products(shop).unwrap());
+    assert_eq!(
+        one.registers(shop, domain::Kind::Product).unwrap(),
+        other.registers(shop, domain::Kind::Product).unwrap()
+    );
     assert_eq!(one.document_heads(shop).unwrap(), other.document_heads(shop).unwrap());
     let payments = |till: &Replica| {
         let mut all: Vec<_> =
@@ -94,7 +97,11 @@ fn a_new_till_has_the_catalogue_and_the_open_days_first_and_everything_in_the_en
     new.sync(world.now()).unwrap_err();
     let (sold, all) = (verdicts(&new, &shop).len(), verdicts(&front, &shop).len());
     assert!((30..all - 40).contains(&sold), "{sold} of {all} sales came with the open days");
-    assert_eq!(new.products(&shop).unwrap(), front.products(&shop).unwrap(), "all of the catalogue");
+    assert_eq!(
+        new.registers(&shop, domain::Kind::Product).unwrap(),
+        front.registers(&shop, domain::Kind::Product).unwrap(),
+        "all of the catalogue"
+    );
     is_sound(&new);
     let told = new.history(world.now()).unwrap().unwrap();
     assert!(told.have > 0 && told.have < told.of, "{told:?}");
@@ -168,7 +175,10 @@ fn a_till_that_keeps_a_few_days_fetches_no_more() {
     let all = verdicts(&front, &shop).len();
     assert!((60..all).contains(&rows.len()), "{} of {all}", rows.len());
     assert!(oldest.distance_millis(world.now()) > 2 * DAY.unsigned_abs() * 1000);
-    assert_eq!(new.products(&shop).unwrap(), front.products(&shop).unwrap());
+    assert_eq!(
+        new.registers(&shop, domain::Kind::Product).unwrap(),
+        front.registers(&shop, domain::Kind::Product).unwrap()
+    );
     assert_eq!(new.verify(&shop).unwrap(), Vec::<String>::new());
     is_sound(&new);
     let again: SyncReport = new.sync(world.now()).unwrap();
@@ -197,7 +207,10 @@ fn a_forged_entrance_is_not_believed() {
     assert!(told.iter().any(|told| told.contains("not signed by its writer")), "{told:?}");
     exchange(&world, &[&front, &new]);
     assert_eq!(verdicts(&new, &shop), verdicts(&front, &shop), "every journal was read from its beginning");
-    assert_eq!(new.products(&shop).unwrap(), front.products(&shop).unwrap());
+    assert_eq!(
+        new.registers(&shop, domain::Kind::Product).unwrap(),
+        front.registers(&shop, domain::Kind::Product).unwrap()
+    );
 }
 
 /// History that does not end in what is known is set aside, and the till goes on.

@@ -1,6 +1,6 @@
 //! Stories of the tills of one shop that carry each other's sales.
 
-use domain::{FactId, Member, Product, ProductId, ShopId};
+use domain::{FactId, Item, Member, Product, ProductId, ShopId};
 use replica::wire::sibling::SiblingMessage;
 use replica::wire::{SyncAnswer, SyncRequest};
 use replica::{Batch, Keypair, noise};
@@ -137,13 +137,13 @@ fn tills_that_meet_have_each_others_sales_with_no_cloud_at_all() {
         sell(&b, shillings, world.now());
     }
     let bread = Product::new(ProductId::parse("bread").unwrap(), "Bread", kes(60)).unwrap();
-    b.set_product(&shop, &bread, &asha(), world.now()).unwrap();
+    b.set(&shop, &Item::Product(bread.clone()), &asha(), world.now()).unwrap();
     assert_eq!(b.siblings().unwrap()[0].last_contact, None);
 
     let met = meet(&world, &a, &b);
     assert_eq!((met.sibling.name.as_str(), met.sent, met.received), ("Back", 30, 31));
     assert_eq!((names(&a, &shop).len(), names(&a, &shop)), (60, names(&b, &shop)));
-    assert_eq!(a.products(&shop).unwrap()[0].leading, bread);
+    assert_eq!(a.product(&shop, &bread.id).unwrap(), bread);
     for till in [&a, &b] {
         assert_eq!(till.verify(&shop).unwrap(), Vec::<String>::new());
         let told = &till.siblings().unwrap()[0];

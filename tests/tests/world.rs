@@ -1,7 +1,7 @@
 //! Stories of two tills, a hub and head office, in one process.
 
 use domain::standing::SaleState;
-use domain::{FactBody, How, Money, Person, Product, ProductId, Source, Tender};
+use domain::{FactBody, How, Money, Person, Source, Tender};
 use proptest::prelude::*;
 use service::Store;
 use tests::world::{Replica, World, asha, code, exchange, kes, of, sell, verdicts};
@@ -269,30 +269,6 @@ fn two_cashiers_at_one_moment_take_the_cash_once() {
 }
 
 #[test]
-fn prices_set_apart_are_seen_as_a_conflict_until_somebody_chooses() {
-    let world = World::new();
-    let shop = world.shop("mjini", "till", "123456");
-    let (a, office) = (world.till(&shop, "Front"), world.office());
-    let bread =
-        |shillings| Product::new(ProductId::parse("bread").unwrap(), "Bread", kes(shillings)).unwrap();
-    exchange(&world, &[&a, &office]);
-    office.set_product(&shop, &bread(60), &juma(), world.now()).unwrap();
-    exchange(&world, &[&office, &a]);
-    assert_eq!(a.products(&shop).unwrap()[0].leading, bread(60));
-
-    a.set_product(&shop, &bread(65), &asha(), world.now()).unwrap();
-    office.set_product(&shop, &bread(70), &juma(), world.now()).unwrap();
-    exchange(&world, &[&a, &office]);
-    let seen = a.products(&shop).unwrap();
-    assert_eq!(seen, office.products(&shop).unwrap());
-    assert_eq!(seen[0].others.len(), 1, "both values are there");
-    a.set_product(&shop, &bread(65), &asha(), world.now()).unwrap();
-    exchange(&world, &[&a, &office]);
-    assert_eq!(office.products(&shop).unwrap()[0].leading, bread(65));
-    assert_eq!(office.products(&shop).unwrap()[0].others, []);
-}
-
-#[test]
 fn a_till_with_a_wrong_clock_still_syncs() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
@@ -450,33 +426,6 @@ fn what_is_wrong_with_one_shop_stops_no_other() {
     assert!(office.sync(world.now()).is_err(), "the fault is told");
     assert_eq!(office.sales(&mjini, SaleFilter::All, None, 9).unwrap().len(), 1);
     assert!(office.status().unwrap().problem.unwrap().contains("revoked"));
-}
-
-#[test]
-fn a_catalogue_that_was_written_out_of_order_opens_again_as_it_was() {
-    let world = World::new();
-    let shop = world.shop("mjini", "till", "123456");
-    let (a, office) = (world.till(&shop, "Front"), world.office());
-    let bread =
-        |shillings| Product::new(ProductId::parse("bread").unwrap(), "Bread", kes(shillings)).unwrap();
-    office.sync(world.now()).unwrap();
-    let set = |till: &till::Till, shillings| {
-        till.set_product(&shop, &bread(shillings), &asha(), world.now()).unwrap()
-    };
-    set(&office, 60);
-    exchange(&world, &[&office, &a]);
-    set(&a, 61);
-    exchange(&world, &[&a, &office]);
-    // A new till is told the journals one after the other, whatever builds on what.
-    let mut b = world.till(&shop, "Back");
-    exchange(&world, &[&b]);
-    set(&a, 62);
-    exchange(&world, &[&a, &b]);
-    b.restart();
-    set(&a, 63);
-    exchange(&world, &[&a, &b]);
-    assert_eq!(b.products(&shop).unwrap()[0].leading, bread(63));
-    assert_eq!(b.status().unwrap().set_aside, Vec::<String>::new());
 }
 
 #[test]

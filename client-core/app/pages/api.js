@@ -221,6 +221,13 @@ function askReason(title, suggestions, warning) {
   });
 }
 
+/** What is wrong with this machine's clock, in a few words; null where nothing is worth a word. */
+function clockText({ clock, clock_jumped_ms: jumped }) {
+  const minutes = Math.round((clock?.offset_ms ?? 0) / 60_000);
+  if (jumped) return "the clock jumped: check it";
+  return minutes ? `the clock is ${many(Math.abs(minutes), "minute")} ${minutes > 0 ? "slow" : "fast"}, times are corrected` : null;
+}
+
 /** The quiet, permanent word on the connection. `status` is null when the program itself is silent. */
 export function paintPill(status) {
   const pill = byId("status-pill");
@@ -229,7 +236,8 @@ export function paintPill(status) {
     : status.online ? "Online"
     : status.last_contact ? `Offline since ${when(status.last_contact)}` : "Offline";
   const past = status?.history && `history ${status.history.have} of ${status.history.of}`;
-  const counts = [status?.waiting && `${status.waiting} waiting`, status?.refused && `${status.refused} refused`, past];
+  const counts = [status?.waiting && `${status.waiting} waiting`, status?.refused && `${status.refused} refused`, past,
+    status && clockText(status)];
   pill.textContent = [line, ...counts.filter(Boolean)].join(" · ");
   pill.dataset.state = status?.online && !status.problem ? "online" : "offline";
 }

@@ -1,7 +1,8 @@
 // Head office's page: every shop's day from this replica, exceptions first, with the means to correct them.
 
-import { api, button, byId, byName, cents, decimal, detailPanel, el, get, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, saleLink,
+import { api, button, byId, byName, cents, decimal, detailPanel, el, get, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, post, saleLink,
   show, stateText, total, trouble, when, wireHeader } from "./api.js";
+import { stockSection } from "./stock.js";
 
 /** A till that was not heard of for so long may hold sales that head office has not seen. */
 const QUIET_MINUTES = 30;
@@ -99,7 +100,8 @@ function setPrice(id, name, price) {
 /** One price, or all prices that were set without knowing of each other, each to be chosen. */
 function productRow(product) {
   const values = [product, ...product.others];
-  const choose = (value, index) => button(`Choose ${value.name} at ${value.price}`, () => setPrice(product.id, value.name, value.price), { testid: `choose-${product.id}-${index}` });
+  const choose = (value, index) => button(`Choose ${value.name} at ${value.price} (${value.by}, ${when(value.at)})`,
+    () => post(`/v1/products/${encodeURIComponent(product.id)}/choose`, { shop: byId("product-shop").value, version: value.version }), { testid: `choose-${product.id}-${index}` });
   const edit = () => {
     byId("product-name").value = product.name;
     byId("product-price").value = product.price;
@@ -145,6 +147,7 @@ async function refresh() {
   paintTable("payments", first((payment) => doubt(payment) && !payment.reversed, paid.payments), paymentRow, "No payment to show.");
   products = byName(catalogue.products);
   paintTable("products", first((product) => product.others.length, products), productRow, "No product yet.");
+  await stock.refresh();
   await panel.refresh();
 }
 
@@ -168,5 +171,6 @@ onSubmit(byId("product"), async () => {
   await setPrice(id, name, decimal(price));
   byId("product").reset();
 });
+const stock = stockSection(byId("stock"), () => ({ shop: byId("product-shop").value, products }));
 const panel = detailPanel(byId("detail"));
 live(refresh);

@@ -2,6 +2,7 @@
 
 import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
   saleLink, salePath, show, stateText, trouble, uuid, when, wireHeader } from "./api.js";
+import { stockSection } from "./stock.js";
 
 /** After so long without an answer a customer may be asked again. */
 const PROMPT_LIFE_SECONDS = 600;
@@ -15,16 +16,16 @@ let openSales = [];
 
 // ---- Shelf and cart ---------------------------------------------------------------------------
 
-/** Lines of the sale being made: `{name, price (cents), quantity}`. */
+/** Lines of the sale being made: `{product (id, or null), name, price (cents), quantity}`. */
 let cart = [];
 /** The sale last sent without an answer, and the key under which a retry is the same sale. */
 let attempt = null;
 
-function addToCart(name, price) {
+function addToCart(product, name, price) {
   location.hash = ""; // a sale that waits for its payment stays in the list of open sales
-  const line = cart.find((each) => each.name === name && each.price === price);
+  const line = cart.find((each) => each.product === product && each.name === name && each.price === price);
   if (line) line.quantity += 1;
-  else cart.push({ name, price, quantity: 1 });
+  else cart.push({ product, name, price, quantity: 1 });
   paintCart();
 }
 
@@ -52,17 +53,36 @@ function cartLine(line, index) {
     el("strong", { class: "number" }, grouped(decimal(line.price * line.quantity))));
 }
 
+const sold = () => products.filter((product) => product.sold);
+
 function paintProducts() {
   const wanted = byId("filter").value.trim().toLowerCase();
-  byId("filter").hidden = products.length <= MANY_PRODUCTS;
-  show(byId("products"), products.filter((product) => product.name.toLowerCase().includes(wanted)),
+  byId("find").hidden = sold().length <= MANY_PRODUCTS && !sold().some((product) => product.barcodes.length);
+  show(byId("products"), sold().filter((product) => product.name.toLowerCase().includes(wanted) || product.barcodes.includes(wanted)),
     (list) => list.length ? list.map(tile) : el("p", { class: "hint" }, products.length ? "No product is called so." : "No product has a price yet. Enter an amount."));
+}
+
+/** Into the cart goes what the customer sees now: the sale keeps that name and price. */
+const takeProduct = (product) => addToCart(product.id, product.name, cents(product.price));
+
+/** What a scanner types, or a name that only one product has. */
+function takeFound() {
+  const field = byId("filter");
+  const wanted = field.value.trim();
+  const scanned = sold().filter((product) => product.barcodes.includes(wanted));
+  const named = sold().filter((product) => product.name.toLowerCase().includes(wanted.toLowerCase()));
+  const found = scanned.length ? scanned : named;
+  if (!wanted) return;
+  if (found.length !== 1) return notify(found.length ? `Several products are found by ${wanted}. Tap the right one.` : `No product has the barcode or the name ${wanted}.`);
+  takeProduct(found[0]);
+  field.value = "";
+  paintProducts();
 }
 
 /** Where a price was set differently elsewhere, the tile says so; head office chooses. */
 function tile(product) {
   const other = product.others.map((each) => each.price).join(", ");
-  return el("button", { type: "button", class: "tile", testid: `product-${product.id}`, onclick: () => addToCart(product.name, cents(product.price)) },
+  return el("button", { type: "button", class: "tile", testid: `product-${product.id}`, onclick: () => takeProduct(product) },
     el("span", {}, product.name), el("strong", {}, grouped(product.price)), other && el("small", { class: "warn" }, `or ${other}?`));
 }
 
@@ -76,7 +96,7 @@ function paintTwin(hint, due, exceptId) {
 }
 
 async function sell(tender) {
-  const lines = cart.map((line) => ({ name: line.name, quantity: String(line.quantity), unit_price: decimal(line.price) }));
+  const lines = cart.map((line) => ({ product: line.product, name: line.name, quantity: String(line.quantity), unit_price: decimal(line.price) }));
   const sale = { lines, total: decimal(cartTotal()), tender, order: null, by: page.by() };
   const text = JSON.stringify(sale);
   if (attempt?.text !== text) attempt = { text, key: uuid() };
@@ -208,6 +228,7 @@ async function refresh() {
   const strays = [...astray.map((payment) => [payment, "disagreeing"]), ...unclaimed.payments.map((payment) => [payment, "unclaimed"])];
   paintList("unclaimed", strays, (stray) => paymentItem(...stray), "Every payment has its sale.");
   paintList("latest", latest.sales, (sale) => saleItem(sale, "latest-sale"), "No sale yet.");
+  await stock.refresh();
   await panel.refresh();
 }
 
@@ -216,10 +237,15 @@ onSubmit(byId("other"), async () => {
   const field = byId("other-amount");
   const amount = cents(field.value);
   if (!amount) return notify("Enter an amount such as 250 or 99.50.");
-  addToCart("Other", amount);
+  addToCart(null, "Other", amount);
   field.value = "";
 });
 byId("filter").addEventListener("input", paintProducts);
+byId("find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  takeFound();
+});
+const stock = stockSection(byId("stock"), () => ({ shop: shop.id, products }));
 byId("pay-cash").addEventListener("click", (event) => act(event.currentTarget, () => sell("cash")));
 byId("pay-mpesa").addEventListener("click", (event) => act(event.currentTarget, () => sell("mpesa")));
 const panel = detailPanel(byId("detail"), askingFor);

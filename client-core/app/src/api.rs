@@ -1,16 +1,15 @@
 //! The native API under `/v1`: what the pages use, and other programs may.
 
 use crate::App;
-use crate::forms::{
-    CandidateForm, NewProduct, NewSale, PaymentForm, ProductForm, SaleForm, StatusForm, View,
-};
+use crate::cart::NewSale;
+use crate::forms::{CandidateForm, PaymentForm, SaleForm, StatusForm, View};
 use crate::problem::Problem;
 use crate::siblings::{NewPlace, SiblingsForm};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::{FactId, How, Person, ReceiptCode, ShopId};
 use serde::{Deserialize, Serialize};
@@ -29,8 +28,6 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/sync", post(sync))
         .route("/v1/siblings", get(siblings).post(meet))
         .route("/v1/events", get(events))
-        .route("/v1/products", get(products))
-        .route("/v1/products/{id}", put(set_product))
         .route("/v1/sales", get(sales).post(sell))
         .route("/v1/sales/{id}", get(sale))
         .route("/v1/sales/{id}/candidates", get(candidates))
@@ -59,11 +56,6 @@ struct Sales {
 #[derive(Serialize)]
 struct Payments {
     payments: Vec<PaymentForm>,
-}
-
-#[derive(Serialize)]
-struct Products {
-    products: Vec<ProductForm>,
 }
 
 #[derive(Serialize)]
@@ -138,42 +130,14 @@ async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, 
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
-async fn products(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Products>, Problem> {
-    app.with(move |till, _| {
-        let rows = till.products(&shop_of(till, which.shop.as_deref())?)?;
-        Ok(Json(Products { products: rows.into_iter().map(ProductForm::from).collect() }))
-    })
-    .await
-}
-
-async fn set_product(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Json(form): Json<NewProduct>,
-) -> Result<Json<ProductForm>, Problem> {
-    let set = app.with(move |till, now| {
-        let shop = shop_of(till, form.shop.as_deref())?;
-        let product = form.read(&id)?;
-        till.set_product(&shop, &product, &Person::named(&form.by), now)?;
-        let row = till.products(&shop)?.into_iter().find(|row| row.leading.id == product.id);
-        row.map(|row| Json(ProductForm::from(row))).ok_or_else(Problem::inside)
-    });
-    let set = set.await;
-    app.nudge.nudge();
-    set
-}
-
 async fn sell(
     State(app): State<App>,
     headers: HeaderMap,
     Json(form): Json<NewSale>,
 ) -> Result<impl IntoResponse, Problem> {
-    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
-    if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 200) {
-        return Err(Problem::bad_request("an Idempotency-Key has 1 to 200 characters"));
-    }
+    let key = request_key(&headers)?;
     let sold = app.with(move |till, now| {
-        let (sale, by) = form.read()?;
+        let (sale, by) = form.read(till)?;
         let sold = till.sell(sale, &by, now, key.as_deref())?;
         let status = if sold.repeated { StatusCode::OK } else { StatusCode::CREATED };
         Ok((status, Json(View::of(till, now)?.sale(&sold.sale)?)))
@@ -313,6 +277,15 @@ impl App {
         self.nudge.nudge();
         done
     }
+}
+
+/// The key that makes a request repeatable.
+pub(crate) fn request_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+    if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 200) {
+        return Err(Problem::bad_request("an Idempotency-Key has 1 to 200 characters"));
+    }
+    Ok(key)
 }
 
 pub(crate) fn read_id(text: &str) -> Result<FactId, Problem> {

@@ -3,12 +3,11 @@
 
 use crate::problem::Problem;
 use domain::{
-    Actor, FactId, How, Line, Money, Person, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Source,
-    Tender, TillId, Timestamp, Words,
+    Actor, FactId, How, Line, Money, ReceiptCode, ShopId, Source, Tender, TillId, Timestamp, Words,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
-use till::{ClaimRow, Deed, Happening, PaymentRow, ProductRow, PushStatus, SaleRow, Till};
+use till::{ClaimRow, Deed, Happening, PaymentRow, PushStatus, SaleRow, Till};
 
 /// Looks things up that a view needs besides its row.
 pub(crate) struct View<'a> {
@@ -137,20 +136,6 @@ pub(crate) struct CandidateForm {
 }
 
 #[derive(Serialize)]
-pub(crate) struct ProductForm {
-    id: String,
-    name: String,
-    price: String,
-    others: Vec<ValueForm>,
-}
-
-#[derive(Serialize)]
-struct ValueForm {
-    name: String,
-    price: String,
-}
-
-#[derive(Serialize)]
 pub(crate) struct StatusForm {
     role: &'static str,
     me: MeForm,
@@ -167,6 +152,17 @@ pub(crate) struct StatusForm {
     set_aside: Vec<String>,
     problem: Option<String>,
     day: String,
+    /// How this machine's clock stands to the cloud's; nothing before they met.
+    clock: Option<ClockForm>,
+    /// By how much the clock jumped since it was last held against the cloud's, in milliseconds.
+    clock_jumped_ms: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct ClockForm {
+    /// The cloud's clock less ours.
+    offset_ms: i64,
+    uncertainty_ms: u32,
 }
 
 /// So many entries of so many.
@@ -222,26 +218,14 @@ struct MemberForm {
     last_seen: Option<String>,
 }
 
-/// A line as it is sent.
-#[derive(Deserialize, Serialize, Clone)]
+/// A line of a sale.
+#[derive(Serialize)]
 pub(crate) struct LineForm {
+    product: Option<String>,
     name: String,
     quantity: String,
     unit_price: String,
-    #[serde(default)]
     amount: String,
-}
-
-/// `POST /v1/sales`.
-#[derive(Deserialize)]
-pub(crate) struct NewSale {
-    #[serde(default)]
-    pub(crate) lines: Vec<LineForm>,
-    pub(crate) total: Option<String>,
-    pub(crate) tender: String,
-    pub(crate) order: Option<String>,
-    #[serde(default)]
-    pub(crate) by: String,
 }
 
 impl From<till::Progress> for ProgressForm {
@@ -400,12 +384,17 @@ impl<'a> View<'a> {
             refused: status.set_aside.len(),
             set_aside: status.set_aside,
             problem: status.problem,
-            day: self.now.business_day().to_string(),
+            day: self.till.corrected(self.now).business_day().to_string(),
+            clock: status.clock.clock.map(|clock| ClockForm {
+                offset_ms: clock.offset_millis,
+                uncertainty_ms: clock.uncertainty_millis,
+            }),
+            clock_jumped_ms: status.clock.jumped_millis,
         })
     }
 
     fn shop_status(&self, shop: &domain::Shop) -> Result<ShopStatus, Problem> {
-        let day = self.till.day(&shop.id, self.now.business_day())?;
+        let day = self.till.day(&shop.id, self.till.corrected(self.now).business_day())?;
         let members = self.till.members(&shop.id)?;
         let member = |(member, entries): (domain::Member, u64)| -> Result<MemberForm, Problem> {
             Ok(MemberForm {
@@ -476,21 +465,10 @@ impl<'a> View<'a> {
     }
 }
 
-impl From<ProductRow> for ProductForm {
-    fn from(row: ProductRow) -> Self {
-        let value = |p: Product| ValueForm { name: p.name, price: p.price.to_string() };
-        Self {
-            id: row.leading.id.to_string(),
-            name: row.leading.name,
-            price: row.leading.price.to_string(),
-            others: row.others.into_iter().map(value).collect(),
-        }
-    }
-}
-
 impl From<&Line> for LineForm {
     fn from(line: &Line) -> Self {
         Self {
+            product: line.product.as_ref().map(ToString::to_string),
             name: line.name.clone(),
             quantity: line.quantity.to_string(),
             unit_price: line.unit_price.to_string(),
@@ -516,49 +494,6 @@ impl From<PushStatus> for PushForm {
             at: push.at.to_string(),
             receipt: push.receipt.map(|receipt| receipt.to_string()),
         }
-    }
-}
-
-impl NewSale {
-    /// The sale it describes; without a total, the total is the sum of the lines.
-    pub(crate) fn read(self) -> Result<(Sale, Person), Problem> {
-        let lines = self.lines.iter().map(read_line).collect::<Result<Vec<_>, _>>()?;
-        let total = match &self.total {
-            Some(total) => Money::parse(total).map_err(|e| Problem::bad_request(&e))?,
-            None => lines.iter().map(|line| line.amount).sum(),
-        };
-        let tender = match self.tender.as_str() {
-            "cash" => Tender::Cash,
-            "mpesa" => Tender::Mpesa,
-            _ => return Err(Problem::bad_request("the tender is cash or mpesa")),
-        };
-        let order = self.order.filter(|order| !order.trim().is_empty());
-        let sale = Sale::new(lines, total, tender, order).map_err(|e| Problem::bad_request(&e))?;
-        Ok((sale, Person::named(&self.by)))
-    }
-}
-
-fn read_line(form: &LineForm) -> Result<Line, Problem> {
-    let quantity = Quantity::parse(&form.quantity).map_err(|e| Problem::bad_request(&e))?;
-    let price = Money::parse(&form.unit_price).map_err(|e| Problem::bad_request(&e))?;
-    Line::new(&form.name, quantity, price).map_err(|e| Problem::bad_request(&e))
-}
-
-/// A product as it is set.
-#[derive(Deserialize)]
-pub(crate) struct NewProduct {
-    pub(crate) shop: Option<String>,
-    pub(crate) name: String,
-    pub(crate) price: String,
-    #[serde(default)]
-    pub(crate) by: String,
-}
-
-impl NewProduct {
-    pub(crate) fn read(&self, id: &str) -> Result<Product, Problem> {
-        let id = ProductId::parse(id).map_err(|e| Problem::bad_request(&e))?;
-        let price = Money::parse(&self.price).map_err(|e| Problem::bad_request(&e))?;
-        Product::new(id, &self.name, price).map_err(|e| Problem::bad_request(&e))
     }
 }
 

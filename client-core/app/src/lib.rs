@@ -5,6 +5,8 @@
 //! the other tills of the shop, which reach this one through [`lan_router`].
 
 mod api;
+mod cart;
+mod catalogue;
 mod discovery;
 mod forms;
 mod lan;
@@ -13,6 +15,7 @@ mod problem;
 mod safaricom;
 mod seeds;
 mod siblings;
+mod stock;
 mod sync_loop;
 
 pub use lan::lan_router;
@@ -63,7 +66,11 @@ pub fn router(
     let (events, _) = broadcast::channel(16);
     carry_events(&till, events.clone())?;
     let sells = till.identity().role == Role::Till;
-    let mut router = api::router().merge(safaricom::router(sells)).merge(pages::router(sells));
+    let mut router = api::router()
+        .merge(catalogue::router())
+        .merge(stock::router())
+        .merge(safaricom::router(sells))
+        .merge(pages::router(sells));
     if sells {
         router = router.merge(seeds::router());
     }

@@ -2,10 +2,11 @@
 //! awaited, seldom while the line is down.
 
 use crate::Clock;
+use domain::Timestamp;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use till::{SaleFilter, Till};
 
 /// Between syncs while an open sale waits for its payment.
@@ -16,6 +17,9 @@ const IDLE: Duration = Duration::from_secs(3);
 const BETWEEN_PAGES: Duration = Duration::from_millis(20);
 /// The longest pause while the cloud can not be reached.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// From so many milliseconds on, a clock that went another way than time did has jumped.
+const JUMP_MILLIS: i64 = 5_000;
 
 /// A handle on the thread.
 #[derive(Clone)]
@@ -56,7 +60,9 @@ pub fn keep_in_sync(till: Arc<Till>, clock: Clock) -> std::io::Result<(SyncLoop,
 
 fn run(till: &Till, clock: &Clock, nudges: &Receiver<Nudge>) {
     let mut failures = 0_u32;
+    let mut watch = (clock(), Instant::now());
     loop {
+        tell_of_jumps(till, clock, &mut watch);
         let synced = till.sync(clock());
         match &synced {
             Ok(_) => failures = 0,
@@ -80,6 +86,21 @@ fn run(till: &Till, clock: &Clock, nudges: &Receiver<Nudge>) {
                 return;
             }
         }
+    }
+}
+
+/// Holds the clock against one that never jumps.
+fn tell_of_jumps(till: &Till, clock: &Clock, (shown, seen): &mut (Timestamp, Instant)) {
+    let (shows, sees) = (clock(), Instant::now());
+    let passed = i64::try_from(sees.duration_since(*seen).as_millis()).unwrap_or(i64::MAX);
+    let jumped = shows.millis().saturating_sub(shown.millis()).saturating_sub(passed);
+    (*shown, *seen) = (shows, sees);
+    if jumped.saturating_abs() < JUMP_MILLIS {
+        return;
+    }
+    tracing::warn!(jumped_ms = jumped, "this machine's clock jumped, or the machine slept");
+    if let Err(error) = till.clock_jumped(jumped) {
+        tracing::warn!(%error, "the jump was not recorded");
     }
 }
 

@@ -60,6 +60,23 @@ text_id! {
 }
 
 text_id! {
+    /// A thing of a shop's catalogue, among the things of its kind.
+    ItemId, |text| slug(text, 40), "an id is 1 to 40 of a-z, 0-9 and -"
+}
+
+impl From<&ProductId> for ItemId {
+    fn from(id: &ProductId) -> Self {
+        Self(id.0.clone())
+    }
+}
+
+impl From<&ItemId> for ProductId {
+    fn from(id: &ItemId) -> Self {
+        Self(id.0.clone())
+    }
+}
+
+text_id! {
     /// A number that customers pay to, or that stands above one: paybill, till, store or head office
     /// (Daraja fact sheet §2.4). Seed A uses one of ten digits.
     ShortCode,

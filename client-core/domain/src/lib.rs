@@ -17,6 +17,7 @@
     )
 )]
 
+pub mod catalogue;
 pub mod clock;
 pub mod fact;
 pub mod ids;
@@ -32,16 +33,22 @@ pub mod stock;
 pub mod time;
 pub mod verdict;
 
+pub use catalogue::{
+    Item, ItemKey, Kind, Named, PinHash, Product, Register, Setting, Staff, StaffRole, TaxRate, Version,
+    WriteId,
+};
 pub use clock::Clock;
 pub use fact::{Claim, Fact, FactBody, How, Line, Person, Quantity, Sale, Tender};
-pub use ids::{Actor, CheckoutId, FactId, IdError, ProductId, ReceiptCode, ShopId, ShortCode, TillId};
+pub use ids::{
+    Actor, CheckoutId, FactId, IdError, ItemId, ProductId, ReceiptCode, ShopId, ShortCode, TillId,
+};
 pub use journal::{Body, Document, Entry, Signature, Strand};
 pub use money::{Money, MoneyError};
 pub use msisdn::{Msisdn, PhoneError};
 pub use payment::{
     Disagreement, Evidence, FeedItem, Payer, Payment, PushQuery, PushResult, Retraction, Reversal, Source,
 };
-pub use shop::{Account, Member, Product, Role, Shop, ShopRules, Validation};
+pub use shop::{Account, Member, Role, Shop, ShopRules, Validation};
 pub use stk::{Ending, Words};
-pub use stock::{Level, Moved, StockError, StockMove, Why};
+pub use stock::{Level, Moved, StockChange, StockError, StockMove, Why};
 pub use time::{BusinessDay, TimeError, Timestamp};

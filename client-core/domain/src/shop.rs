@@ -1,6 +1,6 @@
 //! Shops, what they sell, and who may write for them.
 
-use crate::{Actor, IdError, Money, ProductId, ShopId, ShortCode};
+use crate::{Actor, IdError, Money, ShopId, ShortCode};
 
 /// A shop and the numbers its customers pay to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,30 +182,5 @@ impl Role {
     /// The role of a stable name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::Till, Self::Office, Self::Platform].into_iter().find(|role| role.name() == name)
-    }
-}
-
-/// A product of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Product {
-    /// Its id.
-    pub id: ProductId,
-    /// What the receipt calls it.
-    pub name: String,
-    /// The price of one.
-    pub price: Money,
-}
-
-impl Product {
-    /// A product, its name trimmed.
-    ///
-    /// # Errors
-    /// The name is empty or longer than 80 characters, or the price is below nothing.
-    pub fn new(id: ProductId, name: &str, price: Money) -> Result<Self, IdError> {
-        let name = name.trim();
-        if !(1..=80).contains(&name.chars().count()) || price < Money::ZERO {
-            return Err(IdError("a product has a name of 1 to 80 characters and a price"));
-        }
-        Ok(Self { id, name: name.to_owned(), price })
     }
 }

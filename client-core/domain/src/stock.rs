@@ -3,7 +3,8 @@
 //! Stock is never written down as a number that somebody could overwrite. It is the sum of what facts say
 //! was sold, received, moved and found missing, so two tills that sell the last crate apart lose neither.
 
-use crate::{ProductId, Quantity};
+use crate::{Fact, FactBody, ProductId, Quantity};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// How much of a product there is, or by how much that changed, in thousandths: it may be below nothing.
@@ -16,6 +17,11 @@ impl Level {
 
     /// Nothing there.
     pub const NONE: Self = Self(0);
+
+    /// What changes add up to, kept within what is counted.
+    pub fn sum(milli: i64) -> Self {
+        Self(milli.clamp(-Self::BOUND, Self::BOUND))
+    }
 
     /// A level of thousandths.
     ///
@@ -173,6 +179,38 @@ impl StockMove {
         }
         Ok(Self { why, note: note.to_owned(), goods })
     }
+}
+
+/// By how much one fact changes the stock of one product, in thousandths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockChange {
+    /// The product.
+    pub product: ProductId,
+    /// By how much.
+    pub change: i64,
+}
+
+/// What a fact does to the stock, one change a product, by product. A void does nothing by itself: what it
+/// cancels does not count.
+pub fn changes(fact: &Fact) -> Vec<StockChange> {
+    let mut sums: BTreeMap<&ProductId, i64> = BTreeMap::new();
+    let mut add = |product, change: i64| {
+        let sum = sums.entry(product).or_default();
+        *sum = sum.saturating_add(change);
+    };
+    match &fact.body {
+        FactBody::Sale(sale) => {
+            for line in &sale.lines {
+                let sold = i64::from(line.quantity.milli()).saturating_neg();
+                line.product.iter().for_each(|product| add(product, sold));
+            }
+        }
+        FactBody::Stock(moved) => {
+            moved.goods.iter().for_each(|moved| add(&moved.product, moved.change.milli()));
+        }
+        _ => {}
+    }
+    sums.into_iter().map(|(product, change)| StockChange { product: product.clone(), change }).collect()
 }
 
 /// Why something is no movement of goods.

@@ -4,7 +4,7 @@
 use crate::journal::{append, apply, put_member, put_strangers, state_of, wake};
 use crate::rows::{self, signed, time_option, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Page, Reader, Taken, project, settle};
+use crate::{Ledger, LedgerError, Page, Reader, Taken, catalogue, project, settle};
 use domain::{Actor, FeedItem, ShopId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -194,7 +194,7 @@ fn put_entries(c: &Connection, shop: i64, page: &Page, dirty: &mut Dirty) -> Res
         wake(c, shop, taken)?;
         apply(c, shop, taken, dirty)?;
     }
-    page.products.as_ref().map_or(Ok(()), |products| project::products(c, shop, products))
+    catalogue::put(c, shop, &page.registers)
 }
 
 /// What began a run here until now goes on with what came before it.

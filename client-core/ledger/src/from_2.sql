@@ -116,3 +116,51 @@ CREATE TABLE at_cloud (
 ) STRICT, WITHOUT ROWID;
 -- Until now everything of others came from the cloud.
 INSERT INTO at_cloud SELECT shop, till, incarnation, max(number) FROM journal GROUP BY 1, 2, 3;
+-- The catalogue's rows are written anew from its changes when the till opens. What older releases sold names no
+-- product, so the stock begins with nothing.
+DROP TABLE products;
+CREATE TABLE catalogue (
+    shop         INTEGER NOT NULL,
+    kind         TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    position     INTEGER NOT NULL,
+    version      TEXT NOT NULL,
+    by           TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    name         TEXT NOT NULL,
+    price        INTEGER,
+    barcodes     TEXT,
+    category     TEXT,
+    tax_rate     TEXT,
+    unit         TEXT,
+    basis_points INTEGER,
+    role         TEXT,
+    pin          TEXT,
+    active       INTEGER NOT NULL,
+    PRIMARY KEY (shop, kind, id, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE barcodes (
+    shop    INTEGER NOT NULL,
+    code    TEXT NOT NULL,
+    product TEXT NOT NULL,
+    PRIMARY KEY (shop, code, product)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX barcodes_of_product ON barcodes (shop, product);
+CREATE TABLE goods (
+    fact    TEXT NOT NULL,
+    product TEXT NOT NULL,
+    shop    INTEGER NOT NULL,
+    change  INTEGER NOT NULL,
+    PRIMARY KEY (fact, product)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE stock (
+    shop    INTEGER NOT NULL,
+    product TEXT NOT NULL,
+    level   INTEGER NOT NULL,
+    PRIMARY KEY (shop, product)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE clock (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    offset      INTEGER NOT NULL,
+    uncertainty INTEGER NOT NULL
+) STRICT;

@@ -3,10 +3,10 @@
 
 use crate::rows::{self, damaged, signed, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Reader, SaleRow, cloud, project, settle};
+use crate::{Ledger, LedgerError, Reader, SaleRow, catalogue, clock, cloud, project, settle};
 use domain::{
-    Actor, Body, BusinessDay, Document, Entry, Fact, FactBody, FactId, FeedItem, Member, Money, Product,
-    Role, Shop, ShopId, TillId, Timestamp,
+    Actor, Body, BusinessDay, Clock, Document, Entry, Fact, FactBody, FactId, FeedItem, ItemKey, Member,
+    Money, Register, Role, Shop, ShopId, TillId, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ pub struct Identity {
 pub enum Content {
     /// A fact.
     Fact(Fact),
-    /// The catalogue changed; its registers are given beside the page.
-    Product,
+    /// A register of the catalogue was set; what stands in it now is given beside the page.
+    Item(ItemKey),
     /// Ours in shape, but written by a newer release: kept and shown.
     Unreadable(String),
 }
@@ -64,8 +64,8 @@ pub struct Page {
     pub entries: Vec<Taken>,
     /// Entries that waited here and have passed now.
     pub woken: Vec<Taken>,
-    /// The whole catalogue, if it changed: every value of every product, the leading one first.
-    pub products: Option<Vec<Vec<Product>>>,
+    /// What stands now in the registers of the catalogue that were set.
+    pub registers: Vec<Register>,
     /// New items of the payment feed.
     pub feed: Vec<FeedItem>,
     /// Where the feed goes on; none if the page did not come from the cloud.
@@ -78,6 +78,8 @@ pub struct Page {
     pub strangers: Vec<(Actor, u64, String)>,
     /// When the answer came.
     pub at: Option<Timestamp>,
+    /// What the answer taught of this machine's clock, if that is new.
+    pub clock: Option<Clock>,
 }
 
 impl Reader {
@@ -344,25 +346,32 @@ impl Ledger {
         }
     }
 
-    /// Records a change of our own to the catalogue.
+    /// Records a change of our own to the catalogue, and what stands in its register now.
     ///
     /// # Errors
     /// Nothing was recorded.
-    pub fn record_product(
+    pub fn record_register(
         &mut self,
         shop: &ShopId,
         entry: &Entry,
-        products: &[Vec<Product>],
+        register: &Register,
     ) -> Result<(), LedgerError> {
         let shop = self.shop_key(shop)?;
         self.write(|c| {
             append(c, shop, entry, APPLIED, None)?;
-            project::products(c, shop, products)
+            catalogue::put(c, shop, std::slice::from_ref(register))
         })
     }
-}
 
-impl Reader {
+    /// Writes what stands in registers, in the place of what stood there.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn put_registers(&mut self, shop: &ShopId, registers: &[Register]) -> Result<(), LedgerError> {
+        let shop = self.shop_key(shop)?;
+        self.write(|c| catalogue::put(c, shop, registers))
+    }
+
     /// The sale that a request with this key made.
     ///
     /// # Errors
@@ -392,12 +401,11 @@ impl Ledger {
                 wake(c, key, taken)?;
                 apply(c, key, taken, &mut dirty)?;
             }
-            if let Some(products) = &page.products {
-                project::products(c, key, products)?;
-            }
+            catalogue::put(c, key, &page.registers)?;
             for item in &page.feed {
                 project::feed_item(c, key, item, &mut dirty)?;
             }
+            page.clock.map_or(Ok(()), |it| clock::put(c, it))?;
             put_strangers(c, key, page)?;
             put_cursors(c, key, page)?;
             settle::settle(c, key, &dirty)

@@ -7,6 +7,8 @@
 
 mod backup;
 mod base;
+mod catalogue;
+mod clock;
 mod cloud;
 mod doubt;
 mod error;
@@ -18,6 +20,7 @@ mod rebuild;
 mod renew;
 mod rows;
 mod settle;
+mod stock;
 
 pub mod history;
 pub mod journal;
@@ -29,11 +32,12 @@ pub use base::{Backlog, Base};
 pub use error::LedgerError;
 pub use journal::{Content, Identity, Outcome, Page, Taken};
 pub use push::PushRow;
-pub use query::{ClaimRow, Day, PaymentRow, ProductRow, SaleFilter, SaleRow, reference};
+pub use query::{ClaimRow, Day, PaymentRow, SaleFilter, SaleRow, reference};
 pub use reader::Reader;
-pub use rebuild::{Meaning, Products, Scratch};
+pub use rebuild::{Meaning, ReadCatalogue, Scratch};
 pub use renew::{Doubt, NewLife, Why};
 pub use rows::how_name;
+pub use stock::StockRow;
 
 use rusqlite::{Connection, TransactionBehavior};
 use std::collections::BTreeMap;

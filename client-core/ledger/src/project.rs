@@ -1,10 +1,10 @@
 //! Facts and feed items as rows.
 
-use crate::LedgerError;
 use crate::rows::{self, how_name, tender_name};
 use crate::settle::Dirty;
+use crate::{LedgerError, stock};
 use domain::standing::Standing;
-use domain::{CheckoutId, Fact, FactBody, FactId, FeedItem, Money, Product, ReceiptCode, Sale, Timestamp};
+use domain::{CheckoutId, Fact, FactBody, FactId, FeedItem, Money, ReceiptCode, Sale, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Writes the rows of a fact and notes what has to be settled anew. Gives the local number of a sale.
@@ -38,9 +38,9 @@ pub(crate) fn fact(
             let sql = "INSERT INTO voids (id, shop, sale, reason, at, by) VALUES (?, ?, ?, ?, ?, ?)";
             c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by])?;
             dirty.sale_and_its_receipts(c, shop, *sale)?;
+            stock::void(c, shop, *sale)?;
         }
-        // Nothing is computed from movements of goods yet.
-        FactBody::Stock(_) => {}
+        FactBody::Stock(_) => stock::fact(c, shop, fact)?,
     }
     Ok(None)
 }
@@ -50,6 +50,7 @@ pub(crate) fn forget(c: &Connection, fact: FactId) -> Result<(), LedgerError> {
     for table in ["sales", "cash", "claims", "releases", "voids"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?.execute([fact.to_string()])?;
     }
+    c.prepare_cached("DELETE FROM goods WHERE fact = ?")?.execute([fact.to_string()])?;
     Ok(())
 }
 
@@ -79,6 +80,7 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
     let number = u64::try_from(c.last_insert_rowid()).map_err(rows::damaged)?;
     // What was said about this sale may have come before the sale itself, from another till.
     dirty.if_mentioned(c, shop, fact.id)?;
+    stock::fact(c, shop, fact)?;
     Ok(number)
 }
 
@@ -185,17 +187,4 @@ fn own_push(c: &Connection, named: FactId, checkout: &CheckoutId) -> Result<Fact
     let mut find = c.prepare_cached("SELECT sale FROM pushes WHERE checkout = ?")?;
     let read = |row: &rusqlite::Row<'_>| rows::parsed(row, "sale", str::parse);
     Ok(find.query_row([checkout.as_str()], read).optional()?.unwrap_or(named))
-}
-
-/// Writes the whole catalogue: every value of every product, the leading one first.
-pub(crate) fn products(c: &Connection, shop: i64, products: &[Vec<Product>]) -> Result<(), LedgerError> {
-    c.prepare_cached("DELETE FROM products WHERE shop = ?")?.execute([shop])?;
-    let sql = "INSERT INTO products (shop, id, name, price, leading) VALUES (?, ?, ?, ?, ?)";
-    let mut insert = c.prepare_cached(sql)?;
-    for values in products {
-        for (position, p) in values.iter().enumerate() {
-            insert.execute(params![shop, p.id.as_str(), p.name, p.price.cents(), position == 0])?;
-        }
-    }
-    Ok(())
 }

@@ -1,12 +1,12 @@
-//! What people ask: sales, payments, products, figures.
+//! What people ask: sales, payments, figures.
 
 use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
 use crate::{LedgerError, Reader};
 use domain::matching::{FreePayment, OpenSale};
 use domain::standing::{SaleState, Standing};
 use domain::{
-    Actor, BusinessDay, Disagreement, Fact, FactId, How, Money, Payer, Product, ProductId, ReceiptCode, Sale,
-    ShopId, Tender, TillId, Timestamp,
+    Actor, BusinessDay, Disagreement, Fact, FactId, How, Money, Payer, ReceiptCode, Sale, ShopId, Tender,
+    TillId, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,15 +103,6 @@ pub struct PaymentRow {
     pub sale: Option<FactId>,
     /// Other sales want it too.
     pub contested: bool,
-}
-
-/// A product: every value its registers hold, the leading one first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProductRow {
-    /// The value that leads.
-    pub leading: Product,
-    /// What was set elsewhere at the same time.
-    pub others: Vec<Product>,
 }
 
 /// A shop's figures for a day.
@@ -373,30 +364,6 @@ impl Reader {
             Ok((parsed(row, "sale", str::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
         };
         Ok(find.query_map([self.shop_key(shop)?], read)?.collect::<Result<_, _>>()?)
-    }
-
-    /// The products of a shop, by id.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn products(&self, shop: &ShopId) -> Result<Vec<ProductRow>, LedgerError> {
-        let sql =
-            "SELECT id, name, price, leading FROM products WHERE shop = ? ORDER BY id, leading DESC, rowid";
-        let mut find = self.connection.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| {
-            let (id, name) = (parsed(row, "id", ProductId::parse)?, row.get::<_, String>("name")?);
-            let product = Product::new(id, &name, money(row, "price")?).map_err(rows::damaged)?;
-            Ok((product, row.get::<_, bool>("leading")?))
-        };
-        let mut products: Vec<ProductRow> = Vec::new();
-        for value in find.query_map([self.shop_key(shop)?], read)? {
-            match (value?, products.last_mut()) {
-                ((leading, true), _) => products.push(ProductRow { leading, others: Vec::new() }),
-                ((other, false), Some(row)) => row.others.push(other),
-                ((_, false), None) => {}
-            }
-        }
-        Ok(products)
     }
 
     /// A shop's figures for a day.

@@ -10,30 +10,42 @@
 
 use crate::backup::{copy, faults, remove};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Reader, file, journal, project, settle};
-use domain::{Entry, Fact, Product, ReceiptCode, ShopId};
+use crate::{Ledger, LedgerError, Reader, catalogue, file, journal, project, settle};
+use domain::{Entry, Fact, ReceiptCode, Register, ShopId};
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tables that are computed.
-const COMPUTED: [&str; 9] =
-    ["journals", "runs", "sales", "cash", "claims", "releases", "voids", "payments", "products"];
+const COMPUTED: [&str; 12] = [
+    "journals",
+    "runs",
+    "sales",
+    "cash",
+    "claims",
+    "releases",
+    "voids",
+    "payments",
+    "catalogue",
+    "barcodes",
+    "goods",
+    "stock",
+];
 /// After how much that is to be settled it is settled, so that memory stays bounded.
 const SETTLE_AT: usize = 10_000;
 /// How many differing rows of a table are named.
 const NAMED: usize = 5;
 
-/// Every value of every product, the leading one first.
-pub type Products = Vec<Vec<Product>>;
+/// What stands in the registers of a catalogue, from its entries in their order; or why that can not be said.
+pub type ReadCatalogue = dyn Fn(&[Entry]) -> Result<Vec<Register>, String>;
 
 /// What entries mean.
 pub struct Meaning<'a> {
     /// The fact of a day book's entry; `None` for what this release can not read.
     pub fact: &'a dyn Fn(&Entry) -> Option<Fact>,
-    /// The products that a catalogue's entries make, in the order in which they were merged. Words if they do
+    /// The registers that a catalogue's entries make, in the order in which they were merged. Words if they do
     /// not merge.
-    pub products: &'a dyn Fn(&[Entry]) -> Result<Products, String>,
+    pub registers: &'a ReadCatalogue,
 }
 
 impl Ledger {
@@ -49,8 +61,8 @@ impl Ledger {
             clear(c)?;
             for ((shop, _), entries) in shops.iter().zip(&catalogues) {
                 facts(c, *shop, meaning)?;
-                let products = (meaning.products)(entries).map_err(LedgerError::Damaged)?;
-                project::products(c, *shop, &products)?;
+                let registers = (meaning.registers)(entries).map_err(LedgerError::Damaged)?;
+                catalogue::put(c, *shop, &registers)?;
             }
             give_numbers_back(c)
         })

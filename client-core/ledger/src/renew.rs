@@ -3,8 +3,8 @@
 
 use crate::rows::{self, parsed, signed, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Reader, file, journal, project, settle};
-use domain::{Actor, Entry, Fact, FactId, Member, Product, ReceiptCode, ShopId, Timestamp};
+use crate::{Ledger, LedgerError, Reader, catalogue, file, journal, project, settle, stock};
+use domain::{Actor, Entry, Fact, FactId, Member, ReceiptCode, Register, ShopId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Why a file may share its name with another.
@@ -65,8 +65,8 @@ pub struct NewLife {
     pub names: Vec<(FactId, FactId)>,
     /// The rest of it: entries under the new name, each with the fact in it; none for the catalogue's.
     pub again: Vec<(Entry, Option<Fact>)>,
-    /// The catalogue after that, if it is touched.
-    pub products: Option<Vec<Vec<Product>>>,
+    /// What stands in the catalogue's registers after that.
+    pub registers: Vec<Register>,
     /// Why.
     pub why: Why,
     /// When.
@@ -195,9 +195,8 @@ impl Ledger {
                     .any(|(entry, _)| (entry.actor, entry.number) == (name.actor, name.number));
                 rename(c, key, (*former, *name), number.filter(|_| again), &mut dirty)?;
             }
-            if let Some(products) = &life.products {
-                project::products(c, key, products)?;
-            }
+            catalogue::put(c, key, &life.registers)?;
+            stock::recount(c, key)?;
             become_another(c, key, life)?;
             settle::settle(c, key, &dirty)
         })?;

@@ -282,15 +282,65 @@ CREATE INDEX payments_unconfirmed ON payments (shop, amount) WHERE confirmed = 0
 CREATE INDEX payments_astray ON payments (shop) WHERE sale IS NOT asked_for AND asked_for IS NOT NULL;
 CREATE INDEX payments_disagreeing ON payments (shop, paid_at) WHERE disagreements <> '';
 
--- Every value a product's registers hold; more than one until somebody chooses.
-CREATE TABLE products (
+-- Every value that stands in a register of the catalogue: the one at 0 leads, the others stand beside it until
+-- somebody chooses.
+CREATE TABLE catalogue (
+    shop         INTEGER NOT NULL,
+    kind         TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    position     INTEGER NOT NULL,
+    -- Which write it is, who made it, and when.
+    version      TEXT NOT NULL,
+    by           TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    -- What people call it; a setting's value.
+    name         TEXT NOT NULL,
+    price        INTEGER,
+    barcodes     TEXT,
+    category     TEXT,
+    tax_rate     TEXT,
+    unit         TEXT,
+    basis_points INTEGER,
+    role         TEXT,
+    -- An argon2id hash.
+    pin          TEXT,
+    -- A product is sold, somebody works here.
+    active       INTEGER NOT NULL,
+    PRIMARY KEY (shop, kind, id, position)
+) STRICT, WITHOUT ROWID;
+
+-- What scanners read, on the products that are sold now.
+CREATE TABLE barcodes (
     shop    INTEGER NOT NULL,
-    id      TEXT NOT NULL,
-    name    TEXT NOT NULL,
-    price   INTEGER NOT NULL,
-    leading INTEGER NOT NULL
+    code    TEXT NOT NULL,
+    product TEXT NOT NULL,
+    PRIMARY KEY (shop, code, product)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX barcodes_of_product ON barcodes (shop, product);
+
+-- What each fact did to the stock of each product, in thousandths.
+CREATE TABLE goods (
+    fact    TEXT NOT NULL,
+    product TEXT NOT NULL,
+    shop    INTEGER NOT NULL,
+    change  INTEGER NOT NULL,
+    PRIMARY KEY (fact, product)
+) STRICT, WITHOUT ROWID;
+
+-- What that adds up to, less the sales that were cancelled. Below zero, more was sold than was known to be there.
+CREATE TABLE stock (
+    shop    INTEGER NOT NULL,
+    product TEXT NOT NULL,
+    level   INTEGER NOT NULL,
+    PRIMARY KEY (shop, product)
+) STRICT, WITHOUT ROWID;
+
+-- How this machine's clock stands to the cloud's, in milliseconds: the cloud's less ours. One row.
+CREATE TABLE clock (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    offset      INTEGER NOT NULL,
+    uncertainty INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX products_of_shop ON products (shop, id);
 CREATE INDEX sales_by_former_name ON sales (formerly) WHERE formerly IS NOT NULL;
 
 -- In which file this ledger was written last: what the file system says of it. A copy is another file.

@@ -11,7 +11,7 @@ use crate::day_book;
 use crate::journal::{self, Opened};
 use automerge::legacy::{Key, ObjectId, OpType};
 use automerge::{Change, ExpandedChange, ScalarValue};
-use domain::{Body, Document, Fact, FactId, Product, Strand};
+use domain::{Body, Document, Fact, FactId, ItemKey, Strand};
 
 /// A change that may be merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub struct Admitted {
 pub enum Content {
     /// A fact.
     Fact(Fact),
-    /// A product was set; the registers say which setting leads.
-    Product(Product),
+    /// This register of the catalogue was set; it says which setting leads.
+    Item(ItemKey),
     /// The shape is ours, but this release can not read the value: kept, merged and shown as such.
     Unreadable(CodecError),
 }

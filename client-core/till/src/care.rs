@@ -138,7 +138,7 @@ impl Till {
 
     fn next_question(&self, shop: &ShopId, now: Timestamp) -> Result<Option<CheckoutId>, TillError> {
         let pushes = self.ledger().recent_pushes(shop, a_day_before(now))?;
-        let cloud_now = self.cloud_time(now);
+        let cloud_now = self.corrected(now);
         let mut care = self.care();
         care.ask_at.retain(|checkout, _| pushes.iter().any(|push| push.checkout.as_ref() == Some(checkout)));
         let worth = |push: &&PushRow| {

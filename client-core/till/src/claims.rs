@@ -38,7 +38,7 @@ impl Till {
         let age = u64::from(max_age_minutes).saturating_mul(60_000);
         let mut found = self.ledger().unclaimed_of(shop, amount)?;
         // By Safaricom's clock: a late callback is as old as its payment (field study W15).
-        found.retain(|payment| payment.paid_at.distance_millis(now) <= age);
+        found.retain(|payment| payment.paid_at.distance_millis(self.corrected(now)) <= age);
         Ok(found)
     }
 

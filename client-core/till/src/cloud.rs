@@ -4,6 +4,8 @@ use domain::{Actor, Timestamp};
 use replica::Keypair;
 use replica::keys::request_message;
 use replica::wire::json::Problem;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 /// A request, signed and ready to be carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,4 +84,10 @@ pub trait Cloud: Send + Sync {
     /// # Errors
     /// The cloud was not reached, or refused.
     fn carry(&self, request: &CloudRequest) -> Result<Vec<u8>, CloudError>;
+
+    /// A clock that never jumps, for timing the answers; when it began does not matter.
+    fn elapsed(&self) -> Duration {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGAN.elapsed()
+    }
 }

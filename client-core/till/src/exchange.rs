@@ -56,7 +56,7 @@ impl Till {
             Ok(_) => (link.online, link.offline_since, link.problem) = (true, None, None),
             Err(TillError::Cloud(CloudError::Unreachable(_))) => {
                 link.online = false;
-                link.offline_since = link.offline_since.or(Some(now));
+                link.offline_since = link.offline_since.or(Some(self.corrected(now)));
                 // What the shop chose may have changed when the line comes back.
                 self.care().learned = None;
             }
@@ -81,19 +81,15 @@ impl Till {
         result
     }
 
-    /// The cloud's time, as far as it is known.
-    pub(crate) fn cloud_time(&self, now: Timestamp) -> Timestamp {
-        now.plus_millis(self.link().offset_millis)
-    }
-
     fn sync_all(&self, now: Timestamp) -> Result<SyncReport, TillError> {
         if self.identity().role == Role::Office {
             self.join_shops(now)?;
         }
+        let start = self.cloud.elapsed();
         let mut report = SyncReport::default();
         let mut failed = None;
         for shop in self.shops()? {
-            match self.sync_shop(&shop.id, now, &mut report) {
+            match self.sync_shop(&shop.id, self.since(now, start), &mut report) {
                 Ok(()) => {}
                 // Without a line no other shop can be reached either.
                 Err(offline @ TillError::Cloud(CloudError::Unreachable(_))) => return Err(offline),
@@ -172,13 +168,15 @@ impl Till {
         let compared = self.link().compared.remove(shop);
         let compared = compared.filter(|at| at.distance_millis(now) < COMPARE_MILLIS);
         let mut behind = compared.is_none();
+        let start = self.cloud.elapsed();
         let mut refused = None;
         for _ in 0..MAX_ROUNDS {
             report.rounds = report.rounds.saturating_add(1);
             let batch = if refused.is_some() { None } else { self.own_after(shop)? };
             let request = self.request(shop, behind, batch)?;
+            let (now, asked) = (self.since(now, start), self.cloud.elapsed());
             let answer = self.ask_sync(shop, &request, now)?;
-            self.link().offset_millis = answer.now.millis().saturating_sub(now.millis());
+            self.note_time(now, self.cloud.elapsed().saturating_sub(asked), answer.now);
             let sent = self.take(shop, &request, &answer, now, report)?;
             self.note_progress(shop, &request, &answer)?;
             // Overtaken by our own earlier request whose answer was lost: the head says where to go on.
@@ -235,9 +233,10 @@ impl Till {
         now: Timestamp,
     ) -> Result<Vec<u8>, TillError> {
         let sign = |body, at| CloudRequest::signed(method, path, body, (writer, &self.key), at);
-        let first = self.cloud.carry(&sign(body.clone(), self.cloud_time(now)));
+        let asked = self.cloud.elapsed();
+        let first = self.cloud.carry(&sign(body.clone(), self.corrected(now)));
         let Some(cloud_now) = first.as_ref().err().and_then(CloudError::clock) else { return Ok(first?) };
-        self.link().offset_millis = cloud_now.millis().saturating_sub(now.millis());
+        self.note_time(now, self.cloud.elapsed().saturating_sub(asked), cloud_now);
         Ok(self.cloud.carry(&sign(body, cloud_now))?)
     }
 
@@ -276,13 +275,15 @@ impl Till {
     ) -> Result<bool, TillError> {
         let (slices, rest) = slices(&answer.batches);
         for slice in slices {
-            let page = Page { members: answer.members.clone(), at: Some(now), ..Page::default() };
-            let page = self.take_slice_of(shop, slice, page)?;
+            let at = Some(self.corrected(now));
+            let page = Page { members: answer.members.clone(), at, ..Page::default() };
+            let page = self.take_slice_of(shop, slice, page, now)?;
             report.received = report.received.saturating_add(count(page));
         }
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
-        let writer = ledger.writer(shop)?;
+        let (writer, known) = (ledger.writer(shop)?, ledger.clock()?);
+        catalogues.tidy(now);
         let foreign = request.batch.as_ref().map(|batch| batch.actor).filter(|actor| *actor != writer);
         let (sent, carried) = match (answer.taken, foreign) {
             (Some(taken), None) => (Some(agreed(&ledger, shop, writer, taken)?), None),
@@ -298,17 +299,18 @@ impl Till {
             cursor: Some(answer.cursor.clone()),
             sent,
             at_cloud: at_cloud(request, answer, carried),
-            at: Some(now),
+            at: Some(self.corrected(now)),
+            clock: self.clock_status().clock.filter(|clock| known != Some(*clock)),
             ..Page::default()
         };
-        let mut intake = Intake::new(shop, &ledger, page)?;
+        let mut intake = Intake::new(shop, &ledger, page, now)?;
         for batch in rest {
             intake.batch(batch, &mut catalogues)?;
         }
         let page = intake.finish(&mut catalogues)?;
         if let Err(error) = ledger.take(shop, &page) {
             // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
-            catalogues.remove(shop);
+            catalogues.forget(shop);
             return Err(error.into());
         }
         let before = request.batch.as_ref().map_or(0, |batch| batch.first.saturating_sub(1));
@@ -325,16 +327,22 @@ impl Till {
 
     /// Writes a part of an answer, so that no sale waits for all of it; where the feed was left stays as it
     /// is. Gives how many entries it had.
-    fn take_slice_of(&self, shop: &ShopId, batches: &[Batch], page: Page) -> Result<usize, TillError> {
+    fn take_slice_of(
+        &self,
+        shop: &ShopId,
+        batches: &[Batch],
+        page: Page,
+        now: Timestamp,
+    ) -> Result<usize, TillError> {
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
-        let mut intake = Intake::new(shop, &ledger, page)?;
+        let mut intake = Intake::new(shop, &ledger, page, now)?;
         for batch in batches {
             intake.batch(batch, &mut catalogues)?;
         }
         let page = intake.finish(&mut catalogues)?;
         if let Err(error) = ledger.take(shop, &page) {
-            catalogues.remove(shop);
+            catalogues.forget(shop);
             return Err(error.into());
         }
         Ok(page.entries.len())

@@ -71,7 +71,7 @@ impl Till {
             at: Some(now),
             ..Page::default()
         };
-        let mut intake = Intake::new(shop, &ledger, page)?;
+        let mut intake = Intake::new(shop, &ledger, page, now)?;
         let mut bases = BTreeMap::new();
         for entrance in &answer.entrances {
             // What came another way is here from its beginning, and goes on from its end.
@@ -92,7 +92,7 @@ impl Till {
         let bases: Vec<_> = bases.into_iter().collect();
         if let Err(error) = ledger.enter(shop, &page, &bases, &answer.older) {
             // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
-            catalogues.remove(shop);
+            catalogues.forget(shop);
             return Err(error.into());
         }
         Ok(())
@@ -207,7 +207,7 @@ impl Till {
     ) -> Result<(), TillError> {
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
-        let mut intake = Intake::new(shop, &ledger, Page { at: Some(now), ..Page::default() })?;
+        let mut intake = Intake::new(shop, &ledger, Page { at: Some(now), ..Page::default() }, now)?;
         for opened in slice {
             let entry = &opened.entry;
             let outcome = if entry.document == Document::Catalogue {
@@ -229,7 +229,7 @@ impl Till {
         let page = intake.finish(&mut catalogues)?;
         let base = Base { number: base.number, chain: base.chain };
         if let Err(error) = ledger.take_back(shop, &page, (actor, base)) {
-            catalogues.remove(shop);
+            catalogues.forget(shop);
             return Err(error.into());
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! Entries of others on their way into the ledger. Whatever brings them, the cloud, another till or a stick,
 //! they pass here: known by their hand, in their journal's order, and each judged by the guard.
 
-use crate::{Event, Till, TillError, head, opened, values};
-use domain::{Actor, Document, Entry, Member, ShopId, Strand, Timestamp};
+use crate::catalogue::Shelf;
+use crate::{Event, Till, TillError, head};
+use domain::{Actor, Document, Entry, ItemKey, Member, ShopId, Strand, Timestamp};
 use ledger::{Content, Ledger, Outcome, Page, Reader, Taken};
 use replica::journal::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES};
 use replica::{
@@ -10,11 +11,12 @@ use replica::{
     day_book,
 };
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one answer brought, on its way into the ledger: what the guard needs to know, and what passed so far.
 pub(crate) struct Intake<'a> {
     shop: &'a ShopId,
+    now: Timestamp,
     ledger: &'a Ledger,
     pub(crate) members: BTreeMap<Actor, Member>,
     heads: BTreeMap<Actor, Head>,
@@ -24,20 +26,21 @@ pub(crate) struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     /// An intake into a shop's journals, of what comes with a page: members whom it tells of are believed.
-    pub(crate) fn new(shop: &'a ShopId, ledger: &'a Ledger, page: Page) -> Result<Self, TillError> {
+    pub(crate) fn new(
+        shop: &'a ShopId,
+        ledger: &'a Ledger,
+        page: Page,
+        now: Timestamp,
+    ) -> Result<Self, TillError> {
         let mut members = ledger.members()?;
         members.extend(page.members.iter().map(|member| (member.actor, member.clone())));
-        Ok(Self { shop, ledger, members, heads: BTreeMap::new(), strands: BTreeMap::new(), page })
+        Ok(Self { shop, now, ledger, members, heads: BTreeMap::new(), strands: BTreeMap::new(), page })
     }
 
     /// Opens a batch and passes its entries through the guard. What does not pass is set aside; the rest
     /// goes on. A batch that begins before our end is taken from there on: ways mix, and what one brought in
     /// pieces another brings whole.
-    pub(crate) fn batch(
-        &mut self,
-        batch: &Batch,
-        catalogues: &mut BTreeMap<ShopId, Catalogue>,
-    ) -> Result<(), TillError> {
+    pub(crate) fn batch(&mut self, batch: &Batch, catalogues: &mut Shelf) -> Result<(), TillError> {
         let actor = batch.actor;
         let end = match self.heads.get(&actor) {
             Some(head) => *head,
@@ -86,14 +89,10 @@ impl<'a> Intake<'a> {
         Ok(Cow::Owned(Batch { before, ..batch.clone() }))
     }
 
-    pub(crate) fn judge(
-        &mut self,
-        opened: &Opened,
-        catalogues: &mut BTreeMap<ShopId, Catalogue>,
-    ) -> Result<Outcome, TillError> {
+    pub(crate) fn judge(&mut self, opened: &Opened, catalogues: &mut Shelf) -> Result<Outcome, TillError> {
         let entry = &opened.entry;
         if entry.document == Document::Catalogue {
-            return Ok(outcome(self::opened(catalogues, self.ledger, self.shop)?.admit(entry)));
+            return Ok(outcome(catalogues.open(self.ledger, self.shop, self.now)?.admit(entry)));
         }
         let place = (entry.actor, entry.document);
         let strand = match self.strands.get(&place) {
@@ -113,24 +112,39 @@ impl<'a> Intake<'a> {
         Ok(outcome(admitted))
     }
 
-    /// When the catalogue moved, what waited may pass now; its values go into the page.
-    pub(crate) fn finish(mut self, catalogues: &mut BTreeMap<ShopId, Catalogue>) -> Result<Page, TillError> {
-        let moved = |taken: &&Taken| {
+    /// When the catalogue moved, what waited may pass now; what stands in the registers that were set goes
+    /// into the page.
+    pub(crate) fn finish(mut self, catalogues: &mut Shelf) -> Result<Page, TillError> {
+        let mut keys: BTreeSet<ItemKey> = self.page.entries.iter().filter_map(set_by).cloned().collect();
+        let moved = |taken: &Taken| {
             taken.entry.document == Document::Catalogue && matches!(taken.outcome, Outcome::Applied(_))
         };
-        if self.page.entries.iter().filter(moved).count() == 0 {
+        if !self.page.entries.iter().any(moved) {
             return Ok(self.page);
         }
-        let catalogue = opened(catalogues, self.ledger, self.shop)?;
+        let catalogue = catalogues.open(self.ledger, self.shop, self.now)?;
         let mut waiting = self.ledger.catalogue(self.shop, true)?;
         let in_page = self.page.entries.iter().filter(|taken| taken.outcome == Outcome::Waiting);
         waiting.extend(in_page.map(|taken| taken.entry.clone()));
-        while let Some(index) = waiting.iter().position(|entry| wakes(catalogue, entry, &mut self.page.woken))
-        {
-            waiting.remove(index);
+        // In the order of their journals, so that nearly always one pass wakes all that can wake.
+        loop {
+            let before = waiting.len();
+            waiting.retain(|entry| !wakes(catalogue, entry, &mut self.page.woken));
+            if waiting.len() == before {
+                break;
+            }
         }
-        self.page.products = Some(values(catalogue));
+        keys.extend(self.page.woken.iter().filter_map(set_by).cloned());
+        self.page.registers = keys.iter().filter_map(|key| catalogue.register(key)).collect();
         Ok(self.page)
+    }
+}
+
+/// The register that an entry set.
+fn set_by(taken: &Taken) -> Option<&ItemKey> {
+    match &taken.outcome {
+        Outcome::Applied(Content::Item(key)) => Some(key),
+        _ => None,
     }
 }
 
@@ -150,7 +164,7 @@ impl Till {
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
         let own = ledger.writer(shop)?;
-        let mut intake = Intake::new(shop, &ledger, Page { at: Some(now), ..Page::default() })?;
+        let mut intake = Intake::new(shop, &ledger, Page { at: Some(now), ..Page::default() }, now)?;
         for batch in batches {
             let vouched = intake.members.get(&batch.actor).is_some_and(|member| !member.revoked);
             if vouched && batch.actor != own {
@@ -163,7 +177,7 @@ impl Till {
         }
         if let Err(error) = ledger.take(shop, &page) {
             // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
-            catalogues.remove(shop);
+            catalogues.forget(shop);
             return Err(error.into());
         }
         drop((ledger, catalogues));
@@ -246,7 +260,7 @@ fn outcome(admitted: Result<Admitted, Refusal>) -> Outcome {
     match admitted {
         Ok(Admitted { content, .. }) => Outcome::Applied(match content {
             replica::Content::Fact(fact) => Content::Fact(fact),
-            replica::Content::Product(_) => Content::Product,
+            replica::Content::Item(key) => Content::Item(key),
             replica::Content::Unreadable(error) => Content::Unreadable(error.to_string()),
         }),
         Err(Refusal::Waiting) => Outcome::Waiting,

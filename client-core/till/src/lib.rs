@@ -8,7 +8,9 @@
 
 mod care;
 mod carry;
+mod catalogue;
 mod claims;
+mod clock;
 mod cloud;
 mod error;
 mod exchange;
@@ -22,34 +24,38 @@ mod progress;
 mod push;
 mod requests;
 mod siblings;
+mod staff;
+mod stock;
 mod verify;
 
+pub use clock::ClockStatus;
 pub use cloud::{Cloud, CloudError, CloudRequest};
 pub use error::TillError;
 pub use exchange::SyncReport;
 pub use folder::{Credentials, Folder, enrol};
 pub use http::{HttpCloud, HttpSibling, HttpSiblings, MAX_SEALED_BYTES, SIBLING_PATH};
 pub use ledger::history::{Deed, Happening};
-pub use ledger::{
-    ClaimRow, Day, LedgerError, PaymentRow, ProductRow, PushRow, SaleFilter, SaleRow, how_name, reference,
-};
+pub use ledger::{ClaimRow, Day, LedgerError, PaymentRow, PushRow, SaleFilter, SaleRow, how_name, reference};
 use progress::Link;
 pub use progress::{Progress, Reach};
 pub use push::{Prompted, PushState, PushStatus, in_shillings};
 pub use replica::keys::Tag;
 pub use replica::wire::json::RequestState;
 pub use siblings::{Met, SiblingError, SiblingLine, SiblingStatus};
+pub use staff::hash_pin;
+pub use stock::StockRow;
 pub use verify::{Check, examine};
 
 use care::Care;
 use carry::Carrying;
+use catalogue::Shelf;
 use domain::matching::Rules;
 use domain::{
-    Actor, BusinessDay, Document, Fact, FactBody, FactId, Line, Member, Money, Person, Product, ReceiptCode,
+    Actor, Body, BusinessDay, Document, Fact, FactBody, FactId, Line, Member, Money, Person, ReceiptCode,
     Role, Sale, Shop, ShopId, TillId, Timestamp,
 };
 use ledger::{Base, Identity, Ledger, Reader};
-use replica::{Catalogue, Head, Keypair, day_book};
+use replica::{Head, Keypair, day_book};
 use siblings::Siblings;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -67,8 +73,9 @@ pub struct Till {
     /// Those that only read and have nothing to do just now, and the file they read.
     readers: Mutex<Vec<Reader>>,
     file: std::path::PathBuf,
-    /// The catalogues in use, opened when first needed.
-    catalogues: Mutex<BTreeMap<ShopId, Catalogue>>,
+    catalogues: Mutex<Shelf>,
+    attempts: Mutex<staff::Attempts>,
+    watch: Mutex<clock::Watch>,
     /// One sync at a time.
     syncing: Mutex<()>,
     link: Mutex<Link>,
@@ -109,6 +116,8 @@ pub struct Status {
     pub set_aside: Vec<String>,
     /// Why the cloud does not take what we send, if it does not.
     pub problem: Option<String>,
+    /// How this machine's clock stands.
+    pub clock: ClockStatus,
 }
 
 /// A sale that was recorded.
@@ -130,9 +139,10 @@ impl Till {
         let key = folder.key()?;
         let ledger = Ledger::open(&folder.ledger_path())?;
         let identity = ledger.identity()?.ok_or(LedgerError::NotEnrolled)?;
+        let watch = clock::Watch::knowing(ledger.clock()?);
         let sells = identity.role == Role::Till;
         let home = ledger.shops()?.pop().map(|shop| shop.id).filter(|_| sells);
-        Ok(Self {
+        let till = Self {
             identity: Mutex::new(identity),
             home,
             key,
@@ -141,6 +151,8 @@ impl Till {
             readers: Mutex::default(),
             file: folder.ledger_path(),
             catalogues: Mutex::default(),
+            attempts: Mutex::default(),
+            watch: Mutex::new(watch),
             syncing: Mutex::default(),
             link: Mutex::default(),
             care: Mutex::default(),
@@ -150,7 +162,9 @@ impl Till {
             rules: Rules::default(),
             history_days: None,
             _lock: lock,
-        })
+        };
+        till.renew_catalogues()?;
+        Ok(till)
     }
 
     /// Who this is. A till whose file was restored or copied becomes somebody else at its next sync.
@@ -234,42 +248,6 @@ impl Till {
         }
         self.write(&mut ledger, &found.shop, (by, now), FactBody::Void { sale, reason }, None)?;
         Ok(ledger.sale(sale)?)
-    }
-
-    /// Sets a product of a shop's catalogue. A value set elsewhere that was seen here is superseded.
-    ///
-    /// # Errors
-    /// Nothing was recorded.
-    pub fn set_product(
-        &self,
-        shop: &ShopId,
-        product: &Product,
-        by: &Person,
-        now: Timestamp,
-    ) -> Result<(), TillError> {
-        let mut catalogues = self.catalogues();
-        let mut ledger = self.ledger();
-        let writer = ledger.writer(shop)?;
-        let catalogue = opened(&mut catalogues, &ledger, shop)?;
-        let written = catalogue.set(writer, product, by, now)?;
-        let entry = head(&ledger, shop, writer)?.change(writer, written.change);
-        let values = values(catalogue);
-        if let Err(error) = ledger.record_product(shop, &entry, &values) {
-            // The document is ahead of the file now: forget it, the file is the truth.
-            catalogues.remove(shop);
-            return Err(error.into());
-        }
-        drop((ledger, catalogues));
-        self.tell(Event::Ledger);
-        Ok(())
-    }
-
-    /// The products of a shop.
-    ///
-    /// # Errors
-    /// The ledger can not be read.
-    pub fn products(&self, shop: &ShopId) -> Result<Vec<ProductRow>, TillError> {
-        self.read(|ledger| ledger.products(shop))
     }
 
     /// A sale.
@@ -469,7 +447,8 @@ impl Till {
         let (last_contact, waiting, mut set_aside) = self.read(look)?;
         set_aside.extend(lock(&self.carrying).refusals());
         let (online, offline_since, problem) = (link.online, link.offline_since, link.problem);
-        Ok(Status { online, offline_since, last_contact, waiting, set_aside, problem })
+        let clock = self.clock_status();
+        Ok(Status { online, offline_since, last_contact, waiting, set_aside, problem, clock })
     }
 
     /// Everything that changes from now on.
@@ -492,14 +471,19 @@ impl Till {
         let writer = ledger.writer(shop)?;
         let tip = ledger.tip(shop, writer)?;
         let head = tip.as_ref().map_or_else(|| Head::genesis(shop, writer), Head::of);
-        let document = Document::DayBook(now.business_day());
+        let last = tip.as_ref().and_then(|tip| match &tip.body {
+            Body::Fact { at, .. } => Some(*at),
+            Body::Change(_) => None,
+        });
+        let (at, clock) = self.stamp(now, last);
+        let document = Document::DayBook(at.business_day());
         // Nearly always the last entry is of today.
         let last = match tip {
             Some(tip) if tip.document == document => Some(tip),
             _ => ledger.strand_end(shop, writer, document)?,
         };
         let id = FactId { actor: writer, number: head.number.saturating_add(1) };
-        let fact = Fact { id, at: now, clock: None, formerly: None, by: by.clone(), body };
+        let fact = Fact { id, at, clock, formerly: None, by: by.clone(), body };
         let entry = head.fact(&fact, last.map(|last| day_book::change(&last).strand));
         if entry.body.size() > replica::journal::MAX_CHANGE_BYTES {
             return Err(TillError::Refused("this is too long to be sent: make two sales of it".to_owned()));
@@ -528,7 +512,7 @@ impl Till {
         lock(&self.ledger)
     }
 
-    fn catalogues(&self) -> MutexGuard<'_, BTreeMap<ShopId, Catalogue>> {
+    fn catalogues(&self) -> MutexGuard<'_, Shelf> {
         lock(&self.catalogues)
     }
 
@@ -557,18 +541,6 @@ fn head(ledger: &Ledger, shop: &ShopId, actor: Actor) -> Result<Head, TillError>
     Ok(base.map_or(tip, |Base { number, chain }| Head { number, chain }))
 }
 
-fn opened<'a>(
-    catalogues: &'a mut BTreeMap<ShopId, Catalogue>,
-    ledger: &Ledger,
-    shop: &ShopId,
-) -> Result<&'a mut Catalogue, TillError> {
-    if !catalogues.contains_key(shop) {
-        let entries = ledger.catalogue(shop, false)?;
-        catalogues.insert(shop.clone(), Catalogue::open(&entries)?);
-    }
-    Ok(catalogues.entry(shop.clone()).or_default())
-}
-
 /// The sale that a short reference names, such as `A42`.
 fn named_by(reference: &str, letters: &BTreeMap<Actor, String>) -> Option<FactId> {
     let typed = reference.trim().to_ascii_uppercase();
@@ -576,11 +548,6 @@ fn named_by(reference: &str, letters: &BTreeMap<Actor, String>) -> Option<FactId
     let number = number.parse().ok()?;
     let actor = letters.iter().find(|(_, of)| of.as_str() == letter).map(|(actor, _)| *actor)?;
     Some(FactId { actor, number })
-}
-
-fn values(catalogue: &Catalogue) -> Vec<Vec<Product>> {
-    let registers = catalogue.products().into_values();
-    registers.map(|register| std::iter::once(register.leading).chain(register.others).collect()).collect()
 }
 
 fn reason_of(typed: &str) -> Result<String, TillError> {

@@ -8,8 +8,8 @@
 //! repeated: until the one transaction at the end nothing here has changed.
 
 use crate::exchange::SyncReport;
-use crate::{Event, Till, TillError, lock, values};
-use domain::{Actor, Document, Entry, Fact, FactId, Member, Person, ShopId, Timestamp};
+use crate::{Event, Till, TillError, lock};
+use domain::{Actor, Document, Entry, Fact, FactId, ItemKey, Member, Register, ShopId, Timestamp, Version};
 use ledger::{Ledger, NewLife};
 use replica::wire::SyncRequest;
 use replica::wire::json::{AskLife, NewLife as Given};
@@ -151,10 +151,10 @@ impl Till {
             Step::Live(life) => life,
         };
         if own.catalogue {
-            set_again(&ledger, shop, &mut life, now)?;
+            set_again(&ledger, shop, &mut life)?;
         }
         ledger.begin_life(shop, &life)?;
-        catalogues.remove(shop);
+        catalogues.forget(shop);
         if let Some(identity) = ledger.identity()? {
             *lock(&self.identity) = identity;
         }
@@ -229,7 +229,7 @@ fn next_step(
                 last,
                 names: names.into_iter().collect(),
                 again,
-                products: None,
+                registers: Vec::new(),
                 why: doubt.why,
                 at: now,
             }));
@@ -267,22 +267,23 @@ fn written_again(
 }
 
 /// Sets again, under the new name, what only this file set in the catalogue.
-fn set_again(ledger: &Ledger, shop: &ShopId, life: &mut NewLife, now: Timestamp) -> Result<(), TillError> {
+fn set_again(ledger: &Ledger, shop: &ShopId, life: &mut NewLife) -> Result<(), TillError> {
     let all = ledger.catalogue(shop, false)?;
     let stays = |entry: &&Entry| entry.actor != life.former.actor || entry.number <= life.last;
     let mut catalogue = Catalogue::open(all.iter().filter(stays))?;
-    let before = catalogue.products();
+    let before: BTreeMap<ItemKey, Register> = catalogue.registers().collect();
     let mut head =
         life.again.last().map_or_else(|| Head::genesis(shop, life.actor), |(entry, _)| Head::of(entry));
-    for (id, register) in Catalogue::open(&all)?.products() {
-        if before.get(&id).is_some_and(|known| known.leading == register.leading) {
+    for (key, register) in Catalogue::open(&all)?.registers() {
+        let Version { item, by, at, .. } = &register.leading;
+        if before.get(&key).is_some_and(|known| known.leading.item == *item) {
             continue;
         }
-        let written = catalogue.set(life.actor, &register.leading, &Person::leja(), now)?;
+        let written = catalogue.set(life.actor, item, by, *at);
         let entry = head.change(life.actor, written.change);
         head = Head::of(&entry);
         life.again.push((entry, None));
     }
-    life.products = Some(values(&catalogue));
+    life.registers = catalogue.registers().map(|(_, register)| register).collect();
     Ok(())
 }

@@ -36,8 +36,6 @@ pub(crate) struct Link {
     pub(crate) online: bool,
     pub(crate) offline_since: Option<Timestamp>,
     pub(crate) problem: Option<String>,
-    /// The cloud's clock less ours, in milliseconds.
-    pub(crate) offset_millis: i64,
     /// When the shops' journals were compared with the cloud's, since the start.
     pub(crate) compared: BTreeMap<ShopId, Timestamp>,
     /// How much of what was new in the cloud has come.

@@ -1,11 +1,11 @@
 //! Whether a ledger is what it says it is: its pages, its journals and signatures, the rows computed from
 //! them, and the merged documents.
 
-use crate::{Folder, Till, TillError, values};
-use domain::{Actor, Body, Entry, FactBody, ShopId};
+use crate::{Folder, Till, TillError};
+use domain::{Actor, Body, Entry, Fact, FactBody, FactId, ProductId, Register, ShopId, StockChange};
 use ledger::{Base, Ledger, Meaning, Reader, Scratch};
 use replica::{Batch, Catalogue, DayBook, Head, PublicKey, day_book};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// How many entries are looked at together.
@@ -56,9 +56,11 @@ impl Folder {
 
 /// What the bytes that a ledger keeps mean.
 fn with_meaning<T>(work: impl FnOnce(&Meaning<'_>) -> T) -> T {
-    let products =
-        |entries: &[Entry]| Catalogue::open(entries).map(|it| values(&it)).map_err(|e| e.to_string());
-    work(&Meaning { fact: &day_book::fact, products: &products })
+    let registers = |entries: &[Entry]| -> Result<Vec<Register>, String> {
+        let catalogue = Catalogue::open(entries).map_err(|e| e.to_string())?;
+        Ok(catalogue.registers().map(|(_, register)| register).collect())
+    };
+    work(&Meaning { fact: &day_book::fact, registers: &registers })
 }
 
 /// Follows every journal of a shop from its first entry that is here: chain and signatures.
@@ -120,7 +122,8 @@ fn followed(
 
 impl Till {
     /// Merges every day book of a shop from its journal and compares it with the ledger: as many facts as
-    /// entries that this release can read, and the same sales with the same totals. Gives what differs, in
+    /// entries that this release can read, and the same sales with the same totals; also the catalogue and the
+    /// stock. Gives what differs, in
     /// words; nothing if all is well.
     ///
     /// # Errors
@@ -128,8 +131,11 @@ impl Till {
     pub fn verify(&self, shop: &ShopId) -> Result<Vec<String>, TillError> {
         let ledger = Reader::open(self.ledger().path())?;
         let mut differences = Vec::new();
+        let mut stock = Stock::default();
         for day in ledger.days(shop)? {
-            let entries = whole_strands(ledger.day_book(shop, day)?);
+            let entries = ledger.day_book(shop, day)?;
+            entries.iter().filter_map(day_book::fact).for_each(|fact| stock.add(&fact));
+            let entries = whole_strands(entries);
             let book = DayBook::open(day, &entries)?;
             let facts = book.facts();
             let readable = entries.iter().filter(|entry| day_book::fact(entry).is_some()).count();
@@ -145,6 +151,17 @@ impl Till {
                 }
             }
         }
+        let catalogue = Catalogue::open(&ledger.catalogue(shop, false)?)?;
+        for (key, register) in catalogue.registers() {
+            if ledger.register(shop, &key)? != Some(register) {
+                differences.push(format!("catalogue: {key} differs"));
+            }
+        }
+        let rows = ledger.stock(shop, false)?.into_iter();
+        let rows: BTreeMap<ProductId, i64> = rows.map(|row| (row.product, row.level.milli())).collect();
+        if rows != stock.levels() {
+            differences.push("the stock is not what the facts add up to".to_owned());
+        }
         Ok(differences)
     }
 
@@ -156,7 +173,8 @@ impl Till {
         let ledger = Reader::open(self.ledger().path())?;
         let mut heads = BTreeMap::new();
         for day in ledger.days(shop)? {
-            let entries = whole_strands(ledger.day_book(shop, day)?);
+            let entries = ledger.day_book(shop, day)?;
+            let entries = whole_strands(entries);
             let book = DayBook::open(day, &entries)?;
             heads.insert(day.to_string(), book.heads());
         }
@@ -174,4 +192,30 @@ fn whole_strands(entries: Vec<Entry>) -> Vec<Entry> {
     let begins =
         |strand: &Vec<Entry>| strand.first().is_some_and(|first| day_book::change(first).strand.0 == 1);
     strands.into_values().filter(begins).flatten().collect()
+}
+
+/// Stock added up anew, all facts at once.
+#[derive(Default)]
+struct Stock {
+    changes: Vec<(FactId, StockChange)>,
+    voided: BTreeSet<FactId>,
+}
+
+impl Stock {
+    fn add(&mut self, fact: &Fact) {
+        if let FactBody::Void { sale, .. } = fact.body {
+            self.voided.insert(sale);
+        }
+        self.changes.extend(domain::stock::changes(fact).into_iter().map(|change| (fact.id, change)));
+    }
+
+    /// In thousandths, of every product that any fact names.
+    fn levels(self) -> BTreeMap<ProductId, i64> {
+        let mut levels: BTreeMap<ProductId, i64> = BTreeMap::new();
+        for (fact, StockChange { product, change }) in self.changes {
+            let level = levels.entry(product).or_default();
+            *level = level.saturating_add(if self.voided.contains(&fact) { 0 } else { change });
+        }
+        levels
+    }
 }

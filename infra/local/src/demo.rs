@@ -7,7 +7,7 @@ use crate::safaricom::{Customers, Number, Simulator};
 use crate::serve::{Stop, bind, serve_quietly};
 use crate::{Failure, hub, safaricom};
 use app::Meeting;
-use domain::{Money, Person, Product, ProductId, Role, ShopId, Timestamp};
+use domain::{Item, Kind, Money, Person, Product, ProductId, Role, ShopId, Timestamp};
 use replica::wire::json::ShopForm;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -204,12 +204,12 @@ fn stock(office: &Till) -> Result<(), Failure> {
     office.sync(now())?;
     for shop in shops() {
         let shop = ShopId::parse(&shop.id)?;
-        if !office.products(&shop)?.is_empty() {
+        if !office.registers(&shop, Kind::Product)?.is_empty() {
             continue;
         }
         for (id, name, price) in PRODUCTS {
             let product = Product::new(ProductId::parse(id)?, name, Money::parse(price)?)?;
-            office.set_product(&shop, &product, &Person::named("Head office"), now())?;
+            office.set(&shop, &Item::Product(product), &Person::named("Head office"), now())?;
         }
     }
     office.sync(now())?;

@@ -7,6 +7,7 @@ use fastrand::Rng;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use till::{Cloud, CloudError, CloudRequest};
 
 /// What a line does to so many of a hundred requests.
@@ -192,5 +193,9 @@ impl Cloud for Line {
             }
             Fate::Twice | Fate::Good => self.hub.deliver(request),
         }
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.hand.load(Ordering::SeqCst)).unwrap())
     }
 }

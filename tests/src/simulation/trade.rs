@@ -4,8 +4,8 @@ use super::desk::Desk;
 use super::oracle::{Did, Oracle, SaleMade};
 use domain::standing::SaleState;
 use domain::{
-    FactId, How, Line, Money, Msisdn, Product, ProductId, Quantity, ReceiptCode, Sale, ShopId, Tender,
-    Timestamp,
+    FactId, How, Item, ItemKey, Kind, Line, Money, Msisdn, Product, ProductId, Quantity, ReceiptCode,
+    Register, Sale, ShopId, Tender, Timestamp, Version,
 };
 use fastrand::Rng;
 use till::{Deed, TillError};
@@ -41,8 +41,9 @@ impl Deal {
         let line = |random: &mut Rng| {
             let price = *random.choice(&PRICES).unwrap();
             let quantity = Quantity::from_milli(1000 * random.u32(1..3)).unwrap();
-            Line::new(PRODUCTS[random.usize(..PRODUCTS.len())], quantity, Money::from_cents(price * 100))
-                .unwrap()
+            let product = PRODUCTS[random.usize(..PRODUCTS.len())];
+            let line = Line::new(product, quantity, Money::from_cents(price * 100)).unwrap();
+            line.of(ProductId::parse(product).unwrap())
         };
         let count = 1 + random.usize(..3);
         let lines: Vec<Line> = (0..count).map(|_| line(random)).collect();
@@ -74,7 +75,8 @@ impl Deal {
                 let before = cash_of(desk, *sale)?;
                 let due = till.sale(*sale)?.due;
                 let row = till.take_cash(*sale, by, now)?;
-                Ok(Did::Cash { shop: row.shop, sale: *sale, amount: due, at: now, before })
+                let at = till.corrected(now);
+                Ok(Did::Cash { shop: row.shop, sale: *sale, amount: due, at, before })
             }
             Self::Claim(sale, receipt, how) => {
                 let before = till.claims(*sale)?;
@@ -94,7 +96,7 @@ impl Deal {
             }
             Self::Edit(shop, product) => {
                 let seen = prices(desk, shop, &product.id)?;
-                till.set_product(shop, product, by, now)?;
+                till.set(shop, &Item::Product(product.clone()), by, now)?;
                 Ok(Did::Edited { shop: shop.clone(), product: product.clone(), seen })
             }
             Self::Prompt(sale, phone) => till.ask_for_payment(*sale, phone, now).map(|_| Did::Nothing),
@@ -105,8 +107,13 @@ impl Deal {
 
 /// Every price that stands for a product here.
 fn prices(desk: &Desk, shop: &ShopId, product: &ProductId) -> Result<Vec<Money>, TillError> {
-    let rows = desk.till().products(shop)?.into_iter().filter(|row| row.leading.id == *product);
-    Ok(rows.flat_map(|row| std::iter::once(row.leading).chain(row.others)).map(|value| value.price).collect())
+    let key = ItemKey { kind: Kind::Product, id: product.into() };
+    let register = desk.till().register(shop, &key)?;
+    let price = |version: &Version| match &version.item {
+        Item::Product(product) => Some(product.price),
+        _ => None,
+    };
+    Ok(register.iter().flat_map(Register::versions).filter_map(price).collect())
 }
 
 fn cash_of(desk: &Desk, sale: FactId) -> Result<usize, TillError> {

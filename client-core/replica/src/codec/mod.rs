@@ -3,10 +3,10 @@
 
 mod fact;
 mod fact_1;
-mod product;
+mod item;
 
 pub(crate) use fact::{decode_fact, encode_fact};
-pub(crate) use product::{decode_product, encode_product};
+pub(crate) use item::{decode_item, encode_item};
 
 use domain::{Actor, FactId, Money, TillId};
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,11 @@
 
 use super::model::{Correction, Oracle};
 use crate::simulation::desk::Desk;
-use domain::{BusinessDay, FactId, How, Line, Money, ReceiptCode, ShopId, TillId};
+use domain::{
+    BusinessDay, FactId, How, Item, Kind, Line, Money, ReceiptCode, Register, ShopId, TillId, Version,
+};
 use std::collections::{BTreeMap, BTreeSet};
-use till::{Day, Deed, PaymentRow, ProductRow, SaleFilter, SaleRow, TillError};
+use till::{Day, Deed, PaymentRow, SaleFilter, SaleRow, StockRow, TillError};
 
 /// More rows than any run makes.
 const ALL: u32 = 1_000_000;
@@ -56,7 +58,8 @@ pub struct View<'a> {
     sales: BTreeMap<FactId, SaleRow>,
     lines: BTreeMap<FactId, Vec<Line>>,
     payments: BTreeMap<ReceiptCode, PaymentRow>,
-    products: Vec<ProductRow>,
+    products: Vec<Register>,
+    stock: Vec<StockRow>,
     days: BTreeMap<BusinessDay, Day>,
 }
 
@@ -81,7 +84,8 @@ impl<'a> View<'a> {
             desk,
             shop: shop.clone(),
             payments: payments.collect(),
-            products: till.products(shop)?,
+            products: till.registers(shop, Kind::Product)?,
+            stock: till.stock(shop, false)?,
             days: days.collect::<Result<_, TillError>>()?,
             sales,
             lines,
@@ -240,14 +244,14 @@ impl Oracle {
                 ));
             }
         }
-        let values = |row: &ProductRow| {
-            std::iter::once(&row.leading)
-                .chain(&row.others)
-                .map(|value| value.price)
-                .collect::<BTreeSet<Money>>()
+        let value = |version: &Version| match &version.item {
+            Item::Product(product) => Some((product.id.clone(), product.price)),
+            _ => None,
         };
-        let shown: BTreeMap<_, _> =
-            view.products.iter().map(|row| (row.leading.id.clone(), values(row))).collect();
+        let mut shown: BTreeMap<_, BTreeSet<Money>> = BTreeMap::new();
+        for (id, price) in view.products.iter().flat_map(Register::versions).filter_map(value) {
+            shown.entry(id).or_default().insert(price);
+        }
         let standing = self.standing_prices(&view.shop);
         if shown != standing {
             wrong.push(format!("prices are {shown:?}; they should be {standing:?}"));
@@ -274,6 +278,9 @@ impl Oracle {
         }
         if one.products != other.products {
             wrong.push(format!("prices are {:?} at {who} and {:?} here", one.products, other.products));
+        }
+        if one.stock != other.stock {
+            wrong.push(format!("the stock is {:?} at {who} and {:?} here", one.stock, other.stock));
         }
         if one.days != other.days {
             wrong.push(format!("figures are {:?} at {who} and {:?} here", one.days, other.days));

@@ -1,0 +1,87 @@
+//! A sale as a page or a program sends it.
+
+use crate::problem::Problem;
+use domain::{Line, Money, Person, ProductId, Quantity, Sale, ShopId, Tender};
+use serde::Deserialize;
+use till::Till;
+
+/// `POST /v1/sales`.
+#[derive(Deserialize)]
+pub(crate) struct NewSale {
+    #[serde(default)]
+    lines: Vec<NewLine>,
+    total: Option<String>,
+    tender: String,
+    order: Option<String>,
+    #[serde(default)]
+    by: String,
+}
+
+/// A line: named and priced by whoever sends it, or a product of the catalogue, by its id or its barcode. A
+/// product is called and priced as it is shown now, unless the line says what the customer saw.
+#[derive(Deserialize)]
+struct NewLine {
+    product: Option<String>,
+    barcode: Option<String>,
+    name: Option<String>,
+    quantity: String,
+    unit_price: Option<String>,
+}
+
+impl NewSale {
+    /// The sale it describes; without a total, the total is the sum of the lines.
+    pub(crate) fn read(self, till: &Till) -> Result<(Sale, Person), Problem> {
+        let lines = self.lines.iter().map(|line| line.read(till)).collect::<Result<Vec<_>, _>>()?;
+        let total = match &self.total {
+            Some(total) => Money::parse(total).map_err(|e| Problem::bad_request(&e))?,
+            None => lines.iter().map(|line| line.amount).sum(),
+        };
+        let tender = match self.tender.as_str() {
+            "cash" => Tender::Cash,
+            "mpesa" => Tender::Mpesa,
+            _ => return Err(Problem::bad_request("the tender is cash or mpesa")),
+        };
+        let order = self.order.filter(|order| !order.trim().is_empty());
+        let sale = Sale::new(lines, total, tender, order).map_err(|e| Problem::bad_request(&e))?;
+        Ok((sale, Person::named(&self.by)))
+    }
+}
+
+impl NewLine {
+    fn read(&self, till: &Till) -> Result<Line, Problem> {
+        let quantity = Quantity::parse(&self.quantity).map_err(|e| Problem::bad_request(&e))?;
+        let price = self.unit_price.as_deref().map(Money::parse).transpose();
+        let price = price.map_err(|e| Problem::bad_request(&e))?;
+        let product = self.product(till)?;
+        let line = match (&product, &self.name, price) {
+            (_, Some(name), Some(price)) => Line::new(name, quantity, price),
+            (Some((shop, product)), None, None) => return Ok(till.line(shop, product, quantity)?),
+            _ => {
+                return Err(Problem::bad_request(
+                    "a line has a name and a unit_price, or a product, or both",
+                ));
+            }
+        };
+        let line = line.map_err(|e| Problem::bad_request(&e))?;
+        Ok(match product {
+            Some((_, product)) => line.of(product),
+            None => line,
+        })
+    }
+
+    fn product(&self, till: &Till) -> Result<Option<(ShopId, ProductId)>, Problem> {
+        let shop = || Ok::<_, Problem>(till.only_shop()?.id);
+        match (&self.product, &self.barcode) {
+            (Some(id), _) => {
+                let id = ProductId::parse(id).map_err(|e| Problem::bad_request(&e))?;
+                Ok(Some((shop()?, id)))
+            }
+            (None, Some(code)) => {
+                let shop = shop()?;
+                let id = till.product_with_barcode(&shop, code)?;
+                Ok(Some((shop, id)))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}

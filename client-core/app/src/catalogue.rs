@@ -1,0 +1,341 @@
+//! The catalogue over the API: products, and whatever else a shop keeps. Where one thing was set apart, every
+//! value is listed with who set it and when, until somebody chooses.
+
+use crate::App;
+use crate::api::shop_of;
+use crate::problem::Problem;
+use axum::extract::{Path, Query, State};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use domain::{
+    Item, ItemId, ItemKey, Kind, Money, Named, Person, Product, ProductId, Register, Setting, Staff,
+    StaffRole, TaxRate, Version,
+};
+use serde::{Deserialize, Serialize};
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/products", get(products))
+        .route("/v1/products/{id}", put(set_product))
+        .route("/v1/products/{id}/choose", post(choose_product))
+        .route("/v1/catalogue/{kind}", get(items))
+        .route("/v1/catalogue/{kind}/{id}", put(set_item))
+        .route("/v1/catalogue/{kind}/{id}/choose", post(choose_item))
+        .route("/v1/staff/{id}/check", post(check_pin))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    shop: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Products {
+    products: Vec<RegisterForm>,
+}
+
+#[derive(Serialize)]
+struct Items {
+    items: Vec<RegisterForm>,
+}
+
+/// What stands in a register: the leading value, and the others until somebody chooses.
+#[derive(Serialize)]
+struct RegisterForm {
+    id: String,
+    #[serde(flatten)]
+    leading: VersionForm,
+    others: Vec<VersionForm>,
+}
+
+#[derive(Serialize)]
+struct VersionForm {
+    /// Names this value when somebody chooses it.
+    version: String,
+    by: String,
+    at: String,
+    #[serde(flatten)]
+    item: ItemForm,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ItemForm {
+    Product {
+        name: String,
+        price: String,
+        barcodes: Vec<String>,
+        category: Option<String>,
+        tax_rate: Option<String>,
+        unit: Option<String>,
+        sold: bool,
+    },
+    Named {
+        name: String,
+    },
+    TaxRate {
+        name: String,
+        basis_points: u16,
+    },
+    Setting {
+        value: String,
+    },
+    /// Whether there is a PIN is all that is ever shown of it.
+    Staff {
+        name: String,
+        role: &'static str,
+        has_pin: bool,
+        active: bool,
+    },
+}
+
+impl From<Register> for RegisterForm {
+    fn from(register: Register) -> Self {
+        let id = register.leading.item.key().id.to_string();
+        let others = register.others.into_iter().map(VersionForm::from).collect();
+        Self { id, leading: register.leading.into(), others }
+    }
+}
+
+impl From<Version> for VersionForm {
+    fn from(Version { write, item, by, at }: Version) -> Self {
+        let (version, by, at) = (write.to_string(), by.as_str().to_owned(), at.to_string());
+        Self { version, by, at, item: item.into() }
+    }
+}
+
+impl From<Item> for ItemForm {
+    fn from(item: Item) -> Self {
+        let id = |id: Option<ItemId>| id.map(|id| id.to_string());
+        match item {
+            Item::Product(it) => Self::Product {
+                name: it.name,
+                price: it.price.to_string(),
+                barcodes: it.barcodes,
+                category: id(it.category),
+                tax_rate: id(it.tax_rate),
+                unit: id(it.unit),
+                sold: it.sold,
+            },
+            Item::Category(it) | Item::Unit(it) => Self::Named { name: it.name },
+            Item::TaxRate(it) => Self::TaxRate { name: it.name, basis_points: it.basis_points },
+            Item::Setting(it) => Self::Setting { value: it.value },
+            Item::Staff(it) => Self::Staff {
+                name: it.name.as_str().to_owned(),
+                role: it.role.name(),
+                has_pin: it.pin.is_some(),
+                active: it.active,
+            },
+        }
+    }
+}
+
+/// An item as it is set. What is not said stays as it stands; an empty text takes a link away.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct NewItem {
+    shop: Option<String>,
+    by: String,
+    name: Option<String>,
+    price: Option<String>,
+    barcodes: Option<Vec<String>>,
+    category: Option<String>,
+    tax_rate: Option<String>,
+    unit: Option<String>,
+    sold: Option<bool>,
+    basis_points: Option<u16>,
+    value: Option<String>,
+    role: Option<String>,
+    pin: Option<String>,
+    active: Option<bool>,
+}
+
+impl NewItem {
+    fn read(&self, key: &ItemKey, now: Option<Item>) -> Result<Item, Problem> {
+        let id = key.id.clone();
+        match (key.kind, now) {
+            (Kind::Product, Some(Item::Product(now))) => self.product(&id, Some(now)),
+            (Kind::Product, _) => self.product(&id, None),
+            (Kind::Staff, Some(Item::Staff(now))) => self.staff(id, Some(now)),
+            (Kind::Staff, _) => self.staff(id, None),
+            (Kind::Category, _) => Named::new(id, self.named()?).map(Item::Category).map_err(bad),
+            (Kind::Unit, _) => Named::new(id, self.named()?).map(Item::Unit).map_err(bad),
+            (Kind::TaxRate, _) => {
+                let rate = self.basis_points.ok_or_else(|| Problem::bad_request("say the basis_points"))?;
+                TaxRate::new(id, self.named()?, rate).map(Item::TaxRate).map_err(bad)
+            }
+            (Kind::Setting, _) => {
+                let value = self.value.as_deref().ok_or_else(|| Problem::bad_request("say the value"))?;
+                Setting::new(id, value).map(Item::Setting).map_err(bad)
+            }
+        }
+    }
+
+    fn named(&self) -> Result<&str, Problem> {
+        self.name.as_deref().ok_or_else(|| Problem::bad_request("say the name"))
+    }
+
+    fn product(&self, id: &ItemId, now: Option<Product>) -> Result<Item, Problem> {
+        let price =
+            self.price.as_deref().map(Money::parse).transpose().map_err(|e| Problem::bad_request(&e))?;
+        let price = price.or(now.as_ref().map(|now| now.price));
+        let price = price.ok_or_else(|| Problem::bad_request("say the price"))?;
+        let name = self.name.as_deref().or(now.as_ref().map(|now| now.name.as_str()));
+        let name = name.ok_or_else(|| Problem::bad_request("say the name"))?;
+        let fresh = Product::new(ProductId::from(id), name, price).map_err(bad)?;
+        let now = now.unwrap_or_else(|| fresh.clone());
+        let barcodes = self.barcodes.clone().unwrap_or(now.barcodes);
+        Ok(Item::Product(Product {
+            category: link(self.category.as_deref(), now.category)?,
+            tax_rate: link(self.tax_rate.as_deref(), now.tax_rate)?,
+            unit: link(self.unit.as_deref(), now.unit)?,
+            sold: self.sold.unwrap_or(now.sold),
+            ..fresh.with_barcodes(barcodes).map_err(bad)?
+        }))
+    }
+
+    fn staff(&self, id: ItemId, now: Option<Staff>) -> Result<Item, Problem> {
+        let name = self.name.as_deref().map(Person::named).or(now.as_ref().map(|now| now.name.clone()));
+        let name = name.ok_or_else(|| Problem::bad_request("say the name"))?;
+        let role = match self.role.as_deref() {
+            None => now.as_ref().map_or(StaffRole::Cashier, |now| now.role),
+            Some(role) => StaffRole::named(role)
+                .ok_or_else(|| Problem::bad_request("the role is cashier or manager"))?,
+        };
+        let pin = match self.pin.as_deref() {
+            None => now.as_ref().and_then(|now| now.pin.clone()),
+            Some("") => None,
+            Some(pin) => Some(till::hash_pin(pin)?),
+        };
+        let active = self.active.or(now.map(|now| now.active)).unwrap_or(true);
+        Ok(Item::Staff(Staff { id, name, role, pin, active }))
+    }
+}
+
+fn link(said: Option<&str>, now: Option<ItemId>) -> Result<Option<ItemId>, Problem> {
+    match said {
+        None => Ok(now),
+        Some("") => Ok(None),
+        Some(id) => ItemId::parse(id).map(Some).map_err(bad),
+    }
+}
+
+fn bad(error: domain::IdError) -> Problem {
+    Problem::bad_request(&error)
+}
+
+/// One of the values that were set apart.
+#[derive(Deserialize)]
+struct Choice {
+    shop: Option<String>,
+    version: String,
+    #[serde(default)]
+    by: String,
+}
+
+async fn products(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Products>, Problem> {
+    Ok(Json(Products { products: listed(&app, which, Kind::Product).await? }))
+}
+
+async fn items(
+    State(app): State<App>,
+    Path(kind): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Json<Items>, Problem> {
+    Ok(Json(Items { items: listed(&app, which, read_kind(&kind)?).await? }))
+}
+
+async fn listed(app: &App, which: Which, kind: Kind) -> Result<Vec<RegisterForm>, Problem> {
+    app.with(move |till, _| {
+        let registers = till.registers(&shop_of(till, which.shop.as_deref())?, kind)?;
+        Ok(registers.into_iter().map(RegisterForm::from).collect())
+    })
+    .await
+}
+
+async fn set_product(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<NewItem>,
+) -> Result<Json<RegisterForm>, Problem> {
+    set(&app, (Kind::Product, id), form).await
+}
+
+async fn set_item(
+    State(app): State<App>,
+    Path((kind, id)): Path<(String, String)>,
+    Json(form): Json<NewItem>,
+) -> Result<Json<RegisterForm>, Problem> {
+    set(&app, (read_kind(&kind)?, id), form).await
+}
+
+async fn set(app: &App, (kind, id): (Kind, String), form: NewItem) -> Result<Json<RegisterForm>, Problem> {
+    let set = app.with(move |till, now| {
+        let shop = shop_of(till, form.shop.as_deref())?;
+        let key = ItemKey { kind, id: ItemId::parse(&id).map_err(bad)? };
+        let standing = till.register(&shop, &key)?.map(|register| register.leading.item);
+        let item = form.read(&key, standing)?;
+        Ok(Json(till.set(&shop, &item, &Person::named(&form.by), now)?.into()))
+    });
+    let set = set.await;
+    app.nudge.nudge();
+    set
+}
+
+async fn choose_product(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<Choice>,
+) -> Result<Json<RegisterForm>, Problem> {
+    choose(&app, (Kind::Product, id), form).await
+}
+
+async fn choose_item(
+    State(app): State<App>,
+    Path((kind, id)): Path<(String, String)>,
+    Json(form): Json<Choice>,
+) -> Result<Json<RegisterForm>, Problem> {
+    choose(&app, (read_kind(&kind)?, id), form).await
+}
+
+async fn choose(app: &App, (kind, id): (Kind, String), form: Choice) -> Result<Json<RegisterForm>, Problem> {
+    let chosen = app.with(move |till, now| {
+        let shop = shop_of(till, form.shop.as_deref())?;
+        let key = ItemKey { kind, id: ItemId::parse(&id).map_err(bad)? };
+        let version = form.version.parse().map_err(bad)?;
+        Ok(Json(till.choose(&shop, &key, version, &Person::named(&form.by), now)?.into()))
+    });
+    let chosen = chosen.await;
+    app.nudge.nudge();
+    chosen
+}
+
+#[derive(Deserialize)]
+struct Pin {
+    shop: Option<String>,
+    pin: String,
+}
+
+/// Who a PIN lets in.
+#[derive(Serialize)]
+struct LetIn {
+    name: String,
+    role: &'static str,
+}
+
+async fn check_pin(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<Pin>,
+) -> Result<Json<LetIn>, Problem> {
+    app.with(move |till, now| {
+        let shop = shop_of(till, form.shop.as_deref())?;
+        let staff = till.check_pin(&shop, &ItemId::parse(&id).map_err(bad)?, &form.pin, now)?;
+        Ok(Json(LetIn { name: staff.name.as_str().to_owned(), role: staff.role.name() }))
+    })
+    .await
+}
+
+fn read_kind(name: &str) -> Result<Kind, Problem> {
+    Kind::named(name).ok_or_else(|| Problem::not_found("a catalogue has no such kind of thing"))
+}
