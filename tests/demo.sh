@@ -18,8 +18,8 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 
-# Every block between "Seven walkthroughs" and "On your own" is typed as it stands there.
-awk '/^## Seven walkthroughs/ {on=1} /^## On your own/ {on=0} /^```/ {if (block) {block=0} else if (on && $0 ~ /sh/) {block=1; next}} block && on' \
+# Every block between "… walkthroughs" and "On your own" is typed as it stands there.
+awk '/^## .* walkthroughs$/ {on=1} /^## On your own/ {on=0} /^```/ {if (block) {block=0} else if (on && $0 ~ /sh/) {block=1; next}} block && on' \
     "$repository/README.md" | sed "s|cargo run --release --|cargo run --quiet --release --locked --manifest-path $repository/Cargo.toml --|" >walk.sh
 [ "$(grep -c curl walk.sh)" -ge 9 ] || { echo "error: the README's walkthroughs were not found" >&2; exit 1; }
 bash -euo pipefail walk.sh >walk.log
