@@ -25,6 +25,7 @@ awk '/^## .* walkthroughs$/ {on=1} /^## On your own/ {on=0} /^```/ {if (block) {
 bash -euo pipefail walk.sh >walk.log
 grep -q '"reference":"A1"' walk.log || { cat walk.log >&2; echo "error: the first walkthrough sold nothing" >&2; exit 1; }
 grep -q 'the body is no JSON object' walk.log || { cat walk.log >&2; echo "error: the inbox lists nothing" >&2; exit 1; }
+grep -q 'bytes, on the disk' walk.log || { cat walk.log >&2; echo "error: nothing was exported" >&2; exit 1; }
 
 # What the walkthroughs set going comes to its end.
 until_paid() {

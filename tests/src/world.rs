@@ -469,6 +469,11 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
         Replica { till: Some(Arc::new(till)), folder, path, line }
     }
 
+    /// The same, if a till lives in that folder.
+    pub fn open_if_there(&self, path: &Path) -> Option<Replica> {
+        Folder::at(path).unwrap().is_enrolled().then(|| self.open(path.to_owned()))
+    }
+
     /// A line to the hub, in fair weather.
     pub fn line(&self) -> Line2Hub {
         self.line_to(self.router.clone())

@@ -192,3 +192,59 @@ fn the_commands_say_what_they_did_and_lose_nothing() {
     assert_eq!(aside.len(), 2, "the ledger before the second restore, and this one");
     assert!(aside.iter().all(|folder| folder.join("ledger.sqlite").exists()));
 }
+
+#[test]
+fn what_one_till_exports_another_imports_and_each_says_what_it_did() {
+    let _alone = alone();
+    let world = World::new();
+    let (shop, a, b) = busy(&world);
+    a.offline(true);
+    sell(&a, 90, world.now());
+    let (file, of_a, of_b) = (a.path.with_extension("leja"), a.path.clone(), b.path.clone());
+    // The till is open all the while.
+    let (done, said) = ledger(&["export", text(&file), "--data", text(&of_a)]);
+    assert!(done && said.contains("A   Front") && said.contains("4 entries"), "{said}");
+    assert!(
+        said.contains("1 days, from 2026-11-21T08:00:00") && said.contains("bytes, on the disk"),
+        "{said}"
+    );
+    let (done, said) = ledger(&["import", text(&file), "--data", text(&of_b)]);
+    assert!(!done && said.contains("in use by another program"), "{said}");
+    drop((a, b));
+    let (done, said) = ledger(&["reset", "--data", text(&of_a)]);
+    assert!(
+        !done && said.contains("`leja ledger export` writes them to a stick"),
+        "a stick is no cloud: {said}"
+    );
+    let (done, said) = ledger(&["import", text(&file), "--data", text(&of_b)]);
+    assert!(
+        done && said.contains("1 new, 3 known before, 0 left out") && said.contains("taken in"),
+        "{said}"
+    );
+    let (done, said) = ledger(&["import", text(&file), "--data", text(&of_b)]);
+    assert!(done && said.contains("0 new, 4 known before"), "again: {said}");
+    let (done, said) = ledger(&["reset", "--data", text(&of_b)]);
+    assert!(!done && said.contains("1 that other tills gave it"), "{said}");
+
+    let b = world.open(of_b.clone());
+    assert_eq!(b.sales(&shop, SaleFilter::All, None, 9).unwrap().len(), 4);
+    b.sync(world.now()).unwrap();
+    world.pass(31);
+    assert_eq!(b.sync(world.now()).unwrap().carried, 1);
+    drop(b);
+    // A torn file ends with 1, and what is whole of it was taken.
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 9]).unwrap();
+    let (done, said) = ledger(&["import", text(&file), "--data", text(&of_b)]);
+    assert!(!done && said.contains("0 new, 4 known before") && said.contains("is not whole"), "{said}");
+    // What is there already is not written over, unless all of it is here.
+    let (done, said) = ledger(&["export", text(&file), "--data", text(&of_a)]);
+    assert!(!done && said.contains("damaged or not whole: nothing was written over it"), "{said}");
+    std::fs::write(&file, bytes).unwrap();
+    let (done, said) = ledger(&["export", text(&file), "--data", text(&of_b)]);
+    assert!(done && said.contains("Back"), "{said}");
+    // Then the first till hears that the cloud has it all.
+    world.open(of_a.clone()).sync(world.now()).unwrap();
+    let (done, said) = ledger(&["reset", "--data", text(&of_a)]);
+    assert!(done && said.contains("nothing was deleted"), "{said}");
+}

@@ -4,7 +4,7 @@ use domain::{FactId, Line, Money, Person, Product, ProductId, Quantity, Sale, Sh
 use service::Store;
 use std::sync::atomic::Ordering;
 use tests::world::{Replica, World, asha, code, exchange, kes, of, sell, verdicts};
-use till::{Reach, SaleFilter, SyncReport, examine};
+use till::{Folder, Reach, SaleFilter, SyncReport, examine};
 
 const DAY: i64 = 86_400;
 
@@ -284,4 +284,50 @@ fn a_till_that_was_away_says_how_far_it_is_while_it_catches_up() {
     back.line.weather.lock().unwrap().requests_left = None;
     back.sync(world.now()).unwrap();
     assert_eq!((back.catching_up(), verdicts(&back, &shop).len()), (None, 261));
+}
+
+/// A till that entered the shop's journals yesterday, and whose line is down before the history has come, gets it
+/// from a stick; and what it passes on begins where its own begins.
+#[test]
+fn the_history_of_a_new_till_comes_from_a_stick_too() {
+    let Shop { world, shop, front, office, .. } = old_shop();
+    let [new, other] = ["New", "Other"].map(|name| {
+        let till = world.till(&shop, name);
+        till.line.weather.lock().unwrap().requests_left = Some(2);
+        till.sync(world.now()).unwrap_err();
+        till
+    });
+    let (of_new, of_front) = (new.path.with_extension("leja"), front.path.with_extension("leja"));
+    let export = |till: &Replica, to| Folder::at(&till.path).unwrap().export(to, world.now()).unwrap();
+    let before = verdicts(&new, &shop).len();
+
+    // Who knows only the newest days brings only those, and says so where more is missing.
+    sell(&new, 350, world.now());
+    export(&new, &of_new);
+    other.offline(true);
+    assert!(other.import(&of_new, world.now()).unwrap().journals.iter().all(|it| it.left == 0));
+    let empty = world.till(&shop, "Empty");
+    let came = empty.import(&of_new, world.now()).unwrap();
+    assert!(came.journals.iter().all(|it| it.new == 0 && it.member.is_none()), "{came:?}");
+
+    // The newest first, torn in the middle, then whole, then once more.
+    export(&front, &of_front);
+    let bytes = std::fs::read(&of_front).unwrap();
+    let torn = front.path.with_extension("torn");
+    std::fs::write(&torn, &bytes[..bytes.len() * 3 / 4]).unwrap();
+    assert!(new.import(&torn, world.now()).unwrap().fault.is_some());
+    is_sound(&new);
+    let came = new.import(&of_front, world.now()).unwrap();
+    assert_eq!((came.fault, came.journals.iter().map(|it| it.left).sum::<u64>()), (None, 0));
+    assert!(verdicts(&new, &shop).len() > before + 40);
+    is_sound(&new);
+    let again = new.import(&of_front, world.now()).unwrap();
+    assert_eq!(again.journals.iter().map(|it| it.new + it.left).sum::<u64>(), 0, "{again:?}");
+
+    // With a line again, the hub has nothing to add but payments, and everybody says the same.
+    new.line.weather.lock().unwrap().requests_left = None;
+    fill(&new, world.now());
+    exchange(&world, &[&front, &office, &new]);
+    says_the_same(&new, &front, &shop);
+    says_the_same(&new, &office, &shop);
 }

@@ -155,7 +155,7 @@ impl Till {
 
     /// Takes batches that lead back from a base, the newest first, in slices that no sale waits for. Gives how
     /// many entries came.
-    fn take_back(
+    pub(crate) fn take_back(
         &self,
         shop: &ShopId,
         (actor, mut base): (Actor, Head),

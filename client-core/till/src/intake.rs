@@ -149,31 +149,30 @@ fn set_by(taken: &Taken) -> Option<&ItemKey> {
 }
 
 impl Till {
-    /// Takes in batches that did not come from the cloud; gives how many entries were new. Whose hand they are
-    /// is judged by the members that the cloud told of, and only by them: an unknown or revoked writer is
-    /// passed over, and our own entries nobody tells us.
+    /// Takes in batches that did not come from the cloud; gives what was written. Whose hand they are is judged
+    /// by the members that the cloud told of, and only by them: an unknown or revoked writer is passed over, and
+    /// our own entries nobody tells us.
     pub(crate) fn take_batches(
         &self,
         shop: &ShopId,
         batches: &[Batch],
         now: Timestamp,
-    ) -> Result<u64, TillError> {
+    ) -> Result<Page, TillError> {
         if batches.is_empty() {
-            return Ok(0);
+            return Ok(Page::default());
         }
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
-        let own = ledger.writer(shop)?;
+        let vouched = self.vouched(&ledger, shop)?;
         let mut intake = Intake::new(shop, &ledger, Page { at: Some(now), ..Page::default() }, now)?;
         for batch in batches {
-            let vouched = intake.members.get(&batch.actor).is_some_and(|member| !member.revoked);
-            if vouched && batch.actor != own {
+            if vouched.get(&batch.actor).is_some_and(|member| !member.revoked) {
                 intake.batch(batch, &mut catalogues)?;
             }
         }
         let page = intake.finish(&mut catalogues)?;
         if page.entries.is_empty() && page.strangers.is_empty() {
-            return Ok(0);
+            return Ok(page);
         }
         if let Err(error) = ledger.take(shop, &page) {
             // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
@@ -182,7 +181,23 @@ impl Till {
         }
         drop((ledger, catalogues));
         self.tell(Event::Ledger);
-        Ok(u64::try_from(page.entries.len()).unwrap_or(u64::MAX))
+        Ok(page)
+    }
+
+    /// Whom the cloud named in a shop, but for ourselves. Head office knows the members of every shop: there, a
+    /// till of one must not write in the journals of another.
+    pub(crate) fn vouched(
+        &self,
+        ledger: &Ledger,
+        shop: &ShopId,
+    ) -> Result<BTreeMap<Actor, Member>, TillError> {
+        let (mut members, own) = (ledger.members()?, ledger.writer(shop)?);
+        if self.home.is_none() {
+            let told = ledger.at_cloud(shop)?;
+            members.retain(|actor, _| told.contains_key(actor));
+        }
+        members.remove(&own);
+        Ok(members)
     }
 }
 
@@ -198,7 +213,7 @@ pub(crate) fn batch_after(
 ) -> Result<Option<Batch>, TillError> {
     let limit = MAX_BATCH_ENTRIES.min(room.checked_div(16).unwrap_or(0).max(1));
     let mut entries = reader.entries_after(shop, actor, after, limit)?;
-    if own.is_some() {
+    if own.is_some() && actor == reader.writer(shop)? {
         // Where somebody else may write under our name, only what both have goes out under it.
         let ours = reader.doubt(shop)?.map_or(u64::MAX, |doubt| doubt.last);
         entries.retain(|entry| entry.number <= ours);

@@ -104,17 +104,20 @@ impl Folder {
     /// folder to which they were moved.
     ///
     /// # Errors
-    /// The ledger holds what nobody else has, or can not be read; a till is using the folder.
+    /// The ledger holds what the cloud does not have, or can not be read; a till is using the folder.
     pub fn reset(&self, now: Timestamp) -> Result<PathBuf, TillError> {
         let _lock = self.lock()?;
         let reader = Reader::open(&self.ledger_path())?;
-        let waiting = reader.waiting_to_send()?;
+        let (own, others) = only_here(&reader)?;
         drop(reader);
-        if waiting > 0 {
+        if own > 0 || others > 0 {
             return Err(TillError::Refused(format!(
-                "{waiting} entries of this till are nowhere else: nothing was moved. Start the till once with a \
-                 line to its hub, or beside a till of the same shop; or carry them out on a stick with `leja \
-                 ledger export`, and take them in there"
+                "{own} entries of this till, and {others} that other tills gave it, are nowhere else as far as it \
+                 knows: nothing was moved. Start it once with a line to its hub, which takes them or says that it \
+                 has them. Without a line, carry them out: `leja ledger export` writes them to a stick, and `leja \
+                 ledger import` takes them in at another till of the shop, which brings them to the hub. This \
+                 till still has to hear of that: until then keep its folder, moved away whole if the machine is \
+                 needed"
             )));
         }
         self.set_aside(now, true)
@@ -153,12 +156,28 @@ impl Folder {
     }
 }
 
+/// How many entries are not known to be in the cloud: our own, and those that others gave us. A stick that was
+/// written and a sibling that was met are no cloud: whoever has them may be lost too.
+fn only_here(reader: &Reader) -> Result<(u64, u64), TillError> {
+    let (members, mut others) = (reader.members()?, 0_u64);
+    for shop in reader.shops()? {
+        let (own, at_cloud) = (reader.writer(&shop.id)?, reader.at_cloud(&shop.id)?);
+        for (actor, number) in reader.vector(&shop.id)? {
+            // What a revoked till wrote the cloud takes from nobody.
+            let counts = actor != own && members.get(&actor).is_some_and(|member| !member.revoked);
+            let there = at_cloud.get(&actor).copied().unwrap_or(0);
+            others = others.saturating_add(if counts { number.saturating_sub(there) } else { 0 });
+        }
+    }
+    Ok((reader.waiting_to_send()?, others))
+}
+
 /// Where the key of a backup lies, if it was copied too.
 fn key_beside(backup: &Path) -> PathBuf {
     beside(backup, ".key")
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -25,6 +25,7 @@ mod push;
 mod requests;
 mod siblings;
 mod staff;
+mod stick;
 mod stock;
 mod verify;
 
@@ -43,6 +44,7 @@ pub use replica::keys::Tag;
 pub use replica::wire::json::RequestState;
 pub use siblings::{Met, SiblingError, SiblingLine, SiblingStatus};
 pub use staff::hash_pin;
+pub use stick::{Brought, Exported, Imported, Written};
 pub use stock::StockRow;
 pub use verify::{Check, examine};
 

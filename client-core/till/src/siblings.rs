@@ -6,6 +6,7 @@
 //! the cloud sends. Who is a sibling the cloud alone decides: a till that only another till knows is not
 //! believed, and a revoked one is heard no more.
 
+use crate::exchange::count;
 use crate::{Till, TillError, intake, lock};
 use domain::{Actor, Member, Role, ShopId, Timestamp};
 use ledger::Reader;
@@ -147,7 +148,7 @@ impl Till {
                     SiblingError::Refused("the other till answers under another name".to_owned()).into()
                 );
             }
-            let received = self.take_batches(&shop, &answer.batches, now)?;
+            let received = count(self.take_batches(&shop, &answer.batches, now)?.entries.len());
             met.received = met.received.saturating_add(received);
             met.sent = met.sent.saturating_add(gained(&told, &answer.have));
             let moved = received > 0 || answer.have != have;

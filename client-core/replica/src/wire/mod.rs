@@ -11,6 +11,7 @@ pub mod history;
 pub mod json;
 mod pack;
 pub mod sibling;
+pub mod stick;
 
 use crate::codec::{CodecError, unversioned, versioned};
 use crate::{Batch, Head};

@@ -2,6 +2,8 @@
 //! deletes anything.
 
 mod backup;
+mod export;
+mod import;
 mod rebuild;
 mod reset;
 mod restore;
@@ -36,6 +38,15 @@ enum Command {
     /// Make a folder ready for another till: ledger and key are moved aside, unless they hold what nobody else
     /// has.
     Reset(reset::Options),
+    /// Write what the shop's tills sold to a stick, for where there is no network. The till may go on selling.
+    ///
+    /// Everything that is here is written, whichever till sold it. Nothing counts as handed over by it.
+    Export(export::Options),
+    /// Take in what another till exported. The till must be stopped; doing it again changes nothing.
+    ///
+    /// It takes entries of this shop's tills, in their order and as they signed them. It ends with 1 if the file
+    /// is not whole; what is whole was taken in.
+    Import(import::Options),
 }
 
 /// The folder of a till.
@@ -75,6 +86,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         Command::Restore(options) => restore::run(&options),
         Command::Rebuild(options) => rebuild::run(&options),
         Command::Reset(options) => reset::run(&options),
+        Command::Export(options) => export::run(&options),
+        Command::Import(options) => import::run(&options),
     };
     tokio::task::spawn_blocking(work).await?
 }
