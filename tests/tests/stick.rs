@@ -533,6 +533,11 @@ fn a_till_that_was_restored_gets_what_it_lost_from_a_stick_after_its_next_sync()
 
     again.sync(world.now()).unwrap();
     assert!(again.sale(own).is_err(), "it has a name of its own now");
+    // What it wrote in its former life is its own to pass on, though nobody else ever signed it for it; who it is
+    // now the other till has not heard yet.
+    let former = stick(&again, "former");
+    export(&again, &former, &world);
+    assert_eq!(counts(&b.import(&former, world.now()).unwrap()), [(1, 0, 0), (0, 0, 1)]);
     assert_eq!(counts(&again.import(&file, world.now()).unwrap()), [(2, 1, 0)]);
     again.sync(world.now()).unwrap();
     world.pass(31);
@@ -545,7 +550,6 @@ fn a_till_that_was_restored_gets_what_it_lost_from_a_stick_after_its_next_sync()
     assert_eq!(totals, [1, 2, 3, 4].map(kes));
     assert_eq!(verdicts(&office, &shop), verdicts(&again, &shop));
     assert_eq!(verdicts(&office, &shop), verdicts(&b, &shop));
-    // What it wrote in its former life is its own to pass on.
     let [d] = late(&world, &shop);
     export(&again, &stick(&again, "all"), &world);
     let came = d.import(&stick(&again, "all"), world.now()).unwrap();
@@ -554,7 +558,7 @@ fn a_till_that_was_restored_gets_what_it_lost_from_a_stick_after_its_next_sync()
 }
 
 #[test]
-fn a_till_sells_while_it_exports_and_the_file_is_of_one_moment() {
+fn a_till_sells_while_it_exports_and_every_file_is_whole() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
     let [a, b] = acquainted(&world, &shop);
