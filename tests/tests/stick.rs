@@ -5,7 +5,7 @@ use domain::{
     Actor, Body, Document, Entry, FactId, How, Item, Line, Member, Product, ProductId, Quantity, Sale,
     ShopId, Tender,
 };
-use replica::wire::stick::{FRAME_BYTES, Frame, FrameHead, HEAD_BYTES, MAGIC, VERSION};
+use replica::wire::stick::{End, FRAME_BYTES, Frame, FrameHead, HEAD_BYTES, MAGIC, VERSION};
 use replica::{Batch, Head, Keypair};
 use service::Store;
 use std::path::{Path, PathBuf};
@@ -352,6 +352,20 @@ fn who_writes_in_a_shop_the_cloud_alone_says() {
     assert!(why(&came).contains("not signed for this journal"), "{came:?}");
     assert_eq!(a.status().unwrap().set_aside.len(), 1, "and it is shown");
     assert_eq!(names(&a, &shop).len(), 1);
+    // A copied ledger goes on under the name that the other goes on under: what is not the same is not known.
+    let known = made(&a, "known", &[Frame::Batches(shop.clone(), vec![sealed(&b, &shop, &key_of(&b))])]);
+    assert_eq!(counts(&a.import(&known, world.now()).unwrap()), [(1, 0, 0)]);
+    let mut fact = replica::day_book::fact(&entries(&b, &shop)[0]).unwrap();
+    fact.by = domain::Person::named("Juma");
+    let twin = Head::genesis(&shop, b.identity().actor).fact(&fact, None);
+    let heads = [(shop.clone(), [(b.identity().actor, Head::of(&twin))].into())].into();
+    let frames = [
+        Frame::Batches(shop.clone(), vec![Batch::seal(&[twin], &key_of(&b)).unwrap()]),
+        Frame::End(End { at: world.now(), heads }),
+    ];
+    let came = a.import(&made(&a, "twin", &frames), world.now()).unwrap();
+    assert_eq!((counts(&came), came.fault.clone()), (vec![(0, 0, 1)], None));
+    assert!(why(&came).contains("restored or copied ledger"), "{came:?}");
 
     // A till of one shop writes in its own name in the journals of another. Head office knows it, and knows better.
     let (mallory, office) = (world.till(&other, "Counter"), world.office());

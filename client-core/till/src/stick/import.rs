@@ -52,7 +52,7 @@ pub struct Brought {
 
 /// What is known of a shop while a file is read.
 struct Place {
-    own: Actor,
+    own: Member,
     members: BTreeMap<Actor, Member>,
     /// How far each journal goes here, and where it begins.
     ends: BTreeMap<Actor, u64>,
@@ -110,7 +110,13 @@ impl Till {
                     imported.elsewhere.insert(shop);
                 }
                 Frame::Batches(..) => {}
-                Frame::End(end) => imported.at = Some(end.at),
+                Frame::End(end) => {
+                    imported.at = Some(end.at);
+                    for (shop, heads) in &end.heads {
+                        let Some(place) = places.get_mut(shop) else { continue };
+                        self.compare(shop, heads, place)?;
+                    }
+                }
             }
         }
         imported.fault = stick.fault();
@@ -139,7 +145,29 @@ impl Till {
             // What came after may be somebody else's under our name.
             *end = doubt.last.min(*end);
         }
+        let own = self.as_member(own);
         Ok(Place { own, members, ends, bases, brought: BTreeMap::new(), older: BTreeMap::new() })
+    }
+
+    /// What is known is known if it is the same: a copied ledger may have written other entries under a name.
+    fn compare(
+        &self,
+        shop: &ShopId,
+        heads: &BTreeMap<Actor, Head>,
+        place: &mut Place,
+    ) -> Result<(), TillError> {
+        for (actor, head) in heads {
+            let Some(brought) = place.brought.get_mut(actor) else { continue };
+            let here = self.ledger().chain_at(shop, *actor, head.number)?;
+            if here.is_some_and(|here| here != head.chain) {
+                let known = std::mem::take(&mut brought.known);
+                let why = "what is here under this name is not the same: somebody goes on from a restored or \
+                           copied ledger. That till mends it by itself when it syncs with the hub; export there \
+                           again after that";
+                brought.leave(known, why.to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what is older than what is here of a journal that a new till entered, the newest first.
@@ -217,10 +245,12 @@ impl Place {
                 *entries = entries.saturating_add(older);
             }
             let why = if left > 0 { self.why(batch, page) } else { String::new() };
+            let member =
+                Some(&self.own).filter(|own| own.actor == actor).or_else(|| self.members.get(&actor));
             let brought = self.brought.entry(actor).or_insert_with(|| Brought {
                 shop: shop.clone(),
                 actor,
-                member: self.members.get(&actor).cloned(),
+                member: member.cloned(),
                 new: 0,
                 known: 0,
                 left: 0,
@@ -237,7 +267,7 @@ impl Place {
         let (actor, first) = (batch.actor, batch.first);
         let refused = page.strangers.iter().find(|(of, ..)| *of == actor).map(|(.., reason)| reason.clone());
         match (self.members.get(&actor), refused) {
-            _ if actor == self.own => {
+            _ if actor == self.own.actor => {
                 "they are this till's own, which it does not have: it was restored from a \
                                        backup, or copied. Let it sync with its hub once, then import again"
                     .to_owned()
