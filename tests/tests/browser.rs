@@ -70,6 +70,18 @@ impl Shop {
         address
     }
 
+    /// Starts a till anew, with an address for other tills.
+    fn on_the_lan(&mut self, folder: &str) -> String {
+        let mut command = Command::new(built("leja"));
+        command.args(["till", "--listen", NOWHERE, "--lan", NOWHERE]);
+        command.arg("--data").arg(self.data.path().join(folder));
+        command.args(["--hub", &format!("http://{}", self.address)]);
+        let member = Running::start(&mut command);
+        let address = member.address();
+        self.members.push(member);
+        address
+    }
+
     fn admin(&self, arguments: &[&str]) -> String {
         let hub = format!("http://{}", self.address);
         let folder = self.data.path().join("hub/admin");
@@ -252,6 +264,158 @@ fn prices_set_apart_are_shown_with_who_set_them_and_head_office_chooses() {
     sync(&till);
     let (_, answer) = http("GET", &format!("{till}/v1/products"), "");
     assert_eq!(answer["products"][0]["others"], json!([]));
+    assert_calm(&browser);
+}
+
+/// Each stage of a sale as a page shows it: `done` or `open`.
+fn stages(page: &Page<'_>) -> Vec<String> {
+    let names = ["printed", "stored", "sent", "head-office", "reconciled"];
+    let state = |name| page.attribute(&format!("stage-{name}"), "data-state").unwrap_or_default();
+    names.into_iter().map(state).collect()
+}
+
+fn until_stages(page: &Page<'_>, wanted: [&str; 5]) {
+    until(&format!("the stages are {wanted:?}"), || (stages(page) == wanted).then_some(()));
+}
+
+#[test]
+fn a_sale_shows_how_far_it_has_come_and_is_printed_when_the_paper_is_out() {
+    let mut shop = Shop::open();
+    let (till, office) = (shop.till("till-a", "Front counter"), shop.office());
+    stock(&till, "bread", "Bread 400g", "65.00");
+    let browser = Browser::start();
+    let page = browser.open(&till);
+    page.until_state("status-pill", "online");
+    shop.cut_the_line();
+    page.click("product-bread");
+    page.click("pay-cash");
+    let sale = shown_sale(&page);
+    until_stages(&page, ["open", "done", "open", "open", "open"]);
+    page.until_text("reach", "not in the cloud yet");
+    page.until_text(&format!("latest-sale-{sale}"), "not sent yet");
+
+    // The browser's own window for printers is no part of this.
+    page.run("window.print = () => { window.paper = document.querySelector('.slip').innerText; };", vec![]);
+    page.click("print-receipt");
+    let paper = page.run("return window.paper;", vec![]);
+    let paper = paper.as_str().unwrap();
+    for part in ["Duka la Mjini", "Bread 400g", "65.00", "PAID"] {
+        assert!(paper.contains(part), "{part} on the receipt: {paper}");
+    }
+    assert_eq!(stages(&page)[0], "open", "nobody knows yet whether it came out");
+    fits(&page, "till-printing");
+    page.click("receipt-out");
+    until_stages(&page, ["done", "done", "open", "open", "open"]);
+    page.until_text("history", "receipt printed");
+
+    shop.mend_the_line();
+    page.click("status-pill");
+    until_stages(&page, ["done", "done", "done", "open", "open"]);
+    page.until_text("reach", "Head office has not fetched it yet");
+    sync(&office);
+    let head_office = browser.open(&office);
+    head_office.until_text(&format!("office-sale-{sale}"), "reconciled");
+    show_sale(&head_office, &sale);
+    until_stages(&head_office, ["done"; 5]);
+    fits(&head_office, "office-stages");
+    assert_calm(&browser);
+}
+
+/// Changes what a page hears of the till's status, as if it were so.
+fn pretend(page: &Page<'_>, status: serde_json::Value) {
+    let script = "const heard = window.heard ??= window.fetch;
+        window.fetch = async (path, init) => {
+          const answer = await heard(path, init);
+          if (path !== '/v1/status') return answer;
+          return new Response(JSON.stringify({ ...await answer.json(), ...arguments[0] }));
+        };";
+    // An arrow function has the arguments of the script around it.
+    page.run(script, vec![status]);
+    page.click("status-pill");
+}
+
+#[test]
+fn the_connection_is_told_in_words_that_a_person_understands() {
+    let mut shop = Shop::open();
+    let (till, office) = (shop.till("till-a", "Front counter"), shop.office());
+    let browser = Browser::start();
+    let (page, head_office) = (browser.open(&till), browser.open(&office));
+    page.until_text("line", "Online");
+    page.until_text("line", "Everything is sent");
+    shop.cut_the_line();
+    page.click("status-pill");
+    page.until_text("line", "Offline since ");
+    page.until_text("line", "Selling goes on");
+    sell(&page, "200.00");
+    page.until_text("line-facts", "1 entry made here waits to be sent");
+    fits(&page, "till-connection-offline");
+    shop.mend_the_line();
+    page.click("status-pill");
+    page.until_text("line", "Everything is sent");
+
+    pretend(&page, json!({ "history": { "have": 1200, "of": 5000 } }));
+    page.until_text("history-progress", "1200 of 5000");
+    let drawn = "return document.querySelector('[data-testid=history-progress] progress').position;";
+    assert_eq!(page.run(drawn, vec![]).as_f64(), Some(0.24));
+    fits(&page, "till-history");
+    pretend(&page, json!({ "syncing": { "have": 40, "of": 120 } }));
+    page.until_text("line", "Syncing 40 of 120");
+    page.until_text("status-pill", "Syncing 40 of 120");
+    let reason = "entry 3-7: not a change that Leja writes: no fact as we would write it";
+    let notice = "2026-11-22 till 1 became 1.1, because its ledger was copied";
+    for (name, page) in [("till", &page), ("office", &head_office)] {
+        pretend(page, json!({ "refused": 60, "set_aside": [reason], "notices": [notice] }));
+        page.until_text("set-aside", "60 things were refused");
+        page.click("set-aside-open");
+        let told = page.until_text("set-aside", reason);
+        assert!(told.contains("and 59 more"), "{told}");
+        page.until_text("notices", "because its ledger was copied");
+        page.until_text("status-pill", "60 refused");
+        fits(page, &format!("{name}-refused"));
+    }
+    assert_calm(&browser);
+}
+
+#[test]
+fn another_till_is_added_by_its_address_and_is_known_after_a_restart() {
+    let mut shop = Shop::open();
+    shop.till("till-a", "Front counter");
+    shop.till("till-b", "Back counter");
+    shop.members.clear();
+    let members: Vec<String> = ["till-a", "till-b"].map(|folder| shop.on_the_lan(folder)).into();
+    // Both have to hear from the cloud once that the other is of their shop.
+    for address in members.iter().chain(&members) {
+        sync(address);
+    }
+    shop.cut_the_line();
+    let lan = shop.members.last().unwrap().line_with(" for other tills");
+    let lan = lan.split_whitespace().find_map(|word| word.strip_prefix("http://")).unwrap().to_owned();
+    let browser = Browser::start();
+    let page = browser.open(&members[0]);
+    page.until_text("sibling-B", "not met yet");
+    page.click("add-sibling");
+    page.fill("sibling-address", "the till over there");
+    page.click("sibling-add");
+    page.until_text("notice", "host:port");
+    page.fill("sibling-address", "127.0.0.1:9");
+    page.click("sibling-add");
+    page.until_text("place-127.0.0.1:9", "can not be reached");
+    fits(&page, "till-siblings");
+    page.click("forget-127.0.0.1:9");
+    page.until_gone("place-127.0.0.1:9");
+    page.fill("sibling-address", &lan);
+    page.click("sibling-add");
+    page.until_text("sibling-B", "met ");
+    page.until_text("sibling-B", &lan);
+    fits(&page, "till-sibling-met");
+    assert_calm(&browser);
+
+    // The first till starts anew, and nobody types anything.
+    let first = shop.members.len() - 2;
+    shop.members.remove(first).kill();
+    let again = shop.on_the_lan("till-a");
+    let page = browser.open(&again);
+    page.until_text("sibling-B", "met ");
     assert_calm(&browser);
 }
 

@@ -140,7 +140,7 @@ fn a_rebuild_puts_the_rows_right_and_keeps_the_numbers_that_people_have_seen() {
         world.open(copy)
     };
     assert_eq!(a.sales(&shop, SaleFilter::All, None, 100).unwrap(), before);
-    assert_eq!(a.status().unwrap().set_aside, Vec::<String>::new(), "a folder that was moved is no copy");
+    assert_eq!(a.status().unwrap().notices, Vec::<String>::new(), "a folder that was moved is no copy");
     assert_eq!(faults(&a.path.join("ledger.sqlite")), Vec::<String>::new());
     exchange(&world, &[&a, &b]);
 }

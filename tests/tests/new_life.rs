@@ -70,7 +70,8 @@ fn whole(replica: &Replica) {
 }
 
 fn told(till: &Replica) -> String {
-    till.status().unwrap().set_aside.join("\n")
+    let status = till.status().unwrap();
+    [status.set_aside, status.notices].concat().join("\n")
 }
 
 fn name_of(till: &Replica) -> String {

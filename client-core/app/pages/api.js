@@ -1,6 +1,9 @@
 // What both pages share: the local API, money and time as text, small DOM helpers, live updates, and the
 // views of one sale and one payment. Data reaches the page as text nodes only, never as HTML.
 
+import { lineText } from "./connection.js";
+import { printing, stageList } from "./stages.js";
+
 /** Who acts, what to repaint after an action, and whether money can be given back here. Each page fills this in. */
 export const page = { by: () => "", refresh: async () => {}, givesBack: false };
 
@@ -222,7 +225,7 @@ function askReason(title, suggestions, warning) {
 }
 
 /** What is wrong with this machine's clock, in a few words; null where nothing is worth a word. */
-function clockText({ clock, clock_jumped_ms: jumped }) {
+export function clockText({ clock, clock_jumped_ms: jumped }) {
   const minutes = Math.round((clock?.offset_ms ?? 0) / 60_000);
   if (jumped) return "the clock jumped: check it";
   return minutes ? `the clock is ${many(Math.abs(minutes), "minute")} ${minutes > 0 ? "slow" : "fast"}, times are corrected` : null;
@@ -231,14 +234,10 @@ function clockText({ clock, clock_jumped_ms: jumped }) {
 /** The quiet, permanent word on the connection. `status` is null when the program itself is silent. */
 export function paintPill(status) {
   const pill = byId("status-pill");
-  const line = !status ? "Leja is not answering" : status.problem ? `Needs attention: ${status.problem}`
-    : status.syncing ? `Syncing ${status.syncing.have} of ${status.syncing.of}`
-    : status.online ? "Online"
-    : status.last_contact ? `Offline since ${when(status.last_contact)}` : "Offline";
   const past = status?.history && `history ${status.history.have} of ${status.history.of}`;
   const counts = [status?.waiting && `${status.waiting} waiting`, status?.refused && `${status.refused} refused`, past,
     status && clockText(status)];
-  pill.textContent = [line, ...counts.filter(Boolean)].join(" · ");
+  pill.textContent = [lineText(status), ...counts.filter(Boolean)].join(" · ");
   pill.dataset.state = status?.online && !status.problem ? "online" : "offline";
 }
 
@@ -295,7 +294,8 @@ function saleView(id, asking) {
   const ways = el("div", { class: "ways" }, choose, toggle("Type a code", codeForm, "type-code"),
     asking && button("Took cash instead", () => post(`${salePath(id)}/cash`), { testid: "take-cash" }));
   const discard = button("Cancel sale", () => cancel(sale), { class: "quiet danger", testid: "void-sale" });
-  const node = el("article", { class: "stack" }, parts.head, parts.alarms, parts.claims, asking?.node, ways, codeForm, parts.found, parts.rest, discard);
+  const node = el("article", { class: "stack" }, parts.head, parts.alarms, parts.claims, asking?.node, ways, codeForm, parts.found,
+    asking && printing(id, () => sale), parts.rest, discard);
 
   async function refresh() {
     sale = await get(salePath(id));
@@ -325,20 +325,13 @@ function toggle(text, target, testid) {
   return el("button", { type: "button", testid, "aria-expanded": "false", onclick: flip }, text);
 }
 
-/** How far a sale has come. */
-const REACH = {
-  here: "Stored on this till; not in the cloud yet.",
-  cloud: "Stored here and in the cloud.",
-  head_office: "Stored here, in the cloud and at head office.",
-};
-
 function saleHead(sale) {
   return el("header", { class: "stack" },
     el("div", { class: "between" },
       el("h2", {}, "Sale ", el("span", { testid: "sale-reference" }, sale.reference)),
       el("p", { class: "figure" }, kes(sale.total))),
     el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.unconfirmed ? "unconfirmed" : sale.state }, stateText(sale)),
-    el("p", { class: "hint", testid: "reach" }, REACH[sale.reach]),
+    stageList(sale),
     cents(sale.over) > 0 && el("p", { class: "warn", testid: "over" }, `${kes(sale.over)} more than the sale was paid: give it back.`));
 }
 

@@ -2,6 +2,8 @@
 
 import { api, button, byId, byName, cents, decimal, detailPanel, el, get, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, post, saleLink,
   show, stateText, total, trouble, when, wireHeader } from "./api.js";
+import { connectionSection } from "./connection.js";
+import { stageText } from "./stages.js";
 import { stockSection } from "./stock.js";
 
 /** A till that was not heard of for so long may hold sales that head office has not seen. */
@@ -52,7 +54,7 @@ function saleRow(sale) {
   const wrong = trouble(sale);
   return row({ testid: `office-sale-${sale.id}`, "data-state": sale.state, class: wrong ? "exception" : "" }, saleLink(sale.id), sale.reference,
     cell(when(sale.at)), cell(shopName(sale.shop), "roomy"), cell(sale.till_name, "roomy"), cell(kes(sale.total), "number"),
-    el("td", {}, el("span", { class: "tag", "data-state": wrong ? "conflict" : sale.state }, wrong ?? stateText(sale))));
+    el("td", {}, el("span", { class: "tag", "data-state": wrong ? "conflict" : sale.state }, wrong ?? stateText(sale)), el("small", {}, stageText(sale))));
 }
 
 /** Why somebody should look at a payment, in a few words; null where there is no reason. */
@@ -147,6 +149,7 @@ async function refresh() {
   paintTable("payments", first((payment) => doubt(payment) && !payment.reversed, paid.payments), paymentRow, "No payment to show.");
   products = byName(catalogue.products);
   paintTable("products", first((product) => product.others.length, products), productRow, "No product yet.");
+  await connection.refresh(status);
   await stock.refresh();
   await panel.refresh();
 }
@@ -171,6 +174,7 @@ onSubmit(byId("product"), async () => {
   await setPrice(id, name, decimal(price));
   byId("product").reset();
 });
+const connection = connectionSection(byId("connection"), false);
 const stock = stockSection(byId("stock"), () => ({ shop: byId("product-shop").value, products }));
 const panel = detailPanel(byId("detail"));
 live(refresh);

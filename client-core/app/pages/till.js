@@ -2,6 +2,8 @@
 
 import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
   saleLink, salePath, show, stateText, trouble, uuid, when, wireHeader } from "./api.js";
+import { connectionSection } from "./connection.js";
+import { stageText } from "./stages.js";
 import { stockSection } from "./stock.js";
 
 /** After so long without an answer a customer may be asked again. */
@@ -187,7 +189,7 @@ function figures({ today, unclaimed }) {
 function saleItem(sale, testid) {
   return el("li", {}, el("a", { class: "item", href: saleLink(sale.id), testid: `${testid}-${sale.id}`, "data-state": trouble(sale) ? "conflict" : sale.state },
     el("span", { class: "grow" }, el("strong", {}, sale.reference), el("small", {}, trouble(sale) ?? stateText(sale))),
-    el("span", { class: "end" }, kes(sale.total), el("small", {}, when(sale.at)))));
+    el("span", { class: "end" }, kes(sale.total), el("small", {}, when(sale.at)), el("small", {}, stageText(sale)))));
 }
 
 function paymentItem(payment, testid) {
@@ -228,6 +230,7 @@ async function refresh() {
   const strays = [...astray.map((payment) => [payment, "disagreeing"]), ...unclaimed.payments.map((payment) => [payment, "unclaimed"])];
   paintList("unclaimed", strays, (stray) => paymentItem(...stray), "Every payment has its sale.");
   paintList("latest", latest.sales, (sale) => saleItem(sale, "latest-sale"), "No sale yet.");
+  await connection.refresh(status);
   await stock.refresh();
   await panel.refresh();
 }
@@ -245,6 +248,7 @@ byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
   takeFound();
 });
+const connection = connectionSection(byId("connection"), true);
 const stock = stockSection(byId("stock"), () => ({ shop: shop.id, products }));
 byId("pay-cash").addEventListener("click", (event) => act(event.currentTarget, () => sell("cash")));
 byId("pay-mpesa").addEventListener("click", (event) => act(event.currentTarget, () => sell("mpesa")));

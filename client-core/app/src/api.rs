@@ -4,12 +4,12 @@ use crate::App;
 use crate::cart::NewSale;
 use crate::forms::{CandidateForm, PaymentForm, SaleForm, StatusForm, View};
 use crate::problem::Problem;
-use crate::siblings::{NewPlace, SiblingsForm};
+use crate::siblings::{NewPlace, SiblingsForm, read_address};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use domain::{FactId, How, Person, ReceiptCode, ShopId};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/status", get(status))
         .route("/v1/sync", post(sync))
         .route("/v1/siblings", get(siblings).post(meet))
+        .route("/v1/siblings/{address}", delete(part))
         .route("/v1/events", get(events))
         .route("/v1/sales", get(sales).post(sell))
         .route("/v1/sales/{id}", get(sale))
@@ -34,6 +35,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/v1/sales/{id}/claims", post(claim))
         .route("/v1/sales/{id}/cash", post(cash))
         .route("/v1/sales/{id}/void", post(void))
+        .route("/v1/sales/{id}/printed", post(printed))
         .route("/v1/claims/{id}/release", post(release))
         .route("/v1/payments", get(payments))
         .route("/v1/payments/{receipt}", get(payment))
@@ -110,9 +112,19 @@ async fn siblings(State(app): State<App>) -> Result<Json<SiblingsForm>, Problem>
     app.with(move |till, _| Ok(Json(SiblingsForm::of(till, places)?))).await
 }
 
-/// Tries an address that somebody typed, from now on and until the program ends.
+/// Tries an address that somebody typed, from now on, until it is forgotten.
 async fn meet(State(app): State<App>, Json(form): Json<NewPlace>) -> Result<Json<SiblingsForm>, Problem> {
-    app.siblings.typed(&form.address).map_err(Problem::bad_request)?;
+    let address = read_address(&form.address).map_err(Problem::bad_request)?;
+    let kept = address.clone();
+    app.with(move |till, _| Ok(till.keep_place(&kept)?)).await?;
+    app.siblings.try_at(address);
+    siblings(State(app)).await
+}
+
+/// Tries an address no more.
+async fn part(State(app): State<App>, Path(address): Path<String>) -> Result<Json<SiblingsForm>, Problem> {
+    app.siblings.forget(&address);
+    app.with(move |till, _| Ok(till.forget_place(&address)?)).await?;
     siblings(State(app)).await
 }
 
@@ -208,6 +220,20 @@ async fn cash(
     Json(form): Json<By>,
 ) -> Result<Json<SaleForm>, Problem> {
     app.change(move |till, now| Ok(till.take_cash(read_id(&id)?, &Person::named(&form.by), now)?.id)).await
+}
+
+/// Whoever printed the receipt says so, once the paper is out.
+async fn printed(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Json(form): Json<By>,
+) -> Result<Json<SaleForm>, Problem> {
+    let key = request_key(&headers)?;
+    app.change(move |till, now| {
+        Ok(till.printed(read_id(&id)?, &Person::named(&form.by), now, key.as_deref())?.id)
+    })
+    .await
 }
 
 async fn void(

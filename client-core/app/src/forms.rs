@@ -2,12 +2,16 @@
 //! RFC 3339, ids opaque strings; phone numbers are masked.
 
 use crate::problem::Problem;
+use crate::stages::StagesForm;
 use domain::{
     Actor, FactId, How, Line, Money, ReceiptCode, ShopId, Source, Tender, TillId, Timestamp, Words,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
 use till::{ClaimRow, Deed, Happening, PaymentRow, PushStatus, SaleRow, Till};
+
+/// How much of what was refused a status shows.
+const SET_ASIDE_SHOWN: usize = 50;
 
 /// Looks things up that a view needs besides its row.
 pub(crate) struct View<'a> {
@@ -41,6 +45,8 @@ pub(crate) struct SaleForm {
     unconfirmed: bool,
     /// How far it has come: `here`, on this disk; `cloud`; `head_office`.
     reach: &'static str,
+    /// Printed, stored, sent, at head office, reconciled.
+    stages: StagesForm,
     claims: Vec<ClaimForm>,
     /// What M-Pesa can be asked for of what is due.
     asks: Option<AsksForm>,
@@ -149,7 +155,10 @@ pub(crate) struct StatusForm {
     last_contact: Option<String>,
     waiting: u64,
     refused: usize,
+    /// What was refused, with reasons; the first of it where it is much.
     set_aside: Vec<String>,
+    /// What else a person should know of this ledger.
+    notices: Vec<String>,
     problem: Option<String>,
     day: String,
     /// How this machine's clock stands to the cloud's; nothing before they met.
@@ -246,6 +255,7 @@ impl<'a> View<'a> {
 
     pub(crate) fn sale(&self, row: &SaleRow) -> Result<SaleForm, Problem> {
         let claims = self.till.claims(row.id)?;
+        let stages = self.till.stages(row, &claims)?;
         let claims = claims.iter().map(|claim| self.claim(row, claim)).collect::<Result<_, _>>()?;
         Ok(SaleForm {
             id: row.id.to_string(),
@@ -269,7 +279,8 @@ impl<'a> View<'a> {
             conflict: row.conflict,
             reversed: row.reversed,
             unconfirmed: row.unconfirmed,
-            reach: self.till.reach(row)?.name(),
+            reach: stages.reach.name(),
+            stages: stages.into(),
             claims,
             asks: till::in_shillings(row.due).ok().map(AsksForm::from),
             push: self.till.push_status(row.id, self.now)?.map(PushForm::from),
@@ -382,7 +393,8 @@ impl<'a> View<'a> {
             last_contact: status.last_contact.map(|at| at.to_string()),
             waiting: status.waiting,
             refused: status.set_aside.len(),
-            set_aside: status.set_aside,
+            set_aside: status.set_aside.into_iter().take(SET_ASIDE_SHOWN).collect(),
+            notices: status.notices,
             problem: status.problem,
             day: self.till.corrected(self.now).business_day().to_string(),
             clock: status.clock.clock.map(|clock| ClockForm {
@@ -436,6 +448,7 @@ impl<'a> View<'a> {
                 format!("its receipt says {}: its till wrote it again", till::reference(name, &self.letters))
             }
             Deed::CashTaken(amount) => format!("cash taken: KES {amount}"),
+            Deed::Printed => "receipt printed".to_owned(),
             Deed::Cancelled(reason) => format!("sale cancelled: {reason}"),
             Deed::RequestEnded { code, asked } => ended_told(&code, asked),
             Deed::Received { receipt, source } => format!("{receipt} {}", source_told(source)),

@@ -15,6 +15,7 @@ mod problem;
 mod safaricom;
 mod seeds;
 mod siblings;
+mod stages;
 mod stock;
 mod sync_loop;
 

@@ -24,6 +24,8 @@ pub(crate) fn router(sells: bool) -> Router<App> {
         .route("/", get(move || async move { file(HTML, page) }))
         .route(name, get(move || async move { file(SCRIPT, script) }))
         .route("/api.js", get(|| async { file(SCRIPT, include_str!("../pages/api.js")) }))
+        .route("/connection.js", get(|| async { file(SCRIPT, include_str!("../pages/connection.js")) }))
+        .route("/stages.js", get(|| async { file(SCRIPT, include_str!("../pages/stages.js")) }))
         .route("/stock.js", get(|| async { file(SCRIPT, include_str!("../pages/stock.js")) }))
         .route("/style.css", get(|| async { file(CSS, include_str!("../pages/style.css")) }))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))

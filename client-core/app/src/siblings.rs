@@ -49,8 +49,8 @@ pub struct Meeting {
 pub(crate) enum Nudge {
     /// Something was recorded.
     Recorded,
-    /// Somebody typed where a till is.
-    Typed(String),
+    /// There is a place to be tried.
+    Due,
     /// A till announced itself.
     Found(String, Tag),
     /// It said that it leaves.
@@ -73,6 +73,8 @@ struct Place {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct PlaceForm {
     address: String,
+    /// Somebody typed it; else a till announces itself there.
+    typed: bool,
     /// Why the last attempt failed, if it did.
     problem: Option<String>,
     #[serde(skip)]
@@ -133,20 +135,22 @@ impl SiblingLoop {
         Self { say: channel().0, places: Arc::default() }
     }
 
-    /// Somebody typed an address: try it now. Harmless when the thread has ended.
-    ///
-    /// # Errors
-    /// It is no address.
-    pub fn typed(&self, address: &str) -> Result<(), &'static str> {
-        let address = read_address(address)?;
-        let _ = self.say.send(Nudge::Typed(address));
-        Ok(())
+    /// An address that somebody typed: try it now. Harmless when the thread has ended.
+    pub(crate) fn try_at(&self, address: String) {
+        put(&mut self.lock(), address, None);
+        let _ = self.say.send(Nudge::Due);
+    }
+
+    /// An address is not to be tried any more, unless a till is heard to announce itself there.
+    pub(crate) fn forget(&self, address: &str) {
+        self.lock().remove(address);
     }
 
     /// Every place that is tried, and what came of it.
     pub(crate) fn places(&self) -> Vec<PlaceForm> {
         let form = |(address, place): (&String, &Place)| PlaceForm {
             address: address.clone(),
+            typed: place.typed,
             problem: place.problem.clone(),
             tag: place.tag,
         };
@@ -177,9 +181,11 @@ impl InTouch {
 pub fn keep_in_touch(till: Arc<Till>, clock: Clock, meeting: &Meeting) -> std::io::Result<InTouch> {
     let (say, nudges) = channel();
     let siblings = SiblingLoop { say: say.clone(), places: Arc::default() };
+    let kept = till.places().map_err(std::io::Error::other)?;
     for address in &meeting.typed {
-        siblings.typed(address).map_err(std::io::Error::other)?;
+        siblings.try_at(read_address(address).map_err(std::io::Error::other)?);
     }
+    kept.iter().filter_map(|address| read_address(address).ok()).for_each(|address| siblings.try_at(address));
     let events = till.events();
     let recorded = say.clone();
     let carry = move || {
@@ -231,6 +237,7 @@ fn meet(
     let met = till.meet(&http.at(address), tag, clock());
     let mut places = siblings.lock();
     let Some(place) = places.get_mut(address) else { return };
+    let before = (place.tag, place.problem.clone());
     match met {
         Ok(met) => {
             let pause = IDLE.saturating_add(chance());
@@ -247,6 +254,9 @@ fn meet(
             place.next = after(back_off(place.failures));
         }
     }
+    if before != (place.tag, place.problem.clone()) {
+        till.tell_of_siblings();
+    }
 }
 
 impl SiblingLoop {
@@ -260,10 +270,9 @@ impl SiblingLoop {
                     place.next = place.next.min(soon);
                 }
             }
-            Nudge::Typed(address) => put(&mut places, address, None),
             Nudge::Found(address, tag) => put(&mut places, address, Some(tag)),
             Nudge::Lost(address) => places.retain(|at, place| place.typed || *at != address),
-            Nudge::Stop => {}
+            Nudge::Due | Nudge::Stop => {}
         }
     }
 }
@@ -280,7 +289,7 @@ fn put(places: &mut BTreeMap<String, Place>, address: String, tag: Option<Tag>) 
 }
 
 /// `host:port`, and nothing else of a URL.
-fn read_address(typed: &str) -> Result<String, &'static str> {
+pub(crate) fn read_address(typed: &str) -> Result<String, &'static str> {
     let wrong = "type the address of a till as host:port, such as 192.168.1.20:8311";
     let (host, port) = typed.trim().rsplit_once(':').ok_or(wrong)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
@@ -326,7 +335,7 @@ mod tests {
     fn a_flood_of_announcements_is_bounded_and_selling_wakes_only_who_was_met() {
         let siblings = SiblingLoop::idle();
         for n in 0..1000 {
-            siblings.heed(Nudge::Typed(format!("10.0.0.1:{}", n + 1)));
+            siblings.try_at(format!("10.0.0.1:{}", n + 1));
         }
         assert_eq!(siblings.places().len(), MAX_ADDRESSES);
         let later = after(LONGEST);

@@ -59,6 +59,11 @@ pub enum FactBody {
     },
     /// Goods came, went or were counted.
     Stock(StockMove),
+    /// The receipt of a sale was printed: whoever prints says so once the paper is out. Again for a copy.
+    Printed {
+        /// The sale.
+        sale: FactId,
+    },
 }
 
 impl FactBody {
@@ -70,6 +75,7 @@ impl FactBody {
             Self::Claim(claim) => Self::Claim(Claim { sale: name(claim.sale), ..claim }),
             Self::Release { claim, reason } => Self::Release { claim: name(claim), reason },
             Self::Void { sale, reason } => Self::Void { sale: name(sale), reason },
+            Self::Printed { sale } => Self::Printed { sale: name(sale) },
             Self::Sale(_) | Self::Stock(_) => self,
         }
     }

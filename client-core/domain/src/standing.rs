@@ -106,6 +106,66 @@ pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight
     }
 }
 
+/// What is known of a payment that a sale has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// A source that was asked says so too.
+    Confirmed,
+    /// Only a message that was posted to us tells of it.
+    Reported,
+    /// Safaricom's messages disagree about it.
+    Disputed,
+    /// Its code was given, and nothing has been heard of it.
+    Unseen,
+}
+
+/// Why a sale's money is not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unsettled {
+    /// Some of it is still due.
+    Due,
+    /// Another sale has a payment that was claimed for it.
+    Conflict,
+    /// Safaricom's messages about a payment disagree.
+    Disputed,
+    /// Something has to go back to the customer.
+    Over,
+    /// A code was given, and its payment has not been seen.
+    Unseen,
+    /// No second source has confirmed a payment.
+    Unconfirmed,
+}
+
+impl Unsettled {
+    /// The stable name, in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Conflict => "conflict",
+            Self::Disputed => "disputed",
+            Self::Over => "over",
+            Self::Unseen => "unseen",
+            Self::Unconfirmed => "unconfirmed",
+        }
+    }
+}
+
+/// Why a sale's money is not settled yet, the worst first; `None` when every shilling of it is cash or a payment
+/// that a second source confirmed, and nothing has to go back. No callback alone settles: anybody could post one.
+pub fn unsettled(due: Money, over: Money, conflict: bool, payments: &[Proof]) -> Option<Unsettled> {
+    let any = |proof| payments.contains(&proof);
+    [
+        (due > Money::ZERO, Unsettled::Due),
+        (conflict, Unsettled::Conflict),
+        (any(Proof::Disputed), Unsettled::Disputed),
+        (over > Money::ZERO, Unsettled::Over),
+        (any(Proof::Unseen), Unsettled::Unseen),
+        (any(Proof::Reported), Unsettled::Unconfirmed),
+    ]
+    .into_iter()
+    .find_map(|(is, why)| is.then_some(why))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +173,24 @@ mod tests {
 
     fn kes(shillings: i64) -> Money {
         Money::from_cents(shillings * 100)
+    }
+
+    #[test]
+    fn money_is_settled_when_it_is_cash_or_confirmed_and_the_worst_reason_against_it_is_told() {
+        let (none, some) = (Money::ZERO, kes(1));
+        let cases = [
+            (none, none, false, &[][..], None),
+            (none, none, false, &[Proof::Confirmed, Proof::Confirmed], None),
+            (none, none, false, &[Proof::Confirmed, Proof::Reported], Some(Unsettled::Unconfirmed)),
+            (none, none, false, &[Proof::Reported, Proof::Unseen], Some(Unsettled::Unseen)),
+            (none, some, false, &[Proof::Unseen], Some(Unsettled::Over)),
+            (none, some, false, &[Proof::Disputed], Some(Unsettled::Disputed)),
+            (none, some, true, &[Proof::Disputed], Some(Unsettled::Conflict)),
+            (some, none, true, &[Proof::Unseen], Some(Unsettled::Due)),
+        ];
+        for (due, over, conflict, payments, why) in cases {
+            assert_eq!(unsettled(due, over, conflict, payments), why, "{payments:?}");
+        }
     }
 
     #[test]

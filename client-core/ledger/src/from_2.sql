@@ -164,3 +164,14 @@ CREATE TABLE clock (
     offset      INTEGER NOT NULL,
     uncertainty INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE prints (
+    id   TEXT PRIMARY KEY,
+    shop INTEGER NOT NULL,
+    sale TEXT NOT NULL,
+    at   INTEGER NOT NULL,
+    by   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX prints_of_sale ON prints (sale, shop);
+CREATE TABLE places (
+    address TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;

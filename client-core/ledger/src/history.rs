@@ -1,7 +1,7 @@
 //! What happened to a sale or a payment, and who did it.
 
 use crate::rows::{self, money, parsed, time};
-use crate::{LedgerError, Reader};
+use crate::{LedgerError, Reader, SaleRow};
 use domain::{FactId, How, Money, ReceiptCode, ShopId, Source, Tender, Timestamp};
 use rusqlite::{Params, Row, params};
 
@@ -25,6 +25,8 @@ pub enum Deed {
     FormerlyCalled(FactId),
     /// Cash was taken for it.
     CashTaken(Money),
+    /// Its receipt was printed.
+    Printed,
     /// It was cancelled, with a reason.
     Cancelled(String),
     /// Safaricom told how a request on the customer's phone ended, and named no payment.
@@ -97,6 +99,11 @@ impl Reader {
             |row| Ok(Deed::CashTaken(money(row, "amount")?)),
         )?);
         all.extend(self.happenings(
+            "SELECT r.at, r.by FROM prints r JOIN sales s ON s.id = r.sale AND s.shop = r.shop WHERE s.id = ?",
+            id,
+            |_| Ok(Deed::Printed),
+        )?);
+        all.extend(self.happenings(
             "SELECT received_at AS at, 'Safaricom' AS by, code, source = 'stk_query' AS asked FROM feed
              WHERE sale = ? AND receipt IS NULL",
             id,
@@ -160,6 +167,22 @@ impl Reader {
         // A stable order: what happened in one instant stays in the order of its kinds.
         all.sort_by_key(|happening| happening.at);
         Ok(all)
+    }
+
+    /// The names of the facts that decide what a sale owes, beside the sale itself.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn decided_by(&self, sale: &SaleRow) -> Result<Vec<FactId>, LedgerError> {
+        let sql = "SELECT id FROM cash WHERE sale = ?1 AND shop = ?2
+                   UNION ALL SELECT id FROM claims WHERE sale = ?1 AND shop = ?2
+                   UNION ALL SELECT r.id FROM releases r JOIN claims c ON c.id = r.claim AND c.shop = r.shop
+                     WHERE c.sale = ?1 AND c.shop = ?2
+                   UNION ALL SELECT id FROM voids WHERE sale = ?1 AND shop = ?2";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let key = params![sale.id.to_string(), self.shop_key(&sale.shop)?];
+        let found = find.query_map(key, |row| parsed(row, "id", str::parse))?;
+        Ok(found.collect::<Result<_, _>>()?)
     }
 
     /// Every receipt that was ever claimed for a sale, by its own shop.

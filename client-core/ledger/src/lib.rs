@@ -14,6 +14,7 @@ mod doubt;
 mod error;
 mod file;
 mod migrate;
+mod places;
 mod project;
 mod reader;
 mod rebuild;

@@ -41,13 +41,17 @@ pub(crate) fn fact(
             stock::void(c, shop, *sale)?;
         }
         FactBody::Stock(_) => stock::fact(c, shop, fact)?,
+        FactBody::Printed { sale } => {
+            let sql = "INSERT INTO prints (id, shop, sale, at, by) VALUES (?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), at, by])?;
+        }
     }
     Ok(None)
 }
 
 /// Takes the rows of a fact out again.
 pub(crate) fn forget(c: &Connection, fact: FactId) -> Result<(), LedgerError> {
-    for table in ["sales", "cash", "claims", "releases", "voids"] {
+    for table in ["sales", "cash", "claims", "releases", "voids", "prints"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?.execute([fact.to_string()])?;
     }
     c.prepare_cached("DELETE FROM goods WHERE fact = ?")?.execute([fact.to_string()])?;

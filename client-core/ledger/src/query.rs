@@ -47,6 +47,8 @@ pub struct SaleRow {
     /// The shop hands out goods for a payment this large only when a source that was asked for agrees, and
     /// none has yet.
     pub unconfirmed: bool,
+    /// When its receipt was first printed, if whoever prints has said so.
+    pub printed: Option<Timestamp>,
 }
 
 /// A claim on a sale that was not released.
@@ -146,7 +148,8 @@ pub enum SaleFilter {
 pub(crate) const SALES: &str = "SELECT s.*, shops.id AS shop_id, EXISTS (
        SELECT 1 FROM payments p WHERE p.sale = s.id AND p.shop = s.shop AND p.confirmed = 0
          AND p.reversed = 0 AND p.amount >= shops.second_source_from
-       GROUP BY p.sale HAVING s.paid - sum(p.amount) < s.total) AS unconfirmed
+       GROUP BY p.sale HAVING s.paid - sum(p.amount) < s.total) AS unconfirmed,
+       (SELECT min(at) FROM prints r WHERE r.sale = s.id AND r.shop = s.shop) AS printed
      FROM sales s JOIN shops ON shops.key = s.shop";
 /// Sales of shop `?1` whose goods are not to be handed out yet: without the large payments that no second
 /// source has confirmed, they would not be paid.
@@ -414,14 +417,12 @@ impl Reader {
         Ok(self.connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, "n"))?)
     }
 
-    /// What a person should know: what was set aside with its reason, what became of this file's name, and a
-    /// log that can not be written back.
+    /// What a person should know of this file: what became of its name, and a log that can not be written back.
     ///
     /// # Errors
     /// The file can not be read.
-    pub fn told(&self) -> Result<Vec<String>, LedgerError> {
-        let mut told = self.set_aside()?;
-        told.extend(self.lives()?);
+    pub fn notices(&self) -> Result<Vec<String>, LedgerError> {
+        let mut told = self.lives()?;
         told.extend(self.doubts()?);
         told.extend(self.swollen_log().map(|bytes| {
             format!(
@@ -478,6 +479,7 @@ impl SaleRow {
             reversed,
             unconfirmed: false,
             formerly: fact.formerly,
+            printed: None,
         }
     }
 
@@ -536,6 +538,7 @@ pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         reversed: row.get("reversed")?,
         unconfirmed: row.get("unconfirmed")?,
         formerly: parsed_option(row, "formerly", str::parse)?,
+        printed: rows::time_option(row, "printed")?,
     })
 }
 

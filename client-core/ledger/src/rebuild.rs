@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tables that are computed.
-const COMPUTED: [&str; 12] = [
+const COMPUTED: [&str; 13] = [
     "journals",
     "runs",
     "sales",
@@ -25,6 +25,7 @@ const COMPUTED: [&str; 12] = [
     "claims",
     "releases",
     "voids",
+    "prints",
     "payments",
     "catalogue",
     "barcodes",

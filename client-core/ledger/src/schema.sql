@@ -144,6 +144,11 @@ CREATE TABLE pushes (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pushes_by_time ON pushes (at);
 
+-- Where other tills of the shop are, as HOST:PORT: what a person typed at this till.
+CREATE TABLE places (
+    address TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- A key that a caller gave to a request, so that repeating the request finds its sale.
 CREATE TABLE requests (
     key  TEXT PRIMARY KEY,
@@ -245,6 +250,16 @@ CREATE TABLE voids (
     by     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX voids_of_sale ON voids (sale, shop);
+
+-- When the receipt of a sale was printed; again for each copy.
+CREATE TABLE prints (
+    id   TEXT PRIMARY KEY,
+    shop INTEGER NOT NULL,
+    sale TEXT NOT NULL,
+    at   INTEGER NOT NULL,
+    by   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX prints_of_sale ON prints (sale, shop);
 
 -- One row a receipt code: what its evidence adds up to, and which sale has it.
 CREATE TABLE payments (

@@ -98,7 +98,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn registers(&self, shop: &ShopId, kind: Kind) -> Result<Vec<Register>, TillError> {
-        Ok(self.ledger().registers(shop, kind)?)
+        self.read(|ledger| ledger.registers(shop, kind))
     }
 
     /// What stands in one register of a shop's catalogue.
@@ -106,7 +106,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn register(&self, shop: &ShopId, key: &ItemKey) -> Result<Option<Register>, TillError> {
-        Ok(self.ledger().register(shop, key)?)
+        self.read(|ledger| ledger.register(shop, key))
     }
 
     /// A product of a shop as it leads now.
@@ -126,7 +126,7 @@ impl Till {
     /// # Errors
     /// No product that is sold carries it, or several do, or the ledger can not be read.
     pub fn product_with_barcode(&self, shop: &ShopId, code: &str) -> Result<ProductId, TillError> {
-        let found = self.ledger().products_with_barcode(shop, code)?;
+        let found = self.read(|ledger| ledger.products_with_barcode(shop, code))?;
         match <[ProductId; 1]>::try_from(found) {
             Ok([product]) => Ok(product),
             Err(none) if none.is_empty() => {

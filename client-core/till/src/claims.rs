@@ -12,11 +12,13 @@ impl Till {
     /// # Errors
     /// There is no such sale, or the ledger can not be read.
     pub fn candidates(&self, sale: FactId) -> Result<Vec<(Candidate, PaymentRow)>, TillError> {
-        let ledger = self.ledger();
-        let sale = ledger.sale(sale)?;
-        let rows = ledger.unclaimed_of(&sale.shop, sale.due)?;
+        let (sale, rows) = self.read(|ledger| {
+            let sale = ledger.sale(sale)?;
+            let rows = ledger.unclaimed_of(&sale.shop, sale.due)?;
+            Ok((sale.to_match(&self.letters_in(ledger)?), rows))
+        })?;
         let payments: Vec<FreePayment> = rows.iter().cloned().map(FreePayment::from).collect();
-        let found = candidates(&sale.to_match(&self.letters_in(&ledger)?), &payments, self.rules);
+        let found = candidates(&sale, &payments, self.rules);
         let row = |candidate: Candidate| {
             let row = rows.iter().find(|row| row.receipt == candidate.receipt)?.clone();
             Some((candidate, row))
@@ -36,7 +38,7 @@ impl Till {
         now: Timestamp,
     ) -> Result<Vec<PaymentRow>, TillError> {
         let age = u64::from(max_age_minutes).saturating_mul(60_000);
-        let mut found = self.ledger().unclaimed_of(shop, amount)?;
+        let mut found = self.read(|ledger| ledger.unclaimed_of(shop, amount))?;
         // By Safaricom's clock: a late callback is as old as its payment (field study W15).
         found.retain(|payment| payment.paid_at.distance_millis(self.corrected(now)) <= age);
         Ok(found)

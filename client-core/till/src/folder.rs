@@ -6,7 +6,7 @@ use ledger::{Identity, Ledger};
 use replica::Keypair;
 use replica::wire::json::{Enrol, Enrolled};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Where a till lives.
@@ -17,14 +17,18 @@ impl Folder {
     /// A folder, made if it is not there: for its owner only, because ledgers hold customers' names.
     ///
     /// # Errors
-    /// It can not be made.
+    /// It can not be made, or what is in it belongs to somebody else: said now, nobody takes it for an empty one.
     pub fn at(path: &Path) -> Result<Self, TillError> {
         let mut make = std::fs::DirBuilder::new();
         make.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
         make.create(path).map_err(|e| unusable(path, &e))?;
-        Ok(Self(path.to_owned()))
+        let folder = Self(path.to_owned());
+        match File::open(folder.ledger_path()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(unusable(&folder.ledger_path(), &error)),
+            _ => Ok(folder),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -38,7 +38,7 @@ pub use http::{HttpCloud, HttpSibling, HttpSiblings, MAX_SEALED_BYTES, SIBLING_P
 pub use ledger::history::{Deed, Happening};
 pub use ledger::{ClaimRow, Day, LedgerError, PaymentRow, PushRow, SaleFilter, SaleRow, how_name, reference};
 use progress::Link;
-pub use progress::{Progress, Reach};
+pub use progress::{Progress, Reach, Stages};
 pub use push::{Prompted, PushState, PushStatus, in_shillings};
 pub use replica::keys::Tag;
 pub use replica::wire::json::RequestState;
@@ -116,6 +116,8 @@ pub struct Status {
     pub waiting: u64,
     /// Entries and batches that were set aside, with reasons.
     pub set_aside: Vec<String>,
+    /// What else a person should know: what became of this till's name, a log that can not be written back.
+    pub notices: Vec<String>,
     /// Why the cloud does not take what we send, if it does not.
     pub problem: Option<String>,
     /// How this machine's clock stands.
@@ -179,7 +181,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn shops(&self) -> Result<Vec<Shop>, TillError> {
-        Ok(self.ledger().shops()?)
+        self.read(|ledger| ledger.shops())
     }
 
     /// The shop of a till; for head office, the one shop there is.
@@ -445,12 +447,14 @@ impl Till {
     /// The ledger can not be read.
     pub fn status(&self) -> Result<Status, TillError> {
         let link = self.link().clone();
-        let look = |ledger: &Reader| Ok((ledger.last_contact()?, ledger.waiting_to_send()?, ledger.told()?));
-        let (last_contact, waiting, mut set_aside) = self.read(look)?;
+        let (last_contact, waiting, mut set_aside, notices) = self.read(|ledger| {
+            let (set_aside, notices) = (ledger.set_aside()?, ledger.notices()?);
+            Ok((ledger.last_contact()?, ledger.waiting_to_send()?, set_aside, notices))
+        })?;
         set_aside.extend(lock(&self.carrying).refusals());
         let (online, offline_since, problem) = (link.online, link.offline_since, link.problem);
         let clock = self.clock_status();
-        Ok(Status { online, offline_since, last_contact, waiting, set_aside, problem, clock })
+        Ok(Status { online, offline_since, last_contact, waiting, set_aside, notices, problem, clock })
     }
 
     /// Everything that changes from now on.

@@ -1,9 +1,10 @@
-//! How far things are: a sale on its way to head office, the entries that are still to come, the history of a
-//! new till.
+//! How far things are: a sale on its way to head office and to being settled, the entries that are still to
+//! come, the history of a new till.
 
 use crate::{Till, TillError};
-use domain::{Actor, Role, ShopId, Timestamp};
-use ledger::SaleRow;
+use domain::standing::{Proof, SaleState, Unsettled, unsettled};
+use domain::{Actor, FactBody, FactId, Person, Role, ShopId, Timestamp};
+use ledger::{ClaimRow, LedgerError, Reader, SaleRow};
 use replica::wire::json::Held;
 use replica::wire::{SyncAnswer, SyncRequest};
 use std::collections::BTreeMap;
@@ -53,25 +54,65 @@ pub struct Progress {
     pub of: u64,
 }
 
+/// What has become of a sale, as far as is known here. It is stored: else nobody would know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stages {
+    /// When its receipt was first printed, if whoever prints has said so.
+    pub printed: Option<Timestamp>,
+    /// How far the sale itself has come.
+    pub reach: Reach,
+    /// Every shilling of it is cash or a payment that a second source confirmed, and head office has all that
+    /// was decided about it.
+    pub reconciled: bool,
+    /// Why its money is not settled, if it is not.
+    pub unsettled: Option<Unsettled>,
+}
+
 impl Till {
     /// How far a sale has come, as far as is known here.
     ///
     /// # Errors
     /// The ledger can not be read.
     pub fn reach(&self, sale: &SaleRow) -> Result<Reach, TillError> {
-        if self.identity().role != Role::Till {
-            return Ok(Reach::HeadOffice);
+        let role = self.identity().role;
+        self.read(|ledger| reach(ledger, role, &sale.shop, sale.id))
+    }
+
+    /// What has become of a sale whose claims these are.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn stages(&self, sale: &SaleRow, claims: &[ClaimRow]) -> Result<Stages, TillError> {
+        let role = self.identity().role;
+        let unsettled = unsettled(sale.due, sale.over, sale.conflict, &proofs(sale, claims));
+        self.read(|ledger| {
+            let mut reconciled = unsettled.is_none();
+            for fact in ledger.decided_by(sale)?.into_iter().chain([sale.id]) {
+                reconciled = reconciled && reach(ledger, role, &sale.shop, fact)? == Reach::HeadOffice;
+            }
+            let reach = reach(ledger, role, &sale.shop, sale.id)?;
+            Ok(Stages { printed: sale.printed, reach, reconciled, unsettled })
+        })
+    }
+
+    /// Records that the receipt of a sale was printed: whoever prints calls this once the paper is out, again
+    /// for a copy. A `request` key makes the call repeatable.
+    ///
+    /// # Errors
+    /// There is no such sale, or nothing was recorded.
+    pub fn printed(
+        &self,
+        sale: FactId,
+        by: &Person,
+        now: Timestamp,
+        request: Option<&str>,
+    ) -> Result<SaleRow, TillError> {
+        let mut ledger = self.ledger();
+        let found = ledger.sale(sale)?;
+        if request.map(|key| ledger.request(key)).transpose()?.flatten().is_none() {
+            self.write(&mut ledger, &found.shop, (by, now), FactBody::Printed { sale }, request)?;
         }
-        let (actor, number) = (sale.id.actor, sale.id.number);
-        let ledger = self.ledger();
-        if number <= ledger.held(&sale.shop, actor)? {
-            return Ok(Reach::HeadOffice);
-        }
-        let (_, sent) = ledger.cursors(&sale.shop)?;
-        let own = actor == ledger.writer(&sale.shop)?;
-        // What came from a sibling's own hand may not have come to the cloud.
-        let cloud = if own { Some(sent) } else { ledger.at_cloud(&sale.shop)?.get(&actor).copied() };
-        Ok(if cloud.is_some_and(|cloud| number > cloud) { Reach::Here } else { Reach::Cloud })
+        Ok(ledger.sale(sale)?)
     }
 
     /// How much of the history of its shop a new till has, while more of it comes. `None` when all that is
@@ -81,7 +122,7 @@ impl Till {
     /// The ledger can not be read.
     pub fn history(&self, now: Timestamp) -> Result<Option<Progress>, TillError> {
         let Some(shop) = &self.home else { return Ok(None) };
-        let backlog = self.ledger().backlog(shop)?;
+        let backlog = self.read(|ledger| ledger.backlog(shop))?;
         if backlog.feed.is_none() && self.next_wanted(&backlog, now).is_none() {
             return Ok(None);
         }
@@ -147,4 +188,29 @@ impl Till {
         }
         Ok(())
     }
+}
+
+/// How far a fact has come, as far as is known here.
+fn reach(ledger: &Reader, role: Role, shop: &ShopId, fact: FactId) -> Result<Reach, LedgerError> {
+    let FactId { actor, number } = fact;
+    if role != Role::Till || number <= ledger.held(shop, actor)? {
+        return Ok(Reach::HeadOffice);
+    }
+    let own = actor == ledger.writer(shop)?;
+    // What came from a sibling's own hand may not have come to the cloud.
+    let cloud = if own { Some(ledger.cursors(shop)?.1) } else { ledger.at_cloud(shop)?.get(&actor).copied() };
+    Ok(if cloud.is_some_and(|cloud| number > cloud) { Reach::Here } else { Reach::Cloud })
+}
+
+/// What is known of each payment that a sale has, or that was claimed for it by a code nobody has seen.
+fn proofs(sale: &SaleRow, claims: &[ClaimRow]) -> Vec<Proof> {
+    let proof = |claim: &ClaimRow| match &claim.payment {
+        // A cancelled sale waits for no payment; one that comes all the same has to go back.
+        None => (sale.state != SaleState::Voided).then_some(Proof::Unseen),
+        Some(payment) if payment.reversed || payment.sale != Some(sale.id) => None,
+        Some(payment) if !payment.disagreements.is_empty() => Some(Proof::Disputed),
+        Some(payment) if payment.confirmed => Some(Proof::Confirmed),
+        Some(_) => Some(Proof::Reported),
+    };
+    claims.iter().filter_map(proof).collect()
 }

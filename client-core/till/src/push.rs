@@ -150,7 +150,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn push_status(&self, sale: FactId, now: Timestamp) -> Result<Option<PushStatus>, TillError> {
-        Ok(self.ledger().push_for(sale)?.map(|push| status_of(&push, now)))
+        Ok(self.read(|ledger| ledger.push_for(sale))?.map(|push| status_of(&push, now)))
     }
 
     /// Where a push stands, by Safaricom's name for it; `None` if this till did not send it.
@@ -158,7 +158,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn push_named(&self, checkout: &CheckoutId, now: Timestamp) -> Result<Option<PushStatus>, TillError> {
-        Ok(self.ledger().push_named(checkout)?.map(|push| status_of(&push, now)))
+        Ok(self.read(|ledger| ledger.push_named(checkout))?.map(|push| status_of(&push, now)))
     }
 
     /// Notes the attempt before anybody is asked, provided that something is due and no prompt is open; an

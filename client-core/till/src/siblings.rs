@@ -7,7 +7,7 @@
 //! believed, and a revoked one is heard no more.
 
 use crate::exchange::count;
-use crate::{Till, TillError, intake, lock};
+use crate::{Event, Till, TillError, intake, lock};
 use domain::{Actor, Member, Role, ShopId, Timestamp};
 use ledger::Reader;
 use replica::keys::Tag;
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How many messages go to and fro at one meeting at most; the next meeting goes on from there.
 const MAX_ROUNDS: u32 = 10_000;
+/// How many typed addresses are kept.
+const MAX_PLACES: usize = 64;
 /// How many requests are remembered, so that a repetition is thrown away unread.
 const SEEN: usize = 1024;
 
@@ -198,10 +200,9 @@ impl Till {
     /// The ledger can not be read.
     pub fn siblings(&self) -> Result<Vec<SiblingStatus>, TillError> {
         let Some(shop) = &self.home else { return Ok(Vec::new()) };
-        let (vector, at_cloud, members, own) = {
-            let ledger = self.ledger();
-            (ledger.vector(shop)?, ledger.at_cloud(shop)?, ledger.members()?, ledger.writer(shop)?)
-        };
+        let (vector, at_cloud, members, own) = self.read(|ledger| {
+            Ok((ledger.vector(shop)?, ledger.at_cloud(shop)?, ledger.members()?, ledger.writer(shop)?))
+        })?;
         let known = lock(&self.siblings);
         let status = |sibling: Member| {
             let heard = known.met.get(&sibling.actor);
@@ -225,6 +226,42 @@ impl Till {
         };
         let tills = members.into_values().filter(|m| m.role == Role::Till && !m.revoked && m.actor != own);
         Ok(tills.map(status).collect())
+    }
+
+    /// Where other tills are, as it was typed at this till.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn places(&self) -> Result<Vec<String>, TillError> {
+        self.read(Reader::places)
+    }
+
+    /// Keeps where another till is; it is known again when the program starts anew.
+    ///
+    /// # Errors
+    /// This is no till, too many are kept, or nothing was kept.
+    pub fn keep_place(&self, address: &str) -> Result<(), TillError> {
+        self.own_shop()?;
+        let mut ledger = self.ledger();
+        if ledger.places()?.len() >= MAX_PLACES {
+            let many =
+                format!("{MAX_PLACES} addresses are kept, and a shop has fewer tills: forget one first");
+            return Err(TillError::Refused(many));
+        }
+        Ok(ledger.put_place(address)?)
+    }
+
+    /// Forgets where another till is.
+    ///
+    /// # Errors
+    /// It is still kept.
+    pub fn forget_place(&self, address: &str) -> Result<(), TillError> {
+        Ok(self.ledger().forget_place(address)?)
+    }
+
+    /// Says to whoever shows it that something about other tills changed.
+    pub fn tell_of_siblings(&self) {
+        self.tell(Event::Sync);
     }
 
     /// Our name where strangers listen.

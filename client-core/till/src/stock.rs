@@ -12,7 +12,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn stock(&self, shop: &ShopId, below: bool) -> Result<Vec<StockRow>, TillError> {
-        Ok(self.ledger().stock(shop, below)?)
+        self.read(|ledger| ledger.stock(shop, below))
     }
 
     /// Records goods that came or went. Gives the fact; a `request` key makes the call repeatable.

@@ -117,7 +117,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Doctor(settings) => doctor::run(settings).await,
         Command::Ledger(settings) => ledger::run(settings).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "leja", &mut std::io::stdout());
+            let mut completions = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "leja", &mut completions);
+            println!("{}", String::from_utf8_lossy(&completions).trim_end());
             Ok(())
         }
     }

@@ -4,6 +4,15 @@
 //! and [`safaricom`] are the servers, [`demo`] starts all of them, [`admin`] talks to a hub, and
 //! [`doctor`] looks at one.
 
+/// Prints a line, as the standard one does, but for a reader that has gone (`leja … | head`): what nobody reads is
+/// no fault, and what was begun is done to its end. It stands before the rooms, so that it is theirs.
+macro_rules! println {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 pub mod admin;
 pub mod cli;
 pub mod daraja;

@@ -4,7 +4,7 @@
 
 use clap::CommandFactory;
 use local::cli::Cli;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn leja(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_leja")).args(arguments).output().unwrap()
@@ -46,6 +46,18 @@ fn help_names_every_command_and_every_level_has_help() {
     }
     assert!(leja(&["--version"]).status.success());
     assert!(!leja(&["completions", "bash"]).stdout.is_empty());
+}
+
+#[test]
+fn a_reader_that_goes_away_early_breaks_nothing() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leja"));
+    command.args(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // As `leja … | head -0` does it.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.as_str()), (Some(0), ""));
 }
 
 #[test]

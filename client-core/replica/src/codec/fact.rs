@@ -1,8 +1,11 @@
-//! A fact as bytes: form 2, which is what this release writes, and the way in for form 1.
+//! A fact as bytes: forms 2 and 3, which are what this release writes, and the way in for form 1.
 //!
 //! Every new fact is written in form 2, also where form 1 could say it: one way of writing is one way to
 //! test, and an absent clock, product or former name costs one byte. What follows from the rest is not
 //! written: a line's amount, and the total of a sale that has lines.
+//!
+//! Form 3 is form 2 with more that can happen. Only that is written in it, so that a till of an older release
+//! goes on reading everything else.
 
 use super::{CodecError, NameForm, fact_1, in_version, money, whole};
 use domain::fact::SaleError;
@@ -12,7 +15,9 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
+/// What this release writes wherever it can, and what it writes the rest in.
 const VERSION: u8 = 2;
+const LATEST: u8 = 3;
 
 /// A fact's value: what does not stand in the key, which holds its name and its time.
 #[derive(Serialize, Deserialize)]
@@ -37,6 +42,18 @@ pub(super) enum BodyForm {
     Release { claim: NameForm, reason: String },
     Void { sale: NameForm, reason: String },
     Stock { why: WhyForm, note: String, goods: Vec<MovedForm> },
+    // From here on form 3.
+    Printed { sale: NameForm },
+}
+
+impl BodyForm {
+    /// The form in which this is said, and in no other: one fact has one way of writing it.
+    const fn version(&self) -> u8 {
+        match self {
+            Self::Printed { .. } => LATEST,
+            _ => VERSION,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,15 +109,21 @@ pub(crate) fn encode_fact(fact: &Fact) -> Vec<u8> {
         .map(|Clock { offset_millis, uncertainty_millis }| ClockForm { offset_millis, uncertainty_millis });
     let by = fact.by.as_str().to_owned();
     let form = FactForm { by, clock, formerly: fact.formerly.map(Into::into), body: (&fact.body).into() };
-    in_version(VERSION, &form)
+    in_version(form.body.version(), &form)
 }
 
 /// Reads the value of the fact that has this name and time; every rule of the domain is checked again.
 pub(crate) fn decode_fact(id: FactId, at: Timestamp, bytes: &[u8]) -> Result<Fact, CodecError> {
     let form: FactForm = match bytes.split_first() {
         Some((1, body)) => whole::<fact_1::FactForm>(body)?.try_into()?,
-        Some((&VERSION, body)) => whole(body)?,
-        Some((&newer, _)) if newer > VERSION => return Err(CodecError::Newer(newer)),
+        Some((version @ (&VERSION | &LATEST), body)) => {
+            let form: FactForm = whole(body)?;
+            if form.body.version() != *version {
+                return Err(CodecError::Unreadable);
+            }
+            form
+        }
+        Some((&newer, _)) if newer > LATEST => return Err(CodecError::Newer(newer)),
         _ => return Err(CodecError::Unreadable),
     };
     let clock = form
@@ -136,6 +159,7 @@ impl From<&FactBody> for BodyForm {
                 note: stock.note.clone(),
                 goods: stock.goods.iter().map(Into::into).collect(),
             },
+            FactBody::Printed { sale } => Self::Printed { sale: (*sale).into() },
         }
     }
 }
@@ -167,6 +191,7 @@ impl TryFrom<BodyForm> for FactBody {
                 let goods = goods.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
                 Self::Stock(StockMove::checked(why.into(), &note, goods)?)
             }
+            BodyForm::Printed { sale } => Self::Printed { sale: sale.into() },
         })
     }
 }
@@ -399,6 +424,22 @@ mod tests {
         }
     }
 
+    /// Frozen as well.
+    #[test]
+    fn facts_of_form_3_keep_their_bytes_and_are_said_in_no_other_form() {
+        let cases = [(FactBody::Printed { sale: name() }, "0304417368610000 0607002a")];
+        for (body, golden) in cases {
+            let mut bytes = encode_fact(&plain(body.clone()));
+            assert_eq!(hex::encode(&bytes), golden.replace(' ', ""), "{body:?}");
+            assert_eq!(read(&bytes), Ok(plain(body)));
+            bytes[0] = VERSION;
+            assert_eq!(read(&bytes), Err(CodecError::Unreadable));
+        }
+        let mut older = encode_fact(&plain(claim()));
+        older[0] = LATEST;
+        assert_eq!(read(&older), Err(CodecError::Unreadable));
+    }
+
     #[test]
     fn a_fact_says_both_its_corrected_time_and_its_writers_own() {
         let clock = Clock { offset_millis: -7_200_000, uncertainty_millis: 180 };
@@ -409,7 +450,7 @@ mod tests {
 
     #[test]
     fn what_a_newer_release_wrote_says_so() {
-        assert_eq!(read(&[3, 1, 2, 3]), Err(CodecError::Newer(3)));
+        assert_eq!(read(&[4, 1, 2, 3]), Err(CodecError::Newer(4)));
         assert_eq!(read(&[]), Err(CodecError::Unreadable));
     }
 
