@@ -101,6 +101,158 @@ fn a_count_swallows_no_sale_that_its_writer_did_not_know_of() {
     assert_eq!(agree(&world, &shop, &[&a, &b, &office]).as_deref(), Some("0"));
 }
 
+/// What is there of a product on one replica, and whether that is all of it.
+fn told(till: &Till, shop: &ShopId) -> (String, bool) {
+    let row = till.stock(shop, false).unwrap().into_iter().find(|row| row.product == soda()).unwrap();
+    (row.level.to_string(), row.whole)
+}
+
+/// A shop in its fifth day, in which two hundred crates came and a hundred and twenty were sold.
+fn shop_with_a_past(world: &World) -> (ShopId, Replica, Replica, Replica, FactId) {
+    let (shop, a, b, office) = shop_of_two(world);
+    receive(&a, &shop, "200", world);
+    let first = sell(&a, "1", world);
+    for day in 0..4 {
+        for _ in 0..if day == 0 { 29 } else { 30 } {
+            sell(&a, "1", world);
+            a.sync(world.now()).unwrap();
+            world.pass(60);
+        }
+        tests::world::sell(&b, 10, world.now());
+        exchange(world, &[&a, &b, &office]);
+        world.pass(86_400 - 1800);
+        assert_eq!(world.wait(world.sweep.tidy()).failed, Vec::<String>::new());
+    }
+    (shop, a, b, office, first)
+}
+
+/// A new till that fetches two days and no more.
+fn forgetful(world: &World, shop: &ShopId, name: &str) -> Replica {
+    let new = world.till_with_history(shop, name, 2);
+    while new.sync(world.now()).unwrap().history_left {}
+    new
+}
+
+#[test]
+fn a_till_that_lacks_the_past_does_not_guess_and_knows_the_stock_from_a_count_on() {
+    let world = World::new();
+    let (shop, a, b, office, _) = shop_with_a_past(&world);
+    let (new, other) = (forgetful(&world, &shop, "New"), forgetful(&world, &shop, "Other"));
+    let (level, whole) = told(&new, &shop);
+    assert!(level.starts_with('-') && !whole, "{level} since it knows of it");
+    assert!(new.stock(&shop, true).unwrap().is_empty(), "what is not known is not below nothing");
+    assert!(new.stock_since(&shop).unwrap().is_some() && a.stock_since(&shop).unwrap().is_none());
+    assert_eq!(told(&a, &shop), ("80".to_owned(), true));
+
+    // Three crates are missing, and nobody at this till can know that.
+    count(&new, &shop, "77", &world);
+    assert_eq!(told(&new, &shop), ("77".to_owned(), true));
+    sell(&new, "2", &world);
+    b.offline(true);
+    sell(&b, "3", &world);
+    b.offline(false);
+    let all = [&a, &b, &office, &new, &other];
+    assert_eq!(agree(&world, &shop, &all).as_deref(), Some("72"));
+    assert!(all.iter().all(|replica| told(replica, &shop).1), "a count of one is known to all");
+    count(&office, &shop, "70", &world);
+    assert_eq!(agree(&world, &shop, &all).as_deref(), Some("70"));
+}
+
+#[test]
+fn a_sale_of_the_past_that_is_cancelled_leaves_nobody_believing_a_wrong_figure() {
+    let world = World::new();
+    let (shop, a, b, office, first) = shop_with_a_past(&world);
+    let new = forgetful(&world, &shop, "New");
+    count(&new, &shop, "80", &world);
+    exchange(&world, &[&new, &a, &office]);
+    office.void(first, "came back", &juma(), world.now()).unwrap();
+    assert_eq!(agree(&world, &shop, &[&a, &b, &office]).as_deref(), Some("81"), "it is back on the shelf");
+    exchange(&world, &[&new]);
+    assert!(!told(&new, &shop).1, "what came back is not known here");
+    count(&new, &shop, "81", &world);
+    assert_eq!(agree(&world, &shop, &[&a, &b, &office, &new]).as_deref(), Some("81"));
+    assert!(told(&new, &shop).1);
+}
+
+#[test]
+fn a_count_that_its_till_wrote_again_in_a_new_life_has_what_it_had_before() {
+    let world = World::new();
+    let (shop, a, b, office) = shop_of_two(&world);
+    receive(&a, &shop, "10", &world);
+    a.sync(world.now()).unwrap();
+    let backup = a.path.with_extension("backup");
+    a.backup(&backup).unwrap();
+    sell(&a, "1", &world);
+    a.sync(world.now()).unwrap();
+    // The disk dies, and the backup trades before it has a line: it does not know of the last crate.
+    let path = a.path.with_extension("restored");
+    let folder = till::Folder::at(&path).unwrap();
+    std::fs::copy(a.path.join("till.key"), path.join("till.key")).unwrap();
+    folder.restore(&backup, world.now()).unwrap();
+    let till = world.open(path);
+    sell(&till, "2", &world);
+    count(&till, &shop, "7", &world);
+    sell(&till, "1", &world);
+    for _ in 0..3 {
+        world.pass(3600);
+        exchange(&world, &[&till, &b, &office]);
+    }
+    assert!(till.identity().actor.incarnation > 0, "it has another name now");
+    assert_eq!(agree(&world, &shop, &[&till, &b, &office]).as_deref(), Some("5"));
+}
+
+#[test]
+fn two_who_count_apart_correct_the_same_loss_once() {
+    let world = World::new();
+    let (shop, a, b, office) = shop_of_two(&world);
+    receive(&a, &shop, "10", &world);
+    agree(&world, &shop, &[&a, &b, &office]);
+    for till in [&a, &b] {
+        till.offline(true);
+        count(till, &shop, "8", &world);
+        till.offline(false);
+    }
+    assert_eq!(agree(&world, &shop, &[&a, &b, &office]).as_deref(), Some("8"));
+}
+
+#[test]
+fn whatever_happens_in_whatever_order_every_replica_adds_it_up_as_the_facts_say() {
+    for seed in 0..12 {
+        eprintln!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let world = World::new();
+        let (shop, a, b, office) = shop_of_two(&world);
+        let mut sales = Vec::new();
+        for _ in 0..60 {
+            let till = [&a, &b, &office][random.usize(..3)];
+            let amount = random.u32(1..20).to_string();
+            world.pass(random.i64(1..30));
+            match random.u8(..8) {
+                0 | 1 if till.identity().role == domain::Role::Till => {
+                    sales.push(sell(till, &amount, &world))
+                }
+                2 => receive(till, &shop, &amount, &world),
+                3 => count(till, &shop, &amount, &world),
+                // Not every sale is here yet, and some were cancelled.
+                4 if !sales.is_empty() => {
+                    let _ = till.void(sales[random.usize(..sales.len())], "chance", &juma(), world.now());
+                }
+                5 => till.offline(random.bool()),
+                _ => {
+                    let _ = till.sync(world.now());
+                }
+            }
+        }
+        [&a, &b, &office].into_iter().for_each(|replica| replica.offline(false));
+        agree(&world, &shop, &[&a, &b, &office]);
+        for replica in [&a, &b, &office] {
+            for check in till::examine(&replica.path.join("ledger.sqlite")).unwrap() {
+                assert_eq!(check.faults, Vec::<String>::new(), "{}", check.name);
+            }
+        }
+    }
+}
+
 #[test]
 fn goods_go_to_another_place_and_come_back() {
     let world = World::new();

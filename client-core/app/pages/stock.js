@@ -1,6 +1,6 @@
 // Stock on both pages: what is below zero, what there is of a product, and what came, went or was counted.
 
-import { api, byName, el, onSubmit, page, show, uuid } from "./api.js";
+import { api, byName, el, onSubmit, page, show, uuid, when } from "./api.js";
 
 /** What can be recorded: its name, where it is sent, and what is sent beside the goods. */
 const MOVES = [
@@ -23,12 +23,16 @@ export function stockSection(root, about) {
     el("div", { class: "row" }, quantity, el("button", { testid: "stock-save" }, "Record")), note);
   root.replaceChildren(el("h2", {}, "Stock"), below, form, level);
   let rows = [];
+  /** From when on this till knows everything, if it has not all of the history. */
+  let since = null;
   /** What was last sent without an answer, and the key under which a retry is the same. */
   let attempt = null;
 
   function paintLevel() {
     const row = rows.find((each) => each.product === product.value);
-    level.textContent = product.value ? `${row ? row.level : "0"} in stock, as far as is known.` : "";
+    level.textContent = !product.value ? ""
+      : row?.whole || !since ? `${row ? row.level : "0"} in stock, as far as is known.`
+      : `${row ? row.level : "no"} change since ${when(since)}. This till does not know what there was before: count it, and it does.`;
   }
   product.addEventListener("change", paintLevel);
 
@@ -46,7 +50,7 @@ export function stockSection(root, about) {
     const { shop, products } = about();
     root.hidden = !shop || !products.length;
     if (root.hidden) return;
-    rows = (await api("GET", `/v1/stock?shop=${encodeURIComponent(shop)}`)).stock;
+    ({ stock: rows, since } = await api("GET", `/v1/stock?shop=${encodeURIComponent(shop)}`));
     const chosen = product.value;
     show(product, byName(products).map(({ id, name }) => [id, name]), (list) => list.map(([value, name]) => el("option", { value }, name)));
     if (chosen && products.some(({ id }) => id === chosen)) product.value = chosen;

@@ -29,6 +29,9 @@ struct Which {
 #[derive(Serialize)]
 struct Stock {
     stock: Vec<StockForm>,
+    /// From when on everything is here, on a till that has not all of the history; what there was before of a
+    /// product is known where somebody counted it since.
+    since: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -39,6 +42,8 @@ struct StockForm {
     level: String,
     /// More was sold than was known to be there.
     below: bool,
+    /// This is what there is. Else it is by how much it changed since the history here begins.
+    whole: bool,
 }
 
 /// Goods that moved.
@@ -74,7 +79,9 @@ async fn stock(State(app): State<App>, Query(which): Query<Which>) -> Result<Jso
             Some("below") => true,
             Some(_) => return Err(Problem::bad_request("the state is below or all")),
         };
-        Ok(Json(Stock { stock: listed(till, &shop_of(till, which.shop.as_deref())?, below)? }))
+        let shop = shop_of(till, which.shop.as_deref())?;
+        let since = till.stock_since(&shop)?.map(|at| at.to_string());
+        Ok(Json(Stock { stock: listed(till, &shop, below)?, since }))
     })
     .await
 }
@@ -92,7 +99,8 @@ fn listed(till: &Till, shop: &ShopId, below: bool) -> Result<Vec<StockForm>, Pro
             name: names.get(&row.product).cloned().unwrap_or_else(|| row.product.to_string()),
             product: row.product.to_string(),
             level: row.level.to_string(),
-            below: row.level < Level::NONE,
+            below: row.whole && row.level < Level::NONE,
+            whole: row.whole,
         })
         .collect())
 }

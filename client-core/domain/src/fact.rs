@@ -1,7 +1,7 @@
 //! The facts that tills and head office write. A fact is written once and never changed; a correction
 //! is another fact.
 
-use crate::{Clock, FactId, Money, ProductId, ReceiptCode, StockMove, Timestamp};
+use crate::{Clock, Count, FactId, Money, ProductId, ReceiptCode, StockMove, Timestamp};
 
 /// One thing that happened, under its natural name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +57,10 @@ pub enum FactBody {
         /// Why, in the person's words.
         reason: String,
     },
-    /// Goods came, went or were counted.
+    /// Goods came or went; before counts were facts of their own, they were counted too.
     Stock(StockMove),
+    /// Somebody counted what is there.
+    Count(Count),
     /// The receipt of a sale was printed: whoever prints says so once the paper is out. Again for a copy.
     Printed {
         /// The sale.
@@ -76,7 +78,7 @@ impl FactBody {
             Self::Release { claim, reason } => Self::Release { claim: name(claim), reason },
             Self::Void { sale, reason } => Self::Void { sale: name(sale), reason },
             Self::Printed { sale } => Self::Printed { sale: name(sale) },
-            Self::Sale(_) | Self::Stock(_) => self,
+            Self::Sale(_) | Self::Stock(_) | Self::Count(_) => self,
         }
     }
 }

@@ -50,5 +50,5 @@ pub use payment::{
 };
 pub use shop::{Account, Member, Role, Shop, ShopRules, Validation};
 pub use stk::{Ending, Words};
-pub use stock::{Level, Moved, StockChange, StockError, StockMove, Why};
+pub use stock::{Count, Level, Moved, Seen, Shelves, StockChange, StockError, StockMove, Why};
 pub use time::{BusinessDay, TimeError, Timestamp};

@@ -1,9 +1,12 @@
 //! What moves goods without selling them: deliveries, transfers and counts.
 //!
-//! Stock is never written down as a number that somebody could overwrite. It is the sum of what facts say
-//! was sold, received, moved and found missing, so two tills that sell the last crate apart lose neither.
+//! Stock is never written down as a number that somebody could overwrite. It is what was counted last, and the
+//! sum of what facts beyond that count say was sold, received and moved, so two tills that sell the last crate
+//! apart lose neither. A count says how far its writer knew every journal: what it knew of is in the count,
+//! whenever it comes to whomever, and what it did not know of is added to it. So nobody needs to have the facts
+//! before a count to say what there is.
 
-use crate::{Fact, FactBody, ProductId, Quantity};
+use crate::{Actor, Fact, FactBody, FactId, ProductId, Quantity};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -96,7 +99,8 @@ pub enum Why {
     TransferredIn,
     /// They went to another shop or place of ours.
     TransferredOut,
-    /// Somebody counted what is there.
+    /// Somebody counted what is there, with a release that wrote down by how much it differed from what was known
+    /// instead of a [`Count`].
     Counted,
 }
 
@@ -136,7 +140,7 @@ impl StockMove {
     /// Goods that came or went, as quantities; their sign follows from the reason.
     ///
     /// # Errors
-    /// See [`StockError`]; a count is made by [`Self::counted`].
+    /// See [`StockError`].
     pub fn moved(why: Why, note: &str, goods: Vec<(ProductId, Quantity)>) -> Result<Self, StockError> {
         let signed = |(product, quantity): (ProductId, Quantity)| {
             let change = Level::from(quantity);
@@ -144,19 +148,6 @@ impl StockMove {
             Moved { product, change, counted: None }
         };
         Self::checked(why, note, goods.into_iter().map(signed).collect())
-    }
-
-    /// What was counted, beside what was known to be there.
-    ///
-    /// # Errors
-    /// See [`StockError`].
-    pub fn counted(note: &str, goods: Vec<(ProductId, Level, Level)>) -> Result<Self, StockError> {
-        let difference = |(product, counted, known): (ProductId, Level, Level)| Moved {
-            product,
-            change: counted.less(known),
-            counted: Some(counted),
-        };
-        Self::checked(Why::Counted, note, goods.into_iter().map(difference).collect())
     }
 
     /// A move whose signs, counts and lengths fit together.
@@ -178,6 +169,131 @@ impl StockMove {
             return Err(StockError::Level);
         }
         Ok(Self { why, note: note.to_owned(), goods })
+    }
+}
+
+/// How far each journal was known: whose entries, up to which number.
+pub type Seen = BTreeMap<Actor, u64>;
+
+/// What somebody counted: from there on the stock of these products is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    note: String,
+    goods: BTreeMap<ProductId, Level>,
+    seen: Seen,
+}
+
+impl Count {
+    /// The most journals that a count may know of.
+    pub const MAX_SEEN: usize = 1000;
+
+    /// What was counted by somebody who knew so much.
+    ///
+    /// # Errors
+    /// See [`StockError`].
+    pub fn new(note: &str, goods: BTreeMap<ProductId, Level>, seen: Seen) -> Result<Self, StockError> {
+        let note = note.trim();
+        let fits = (1..=StockMove::MAX_GOODS).contains(&goods.len())
+            && seen.len() <= Self::MAX_SEEN
+            && note.chars().count() <= StockMove::MAX_NOTE_CHARS;
+        if !fits {
+            return Err(StockError::Size);
+        }
+        if goods.values().any(|level| *level < Level::NONE) {
+            return Err(StockError::Level);
+        }
+        Ok(Self { note: note.to_owned(), goods, seen })
+    }
+
+    /// Who counted where, or why.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    /// How much there was of each product.
+    pub const fn goods(&self) -> &BTreeMap<ProductId, Level> {
+        &self.goods
+    }
+
+    /// How far the writer knew every journal: what is within is in the count.
+    pub const fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// The same by a writer who knew something else.
+    #[must_use]
+    pub fn having_seen(self, seen: Seen) -> Self {
+        Self { seen, ..self }
+    }
+
+    /// Which of two counts stands: the one whose writer knew more. Who has seen a count and counts again knows
+    /// more than it did, whatever the clocks say; of two that did not know of each other, either would do, and
+    /// everybody takes the same.
+    pub fn rank(&self, id: FactId) -> (u64, FactId) {
+        (self.seen.values().fold(0, |sum: u64, number| sum.saturating_add(*number)), id)
+    }
+}
+
+/// How often a change counts beyond the count that stands: once; not at all, where the count has it or it was
+/// cancelled; or the other way round, where what the count has was cancelled since, because the goods are back on
+/// the shelf.
+pub fn weight(seen: Option<&Seen>, fact: FactId, voids: &[FactId]) -> i64 {
+    let within = |fact: FactId| {
+        seen.and_then(|seen| seen.get(&fact.actor)).is_some_and(|number| fact.number <= *number)
+    };
+    match (within(fact), voids) {
+        (false, []) => 1,
+        (false, _) | (true, []) => 0,
+        (true, voids) if voids.iter().any(|void| within(*void)) => 0,
+        (true, _) => -1,
+    }
+}
+
+/// The stock of a shop, added up from facts in whatever order they come.
+#[derive(Debug, Clone, Default)]
+pub struct Shelves {
+    changes: BTreeMap<ProductId, Vec<(FactId, i64)>>,
+    counts: BTreeMap<ProductId, (FactId, Level, Count)>,
+    voids: BTreeMap<FactId, Vec<FactId>>,
+}
+
+impl Shelves {
+    /// Takes a fact in.
+    pub fn take(&mut self, fact: &Fact) {
+        match &fact.body {
+            FactBody::Void { sale, .. } => self.voids.entry(*sale).or_default().push(fact.id),
+            FactBody::Count(count) => {
+                for (product, level) in count.goods() {
+                    let counted = (fact.id, *level, count.clone());
+                    let stands = self.counts.get(product).map(|(id, _, count)| count.rank(*id));
+                    if stands < Some(count.rank(fact.id)) {
+                        self.counts.insert(product.clone(), counted);
+                    }
+                }
+            }
+            _ => {
+                for StockChange { product, change } in changes(fact) {
+                    self.changes.entry(product).or_default().push((fact.id, change));
+                }
+            }
+        }
+    }
+
+    /// How much there is, in thousandths, of every product that any fact names.
+    pub fn levels(&self) -> BTreeMap<ProductId, i64> {
+        let named = self.changes.keys().chain(self.counts.keys()).cloned();
+        named.map(|product| (product.clone(), self.level(&product))).collect()
+    }
+
+    fn level(&self, product: &ProductId) -> i64 {
+        let stands = self.counts.get(product);
+        let seen = stands.map(|(_, _, count)| count.seen());
+        let beyond = |(fact, change): &(FactId, i64)| {
+            let voids = self.voids.get(fact).map_or(&[][..], Vec::as_slice);
+            change.saturating_mul(weight(seen, *fact, voids))
+        };
+        let changes = self.changes.get(product).into_iter().flatten().map(beyond);
+        changes.fold(stands.map_or(0, |(_, level, _)| level.milli()), i64::saturating_add)
     }
 }
 
@@ -227,6 +343,7 @@ pub enum StockError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Line, Money, Person, Sale, Tender, TillId, Timestamp};
 
     fn sugar() -> ProductId {
         ProductId::parse("sugar").unwrap()
@@ -246,13 +363,93 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_out_is_taken_off_and_a_count_changes_by_what_was_not_known() {
+    fn what_goes_out_is_taken_off() {
         let ten = Quantity::parse("10").unwrap();
         let out = StockMove::moved(Why::TransferredOut, "to Soko", vec![(sugar(), ten)]).unwrap();
         assert_eq!(out.goods[0].change.milli(), -10_000);
-        let (counted, known) = (Level::from_milli(7_000).unwrap(), Level::from_milli(9_500).unwrap());
-        let count = StockMove::counted("", vec![(sugar(), counted, known)]).unwrap();
-        assert_eq!((count.goods[0].change.milli(), count.goods[0].counted), (-2_500, Some(counted)));
+    }
+
+    fn id(text: &str) -> FactId {
+        text.parse().unwrap()
+    }
+
+    fn seen(numbers: &[(u32, u64)]) -> Seen {
+        numbers.iter().map(|(till, number)| (Actor::first(TillId(*till)), *number)).collect()
+    }
+
+    fn fact(name: &str, body: FactBody) -> Fact {
+        let at = Timestamp::parse_daraja("20261121080000").unwrap();
+        Fact { id: id(name), at, clock: None, formerly: None, by: Person::named("Juma"), body }
+    }
+
+    fn sold(name: &str, quantity: &str) -> Fact {
+        let price = Money::from_cents(100);
+        let line = Line::new("Sugar", Quantity::parse(quantity).unwrap(), price).unwrap().of(sugar());
+        let total = line.amount;
+        fact(name, FactBody::Sale(Sale::new(vec![line], total, Tender::Cash, None).unwrap()))
+    }
+
+    fn counted(name: &str, level: &str, numbers: &[(u32, u64)]) -> Fact {
+        let goods = BTreeMap::from([(sugar(), Level::parse_counted(level).unwrap())]);
+        fact(name, FactBody::Count(Count::new("", goods, seen(numbers)).unwrap()))
+    }
+
+    fn void(name: &str, sale: &str) -> Fact {
+        fact(name, FactBody::Void { sale: id(sale), reason: "slip".into() })
+    }
+
+    /// What there is after these facts, in every order of them.
+    fn level(facts: &[Fact]) -> i64 {
+        let level = |facts: &[Fact]| {
+            let mut shelves = Shelves::default();
+            facts.iter().for_each(|fact| shelves.take(fact));
+            shelves.levels().remove(&sugar()).unwrap()
+        };
+        let mut turned = facts.to_vec();
+        for _ in 0..facts.len() {
+            turned.rotate_left(1);
+            assert_eq!(level(&turned), level(facts));
+        }
+        level(facts)
+    }
+
+    #[test]
+    fn a_count_has_what_its_writer_knew_of_and_the_rest_is_added_to_it() {
+        let came = StockMove::moved(Why::Received, "", vec![(sugar(), Quantity::parse("20").unwrap())]);
+        let came = fact("1-1", FactBody::Stock(came.unwrap()));
+        let (known, later, elsewhere) = (sold("1-2", "4"), sold("1-4", "1"), sold("2-1", "2"));
+        let count = counted("1-3", "15", &[(1, 2)]);
+        assert_eq!(level(&[came, known, count.clone(), later.clone(), elsewhere.clone()]), 12_000);
+        assert_eq!(level(&[count, later, elsewhere]), 12_000, "without what came before it");
+    }
+
+    #[test]
+    fn who_counts_again_and_knows_of_the_count_before_is_right_and_of_two_apart_one_is_taken_by_all() {
+        let first = counted("1-3", "15", &[(1, 2)]);
+        let again = counted("2-1", "14", &[(1, 3)]);
+        assert_eq!(level(&[first.clone(), again.clone()]), 14_000);
+        let apart = counted("3-1", "9", &[(1, 2)]);
+        assert_eq!(level(&[first.clone(), apart.clone()]), 9_000);
+        assert_eq!(level(&[first, apart, again]), 14_000);
+    }
+
+    #[test]
+    fn what_is_cancelled_after_it_was_counted_is_back_on_the_shelf_and_what_was_before_is_in_the_count() {
+        let (sale, count) = (sold("1-1", "4"), counted("1-3", "6", &[(1, 2)]));
+        assert_eq!(level(&[sale.clone(), count.clone(), void("1-4", "1-1")]), 10_000);
+        assert_eq!(level(&[sale.clone(), void("1-2", "1-1"), count.clone()]), 6_000);
+        assert_eq!(level(&[sale, void("1-2", "1-1"), void("2-1", "1-1"), count.clone()]), 6_000, "once");
+        assert_eq!(level(&[count, sold("1-4", "1"), void("1-5", "1-4")]), 6_000);
+    }
+
+    #[test]
+    fn a_count_that_makes_no_sense_is_none() {
+        let goods = |level| BTreeMap::from([(sugar(), Level::from_milli(level).unwrap())]);
+        assert_eq!(Count::new("", BTreeMap::new(), Seen::new()), Err(StockError::Size));
+        assert_eq!(Count::new("", goods(-1), Seen::new()), Err(StockError::Level));
+        assert_eq!(Count::new(&"x".repeat(81), goods(1), Seen::new()), Err(StockError::Size));
+        let many = (0..1001).map(|till| (Actor::first(TillId(till)), 1)).collect();
+        assert_eq!(Count::new("", goods(1), many), Err(StockError::Size));
     }
 
     #[test]

@@ -147,11 +147,33 @@ CREATE TABLE barcodes (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX barcodes_of_product ON barcodes (shop, product);
 CREATE TABLE goods (
-    fact    TEXT NOT NULL,
-    product TEXT NOT NULL,
-    shop    INTEGER NOT NULL,
-    change  INTEGER NOT NULL,
-    PRIMARY KEY (fact, product)
+    shop        INTEGER NOT NULL,
+    product     TEXT NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    change      INTEGER NOT NULL,
+    PRIMARY KEY (shop, product, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE counts (
+    shop        INTEGER NOT NULL,
+    product     TEXT NOT NULL,
+    rank        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    level       INTEGER NOT NULL,
+    PRIMARY KEY (shop, product, rank, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE seen (
+    shop           INTEGER NOT NULL,
+    till           INTEGER NOT NULL,
+    incarnation    INTEGER NOT NULL,
+    number         INTEGER NOT NULL,
+    of_till        INTEGER NOT NULL,
+    of_incarnation INTEGER NOT NULL,
+    upto           INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation, number, of_till, of_incarnation)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE stock (
     shop    INTEGER NOT NULL,

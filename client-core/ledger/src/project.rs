@@ -38,9 +38,10 @@ pub(crate) fn fact(
             let sql = "INSERT INTO voids (id, shop, sale, reason, at, by) VALUES (?, ?, ?, ?, ?, ?)";
             c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by])?;
             dirty.sale_and_its_receipts(c, shop, *sale)?;
-            stock::void(c, shop, *sale)?;
+            stock::void(c, shop, *sale, fact.id)?;
         }
         FactBody::Stock(_) => stock::fact(c, shop, fact)?,
+        FactBody::Count(count) => stock::count(c, shop, fact.id, count)?,
         FactBody::Printed { sale } => {
             let sql = "INSERT INTO prints (id, shop, sale, at, by) VALUES (?, ?, ?, ?, ?)";
             c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), at, by])?;
@@ -54,7 +55,6 @@ pub(crate) fn forget(c: &Connection, fact: FactId) -> Result<(), LedgerError> {
     for table in ["sales", "cash", "claims", "releases", "voids", "prints"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?.execute([fact.to_string()])?;
     }
-    c.prepare_cached("DELETE FROM goods WHERE fact = ?")?.execute([fact.to_string()])?;
     Ok(())
 }
 

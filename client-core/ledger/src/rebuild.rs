@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tables that are computed.
-const COMPUTED: [&str; 13] = [
+const COMPUTED: [&str; 15] = [
     "journals",
     "runs",
     "sales",
@@ -30,6 +30,8 @@ const COMPUTED: [&str; 13] = [
     "catalogue",
     "barcodes",
     "goods",
+    "counts",
+    "seen",
     "stock",
 ];
 /// After how much that is to be settled it is settled, so that memory stays bounded.

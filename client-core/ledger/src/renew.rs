@@ -233,8 +233,11 @@ fn forget(
     }
     let (till, incarnation) = (life.former.actor.till.0, life.former.actor.incarnation);
     let after = params![shop, till, incarnation, signed(life.last)?];
-    let sql = "DELETE FROM journal WHERE shop = ? AND till = ? AND incarnation = ? AND number > ?";
-    c.execute(sql, after)?;
+    for table in ["journal", "goods", "counts", "seen"] {
+        let sql =
+            format!("DELETE FROM {table} WHERE shop = ? AND till = ? AND incarnation = ? AND number > ?");
+        c.execute(&sql, after)?;
+    }
     let sql = "DELETE FROM runs WHERE shop = ? AND till = ? AND incarnation = ? AND first > ?";
     c.execute(sql, after)?;
     let sql = "DELETE FROM journals WHERE shop = ? AND till = ? AND incarnation = ? AND ? = 0";

@@ -335,14 +335,39 @@ CREATE INDEX barcodes_of_product ON barcodes (shop, product);
 
 -- What each fact did to the stock of each product, in thousandths.
 CREATE TABLE goods (
-    fact    TEXT NOT NULL,
-    product TEXT NOT NULL,
-    shop    INTEGER NOT NULL,
-    change  INTEGER NOT NULL,
-    PRIMARY KEY (fact, product)
+    shop        INTEGER NOT NULL,
+    product     TEXT NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    change      INTEGER NOT NULL,
+    PRIMARY KEY (shop, product, till, incarnation, number)
 ) STRICT, WITHOUT ROWID;
 
--- What that adds up to, less the sales that were cancelled. Below zero, more was sold than was known to be there.
+-- What was counted of each product. The highest rank stands, and with it how far its writer knew each journal.
+CREATE TABLE counts (
+    shop        INTEGER NOT NULL,
+    product     TEXT NOT NULL,
+    rank        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    level       INTEGER NOT NULL,
+    PRIMARY KEY (shop, product, rank, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE seen (
+    shop           INTEGER NOT NULL,
+    till           INTEGER NOT NULL,
+    incarnation    INTEGER NOT NULL,
+    number         INTEGER NOT NULL,
+    of_till        INTEGER NOT NULL,
+    of_incarnation INTEGER NOT NULL,
+    upto           INTEGER NOT NULL,
+    PRIMARY KEY (shop, till, incarnation, number, of_till, of_incarnation)
+) STRICT, WITHOUT ROWID;
+
+-- What there is: what was counted last, and what happened beyond that, less the sales that were cancelled. Below
+-- zero, more was sold than was known to be there.
 CREATE TABLE stock (
     shop    INTEGER NOT NULL,
     product TEXT NOT NULL,

@@ -1,7 +1,7 @@
 //! Goods at a till and at head office: what came, went, was counted, and what there is.
 
 use crate::{Till, TillError};
-use domain::{FactBody, FactId, Level, Person, ProductId, ShopId, StockMove, Timestamp};
+use domain::{Count, FactBody, FactId, Level, Person, ProductId, ShopId, StockMove, Timestamp};
 pub use ledger::StockRow;
 use std::collections::BTreeMap;
 
@@ -34,12 +34,12 @@ impl Till {
         Ok(self.write(&mut ledger, shop, (by, now), FactBody::Stock(moved), request)?.0)
     }
 
-    /// Records what somebody counted. The fact holds the count and the difference to what is known here, so
-    /// that a sale elsewhere that is not known yet is still taken off when it comes.
+    /// Records what somebody counted, and how far every journal is known here, so that a sale elsewhere that is
+    /// not known yet is still taken off when it comes. From there on what there is of these products is known,
+    /// also on a till that does not have the history before it.
     ///
     /// # Errors
-    /// Nothing was recorded; on a new till as long as its history is not all here, for it does not know yet what
-    /// there should be.
+    /// Nothing was recorded.
     pub fn count_goods(
         &self,
         shop: &ShopId,
@@ -53,15 +53,18 @@ impl Till {
         if let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() {
             return Ok(made);
         }
-        if ledger.backlog(shop)?.missing() > 0 {
-            let wait = "the history of this shop is still coming: count when it is all here";
-            return Err(TillError::Refused(wait.to_owned()));
-        }
-        let known = |(product, counted): (&ProductId, &Level)| {
-            Ok((product.clone(), *counted, ledger.stock_of(shop, product)?))
-        };
-        let goods = counted.iter().map(known).collect::<Result<Vec<_>, TillError>>()?;
-        let count = StockMove::counted(note, goods).map_err(|e| TillError::Refused(e.to_string()))?;
-        Ok(self.write(&mut ledger, shop, (by, now), FactBody::Stock(count), request)?.0)
+        let count = Count::new(note, counted.clone(), ledger.vector(shop)?);
+        let count = count.map_err(|error| TillError::Refused(error.to_string()))?;
+        Ok(self.write(&mut ledger, shop, (by, now), FactBody::Count(count), request)?.0)
+    }
+
+    /// From when on everything of a shop is here that moves goods, on a till that has not all of its history;
+    /// `None` where all of it is here.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn stock_since(&self, shop: &ShopId) -> Result<Option<Timestamp>, TillError> {
+        let backlog = self.read(|ledger| ledger.backlog(shop))?;
+        Ok(backlog.journals.into_iter().filter_map(|(_, _, first)| first).max())
     }
 }

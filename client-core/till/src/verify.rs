@@ -2,10 +2,10 @@
 //! them, and the merged documents.
 
 use crate::{Folder, Till, TillError};
-use domain::{Actor, Body, Entry, Fact, FactBody, FactId, ProductId, Register, ShopId, StockChange};
+use domain::{Actor, Body, Entry, FactBody, ProductId, Register, Shelves, ShopId};
 use ledger::{Base, Ledger, Meaning, Reader, Scratch};
 use replica::{Batch, Catalogue, DayBook, Head, PublicKey, day_book};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How many entries are looked at together.
@@ -131,10 +131,10 @@ impl Till {
     pub fn verify(&self, shop: &ShopId) -> Result<Vec<String>, TillError> {
         let ledger = Reader::open(self.ledger().path())?;
         let mut differences = Vec::new();
-        let mut stock = Stock::default();
+        let mut stock = Shelves::default();
         for day in ledger.days(shop)? {
             let entries = ledger.day_book(shop, day)?;
-            entries.iter().filter_map(day_book::fact).for_each(|fact| stock.add(&fact));
+            entries.iter().filter_map(day_book::fact).for_each(|fact| stock.take(&fact));
             let entries = whole_strands(entries);
             let book = DayBook::open(day, &entries)?;
             let facts = book.facts();
@@ -192,30 +192,4 @@ fn whole_strands(entries: Vec<Entry>) -> Vec<Entry> {
     let begins =
         |strand: &Vec<Entry>| strand.first().is_some_and(|first| day_book::change(first).strand.0 == 1);
     strands.into_values().filter(begins).flatten().collect()
-}
-
-/// Stock added up anew, all facts at once.
-#[derive(Default)]
-struct Stock {
-    changes: Vec<(FactId, StockChange)>,
-    voided: BTreeSet<FactId>,
-}
-
-impl Stock {
-    fn add(&mut self, fact: &Fact) {
-        if let FactBody::Void { sale, .. } = fact.body {
-            self.voided.insert(sale);
-        }
-        self.changes.extend(domain::stock::changes(fact).into_iter().map(|change| (fact.id, change)));
-    }
-
-    /// In thousandths, of every product that any fact names.
-    fn levels(self) -> BTreeMap<ProductId, i64> {
-        let mut levels: BTreeMap<ProductId, i64> = BTreeMap::new();
-        for (fact, StockChange { product, change }) in self.changes {
-            let level = levels.entry(product).or_default();
-            *level = level.saturating_add(if self.voided.contains(&fact) { 0 } else { change });
-        }
-        levels
-    }
 }

@@ -10,10 +10,11 @@
 use super::{CodecError, NameForm, fact_1, in_version, money, whole};
 use domain::fact::SaleError;
 use domain::{
-    Claim, Clock, Fact, FactBody, FactId, How, Level, Line, Money, Moved, Person, ProductId, Quantity,
-    ReceiptCode, Sale, StockError, StockMove, Tender, Timestamp, Why,
+    Claim, Clock, Count, Fact, FactBody, FactId, How, Level, Line, Money, Moved, Person, ProductId, Quantity,
+    ReceiptCode, Sale, Seen, StockError, StockMove, Tender, Timestamp, Why,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What this release writes wherever it can, and what it writes the rest in.
 const VERSION: u8 = 2;
@@ -44,13 +45,14 @@ pub(super) enum BodyForm {
     Stock { why: WhyForm, note: String, goods: Vec<MovedForm> },
     // From here on form 3.
     Printed { sale: NameForm },
+    Count { note: String, goods: Vec<(String, i64)>, seen: Vec<NameForm> },
 }
 
 impl BodyForm {
     /// The form in which this is said, and in no other: one fact has one way of writing it.
     const fn version(&self) -> u8 {
         match self {
-            Self::Printed { .. } => LATEST,
+            Self::Printed { .. } | Self::Count { .. } => LATEST,
             _ => VERSION,
         }
     }
@@ -160,6 +162,19 @@ impl From<&FactBody> for BodyForm {
                 goods: stock.goods.iter().map(Into::into).collect(),
             },
             FactBody::Printed { sale } => Self::Printed { sale: (*sale).into() },
+            FactBody::Count(count) => Self::Count {
+                note: count.note().to_owned(),
+                goods: count
+                    .goods()
+                    .iter()
+                    .map(|(id, level)| (id.as_str().to_owned(), level.milli()))
+                    .collect(),
+                seen: count
+                    .seen()
+                    .iter()
+                    .map(|(actor, number)| FactId { actor: *actor, number: *number }.into())
+                    .collect(),
+            },
         }
     }
 }
@@ -192,6 +207,7 @@ impl TryFrom<BodyForm> for FactBody {
                 Self::Stock(StockMove::checked(why.into(), &note, goods)?)
             }
             BodyForm::Printed { sale } => Self::Printed { sale: sale.into() },
+            BodyForm::Count { note, goods, seen } => Self::Count(counted(&note, goods, seen)?),
         })
     }
 }
@@ -248,6 +264,19 @@ impl TryFrom<MovedForm> for Moved {
         let counted = form.counted.map(Level::from_milli).transpose()?;
         Ok(Self { product: product(&form.product)?, change: Level::from_milli(form.change)?, counted })
     }
+}
+
+/// Each product and each journal once, in their order.
+fn counted(note: &str, goods: Vec<(String, i64)>, seen: Vec<NameForm>) -> Result<Count, CodecError> {
+    let (many, known) = (goods.len(), seen.len());
+    let good = |(id, level): (String, i64)| Ok((product(&id)?, Level::from_milli(level)?));
+    let goods = goods.into_iter().map(good).collect::<Result<BTreeMap<_, _>, CodecError>>()?;
+    let name = |name: NameForm| FactId::from(name);
+    let seen: Seen = seen.into_iter().map(name).map(|name| (name.actor, name.number)).collect();
+    if (goods.len(), seen.len()) != (many, known) {
+        return Err(CodecError::Unreadable);
+    }
+    Ok(Count::new(note, goods, seen)?)
 }
 
 fn product(id: &str) -> Result<ProductId, CodecError> {
@@ -381,8 +410,8 @@ mod tests {
         let ten = vec![(sugar.clone(), Quantity::parse("10").unwrap())];
         let moved = |why| FactBody::Stock(StockMove::moved(why, "Soko", ten.clone()).unwrap());
         let level = |milli| Level::from_milli(milli).unwrap();
-        let counted = vec![(sugar.clone(), level(7_000), level(9_500))];
-        let counted = FactBody::Stock(StockMove::counted("", counted).unwrap());
+        let counted = Moved { product: sugar.clone(), change: level(-2_500), counted: Some(level(7_000)) };
+        let counted = FactBody::Stock(StockMove::checked(Why::Counted, "", vec![counted]).unwrap());
         let clock = Some(Clock { offset_millis: -7_200_000, uncertainty_millis: 180 });
         let cases = [
             (
@@ -427,7 +456,19 @@ mod tests {
     /// Frozen as well.
     #[test]
     fn facts_of_form_3_keep_their_bytes_and_are_said_in_no_other_form() {
-        let cases = [(FactBody::Printed { sale: name() }, "0304417368610000 0607002a")];
+        let goods = [("salt", 0), ("sugar", 7_000)];
+        let goods =
+            goods.map(|(id, milli)| (ProductId::parse(id).unwrap(), Level::from_milli(milli).unwrap()));
+        let seen = ["7-41", "7.1-3"].map(|name| name.parse::<FactId>().unwrap());
+        let seen = seen.into_iter().map(|name| (name.actor, name.number)).collect();
+        let count = Count::new("Juma", goods.into_iter().collect(), seen).unwrap();
+        let cases = [
+            (FactBody::Printed { sale: name() }, "0304417368610000 0607002a"),
+            (
+                FactBody::Count(count),
+                "0304417368610000 07 044a756d61 02 0473616c74 00 057375676172 b06d 02 070029 070103",
+            ),
+        ];
         for (body, golden) in cases {
             let mut bytes = encode_fact(&plain(body.clone()));
             assert_eq!(hex::encode(&bytes), golden.replace(' ', ""), "{body:?}");
