@@ -233,6 +233,32 @@ fn a_scanned_crate_is_sold_and_what_was_sold_beyond_the_stock_shows_until_somebo
     assert_calm(&browser);
 }
 
+/// What a till hears that keeps a few days of history: tests/stock.rs has such tills, and here is what they show.
+#[test]
+fn a_till_that_lacks_the_past_shows_by_how_much_the_stock_changed_and_asks_for_a_count() {
+    let mut shop = Shop::open();
+    let till = shop.till("till-a", "Front counter");
+    stock(&till, "soda", "Soda, crate", "700.00");
+    let browser = Browser::start();
+    let page = browser.open(&till);
+    let row = |level: &str, whole: bool| {
+        let soda = json!({ "product": "soda", "name": "Soda, crate", "level": level, "below": false, "whole": whole });
+        json!({ "stock": [soda], "since": "2026-11-14T06:00:00+03:00" })
+    };
+    for (heard, words) in [
+        (row("-5", false), "5 fewer than on 2026-11-14"),
+        (row("7", false), "7 more than on 2026-11-14"),
+        (row("12", true), "12 in stock, as far as is known"),
+    ] {
+        pretend_at(&page, "/v1/stock?shop=mjini", heard);
+        let told = page.until_text("stock-level", words);
+        assert_eq!(told.contains("count it"), words.contains("than on"), "{told}");
+        page.until_gone("below-soda");
+        fits_at(&page, "stock", &format!("till-stock-{}", words.contains("than on")));
+    }
+    assert_calm(&browser);
+}
+
 #[test]
 fn prices_set_apart_are_shown_with_who_set_them_and_head_office_chooses() {
     let mut shop = Shop::open();
@@ -321,17 +347,21 @@ fn a_sale_shows_how_far_it_has_come_and_is_printed_when_the_paper_is_out() {
     assert_calm(&browser);
 }
 
-/// Changes what a page hears of the till's status, as if it were so.
-fn pretend(page: &Page<'_>, status: serde_json::Value) {
+/// Changes what a page hears from an address of its till, as if it were so.
+fn pretend_at(page: &Page<'_>, address: &str, instead: serde_json::Value) {
     let script = "const heard = window.heard ??= window.fetch;
+        const [address, instead] = arguments;
         window.fetch = async (path, init) => {
           const answer = await heard(path, init);
-          if (path !== '/v1/status') return answer;
-          return new Response(JSON.stringify({ ...await answer.json(), ...arguments[0] }));
+          if (path !== address) return answer;
+          return new Response(JSON.stringify({ ...await answer.json(), ...instead }));
         };";
-    // An arrow function has the arguments of the script around it.
-    page.run(script, vec![status]);
+    page.run(script, vec![json!(address), instead]);
     page.click("status-pill");
+}
+
+fn pretend(page: &Page<'_>, status: serde_json::Value) {
+    pretend_at(page, "/v1/status", status);
 }
 
 #[test]
@@ -348,7 +378,7 @@ fn the_connection_is_told_in_words_that_a_person_understands() {
     page.until_text("line", "Selling goes on");
     sell(&page, "200.00");
     page.until_text("line-facts", "1 entry made here waits to be sent");
-    fits(&page, "till-connection-offline");
+    fits_at(&page, "connection", "till-connection-offline");
     shop.mend_the_line();
     page.click("status-pill");
     page.until_text("line", "Everything is sent");
@@ -357,7 +387,7 @@ fn the_connection_is_told_in_words_that_a_person_understands() {
     page.until_text("history-progress", "1200 of 5000");
     let drawn = "return document.querySelector('[data-testid=history-progress] progress').position;";
     assert_eq!(page.run(drawn, vec![]).as_f64(), Some(0.24));
-    fits(&page, "till-history");
+    fits_at(&page, "connection", "till-history");
     pretend(&page, json!({ "syncing": { "have": 40, "of": 120 } }));
     page.until_text("line", "Syncing 40 of 120");
     page.until_text("status-pill", "Syncing 40 of 120");
@@ -371,7 +401,7 @@ fn the_connection_is_told_in_words_that_a_person_understands() {
         assert!(told.contains("and 59 more"), "{told}");
         page.until_text("notices", "because its ledger was copied");
         page.until_text("status-pill", "60 refused");
-        fits(page, &format!("{name}-refused"));
+        fits_at(page, "connection", &format!("{name}-refused"));
     }
     assert_calm(&browser);
 }
@@ -400,14 +430,15 @@ fn another_till_is_added_by_its_address_and_is_known_after_a_restart() {
     page.fill("sibling-address", "127.0.0.1:9");
     page.click("sibling-add");
     page.until_text("place-127.0.0.1:9", "can not be reached");
-    fits(&page, "till-siblings");
+    fits_at(&page, "connection", "till-siblings");
     page.click("forget-127.0.0.1:9");
     page.until_gone("place-127.0.0.1:9");
     page.fill("sibling-address", &lan);
     page.click("sibling-add");
     page.until_text("sibling-B", "met ");
     page.until_text("sibling-B", &lan);
-    fits(&page, "till-sibling-met");
+    page.until_text(&format!("place-{lan}"), "Back counter is there");
+    fits_at(&page, "connection", "till-sibling-met");
     assert_calm(&browser);
 
     // The first till starts anew, and nobody types anything.
@@ -705,8 +736,14 @@ fn every_page_fits_a_counter_screen_and_a_phone() {
 
 /// Nothing hangs over the edge. With `LEJA_PICTURES`, a folder, it also leaves pictures for people there.
 fn fits(page: &Page<'_>, name: &str) {
+    fits_at(page, "notice", name);
+}
+
+/// The same, with a part of the page in view.
+fn fits_at(page: &Page<'_>, part: &str, name: &str) {
     for screen in [PHONE, COUNTER] {
         page.on(screen);
+        page.run("document.getElementById(arguments[0])?.scrollIntoView();", vec![json!(part)]);
         assert_eq!(page.overhang(), 0, "{name} on {screen:?}");
         if let Some(folder) = std::env::var_os("LEJA_PICTURES") {
             page.picture(&std::path::Path::new(&folder).join(format!("{name}-{}.png", screen.0)));

@@ -57,10 +57,11 @@ function siblingLine(sibling) {
     el("span", { class: "grow" }, sibling.name, el("small", {}, [met, sibling.address, ...waits].filter(Boolean).join(" · "))));
 }
 
-/** A place that has not led to a till, or whose till is out of reach now. */
-function placeLine(place) {
+/** A place that somebody typed, or that leads to no till now. */
+function placeLine(place, siblings) {
+  const there = siblings.find((sibling) => sibling.address === place.address);
   return el("li", { class: place.problem ? "warn" : "", testid: `place-${place.address}` },
-    el("span", { class: "grow" }, place.address, el("small", {}, place.problem ?? "being tried")),
+    el("span", { class: "grow" }, place.address, el("small", {}, place.problem ?? (there ? `${there.name} is there` : "being tried"))),
     place.typed && button("Forget", () => api("DELETE", `/v1/siblings/${encodeURIComponent(place.address)}`), { class: "quiet", testid: `forget-${place.address}` }));
 }
 
@@ -68,7 +69,7 @@ function paintSiblings({ siblings, places }) {
   const shown = places.filter((place) => place.problem || place.typed || !siblings.some((sibling) => sibling.address === place.address));
   return [
     siblings.length ? el("ul", { class: "members" }, siblings.map(siblingLine)) : el("p", { class: "hint" }, "This till knows no other till of its shop."),
-    shown.length > 0 && el("ul", { class: "members" }, shown.map(placeLine))];
+    shown.length > 0 && el("ul", { class: "members" }, shown.map((place) => placeLine(place, siblings)))];
 }
 
 /** Fills a section; `sells` says that this is a till, which has siblings. */

@@ -1,6 +1,6 @@
 // Stock on both pages: what is below zero, what there is of a product, and what came, went or was counted.
 
-import { api, byName, el, onSubmit, page, show, uuid, when } from "./api.js";
+import { api, byName, el, onSubmit, page, show, uuid } from "./api.js";
 
 /** What can be recorded: its name, where it is sent, and what is sent beside the goods. */
 const MOVES = [
@@ -9,6 +9,9 @@ const MOVES = [
   ["Came from another place", "transferred", { direction: "in" }],
   ["Counted", "counted", {}],
 ];
+
+/** By how much a level changed, in words. */
+const changed = (level) => level.startsWith("-") ? `${level.slice(1)} fewer` : `${level} more`;
 
 /** Fills a section; `about` gives the shop's id and its products. */
 export function stockSection(root, about) {
@@ -19,7 +22,7 @@ export function stockSection(root, about) {
   const note = el("input", { testid: "stock-note", autocomplete: "off", maxlength: 80, placeholder: "Note: from, to, why", "aria-label": "Note" });
   const level = el("p", { class: "hint", role: "status", testid: "stock-level" });
   const below = el("ul", { class: "plain", testid: "stock-below" });
-  const form = el("form", { class: "stack" }, el("div", { class: "row" }, product, move),
+  const form = el("form", { class: "stack" }, product, move,
     el("div", { class: "row" }, quantity, el("button", { testid: "stock-save" }, "Record")), note);
   root.replaceChildren(el("h2", {}, "Stock"), below, form, level);
   let rows = [];
@@ -32,7 +35,7 @@ export function stockSection(root, about) {
     const row = rows.find((each) => each.product === product.value);
     level.textContent = !product.value ? ""
       : row?.whole || !since ? `${row ? row.level : "0"} in stock, as far as is known.`
-      : `${row ? row.level : "no"} change since ${when(since)}. This till does not know what there was before: count it, and it does.`;
+      : `${changed(row?.level ?? "0")} than on ${since.slice(0, 10)}. What there was then is not known here: count it, and it is.`;
   }
   product.addEventListener("change", paintLevel);
 
