@@ -308,6 +308,8 @@ fn a_stick_of_another_shop_and_a_file_that_is_none_are_left_alone() {
         refused
     };
     assert!(over(&a, &of_c).contains("is of another shop, kijiji"));
+    let folder = Folder::at(&a.path).unwrap().export(&b.path, world.now()).unwrap_err().to_string();
+    assert!(folder.contains("is a folder: nothing was written over it. Choose another name"), "{folder}");
     assert!(over(&b, &of_a).contains("holds entries that are not here: import it first"));
     std::fs::write(&file, b"Date,Total\n").unwrap();
     assert!(over(&a, &file).contains("is something else"));

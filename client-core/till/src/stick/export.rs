@@ -85,6 +85,9 @@ fn loses_nothing(reader: &Reader, to: &Path) -> Result<(), TillError> {
         let to = to.display();
         TillError::Refused(format!("{to} {why}: nothing was written over it. Choose another name"))
     };
+    if to.is_dir() {
+        return Err(there("is a folder"));
+    }
     let mut stick = Stick::open(to).map_err(|_| there("is something else"))?;
     while stick.next().is_some() {}
     let Some(End { heads, .. }) = stick.end else { return Err(there("is damaged or not whole")) };
