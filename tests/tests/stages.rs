@@ -159,6 +159,19 @@ fn nobody_who_looks_waits_for_the_seller() {
     });
 }
 
+#[test]
+fn a_till_that_is_closed_leaves_one_file_also_after_somebody_looked() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let till = world.till(&shop, "Front");
+    sell(&till, 500, world.now());
+    assert!(till.stock(&shop, false).unwrap().is_empty());
+    let log = till.path.join("ledger.sqlite-wal");
+    assert!(log.exists());
+    drop(till);
+    assert!(!log.exists(), "the log was written back into the file");
+}
+
 /// The API gives each stage by itself, in the list and for one sale.
 #[test]
 fn the_stages_are_in_the_api() {

@@ -70,11 +70,12 @@ pub struct Till {
     home: Option<ShopId>,
     key: Keypair,
     cloud: Box<dyn Cloud>,
-    /// The one that writes.
-    ledger: Mutex<Ledger>,
-    /// Those that only read and have nothing to do just now, and the file they read.
+    /// Those that only read and have nothing to do just now, and the file they read. They close before the one
+    /// that writes: the last to close writes the log back into the file, and a reader can not.
     readers: Mutex<Vec<Reader>>,
     file: std::path::PathBuf,
+    /// The one that writes.
+    ledger: Mutex<Ledger>,
     catalogues: Mutex<Shelf>,
     attempts: Mutex<staff::Attempts>,
     watch: Mutex<clock::Watch>,
