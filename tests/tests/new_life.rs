@@ -412,3 +412,175 @@ fn what_a_copy_set_in_the_catalogue_is_set_again() {
         assert_eq!(prices, [kes(65), kes(55), kes(30)]);
     }
 }
+
+fn meet(world: &World, one: &Replica, other: &Replica) {
+    one.meet(&world.wifi(other), None, world.now()).unwrap();
+}
+
+/// A till, the image of its disk that knows of nothing, a sibling and head office; all know each other.
+fn imaged_shop(world: &World) -> (ShopId, [Replica; 3], Replica) {
+    let shop = world.shop("mjini", "till", "123456");
+    let (a, b, office) = (world.till(&shop, "Front"), world.till(&shop, "Back"), world.office());
+    sell(&a, 1, world.now());
+    exchange(world, &[&a, &b, &office]);
+    let image = world.open(imaged(&a, "image"));
+    (shop, [a, image, b], office)
+}
+
+fn totals(till: &Replica, shop: &ShopId) -> Vec<Money> {
+    let sales = till.sales(shop, SaleFilter::All, None, 100).unwrap();
+    let mut totals: Vec<Money> = sales.into_iter().map(|sale| sale.total).collect();
+    totals.sort();
+    totals
+}
+
+#[test]
+fn what_a_copy_told_a_sibling_before_it_knew_counts_once() {
+    let world = World::new();
+    let (shop, [a, image, b], office) = imaged_shop(&world);
+    let receipt = sell(&image, 10, world.now());
+    sell(&image, 20, world.now());
+    meet(&world, &image, &b);
+    world.pass(60);
+    // As many entries, so that no number tells.
+    sell(&a, 700, world.now());
+    sell(&a, 800, world.now());
+    a.sync(world.now()).unwrap();
+    assert_eq!(totals(&b, &shop), [kes(1), kes(10), kes(20)]);
+    world.pass(3600);
+    b.sync(world.now()).unwrap();
+    assert_eq!(
+        totals(&b, &shop),
+        [kes(1), kes(700), kes(800)],
+        "the cloud's journal is the one of that name"
+    );
+    let aside = told(&b);
+    assert!(aside.contains(&format!("the sale {receipt} of 10.00")) && aside.contains("make the sale again"));
+    assert_eq!(b.verify(&shop).unwrap(), Vec::<String>::new());
+    whole(&b);
+    // Its copy is told it once more, and takes none of it back.
+    meet(&world, &image, &b);
+    assert_eq!(totals(&b, &shop), [kes(1), kes(700), kes(800)]);
+    image.sync(world.now()).unwrap();
+    all_agree(&world, &shop, &[&a, &image, &b, &office], &[1, 10, 20, 700, 800]);
+    assert!(!told(&b).contains("make the sale again"), "{}", told(&b));
+    let now = b.find_sale(&format!("{}-1", name_of(&image))).unwrap();
+    assert_eq!((now.formerly, now.total), (Some(receipt), kes(10)));
+}
+
+#[test]
+fn a_new_life_is_a_stranger_until_the_cloud_tells_of_it_and_then_counts_nothing_twice() {
+    let world = World::new();
+    let (shop, [a, image, b], office) = imaged_shop(&world);
+    sell(&image, 10, world.now());
+    meet(&world, &image, &b);
+    world.pass(60);
+    sell(&a, 700, world.now());
+    a.sync(world.now()).unwrap();
+    image.sync(world.now()).unwrap();
+    // Who is a sibling the cloud says, so a new life is a stranger until it did.
+    assert!(image.meet(&world.wifi(&b), None, world.now()).is_err());
+    assert_eq!(totals(&b, &shop), [kes(1), kes(10)]);
+    all_agree(&world, &shop, &[&b, &a, &image, &office], &[1, 10, 700]);
+    assert!(!told(&b).contains("make the sale again"), "{}", told(&b));
+}
+
+#[test]
+fn a_sibling_that_brings_the_cloud_what_a_copy_sold_makes_the_other_begin_a_new_life() {
+    let world = World::new();
+    let (shop, [a, image, b], office) = imaged_shop(&world);
+    sell(&image, 10, world.now());
+    meet(&world, &image, &b);
+    world.pass(60);
+    sell(&a, 700, world.now());
+    b.sync(world.now()).unwrap();
+    world.pass(60);
+    assert_eq!(b.sync(world.now()).unwrap().carried, 1);
+    a.sync(world.now()).unwrap();
+    assert_eq!(name_of(&a), format!("{}.1", name_of(&image)));
+    all_agree(&world, &shop, &[&a, &image, &b, &office], &[1, 10, 700]);
+}
+
+#[test]
+fn what_only_a_sibling_has_of_a_till_that_never_comes_back_is_kept_and_told() {
+    let world = World::new();
+    let (shop, [a, image, b], office) = imaged_shop(&world);
+    let sold = sell(&image, 10, world.now());
+    meet(&world, &image, &b);
+    drop(image);
+    world.pass(60);
+    sell(&a, 700, world.now());
+    all_agree(&world, &shop, &[&a, &b, &office], &[1, 700]);
+    let lost = format!("the sale {sold} of 10.00 that Asha made");
+    assert!(told(&b).contains(&lost), "{}", told(&b));
+    let path = b.path.clone();
+    drop(b);
+    let reset = Folder::at(&path).unwrap().reset(world.now());
+    assert!(matches!(&reset, Err(TillError::Refused(why)) if why.contains("nowhere else")), "{reset:?}");
+    assert!(told(&world.open(path)).contains(&lost));
+}
+
+#[test]
+fn what_a_sibling_claimed_for_a_copys_sale_settles_no_other_sale() {
+    let world = World::new();
+    let (shop, [a, image, b], office) = imaged_shop(&world);
+    let sold = image.sell(of(250, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
+    meet(&world, &image, &b);
+    let receipt = code("UKL4AB12CD");
+    b.claim(sold.id, receipt.clone(), How::Typed, &asha(), world.now()).unwrap();
+    world.pass(60);
+    let theirs = a.sell(of(300, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
+    assert_eq!(theirs.id, sold.id);
+    a.sync(world.now()).unwrap();
+    world.pay("UKL4AB12CD", "123456", 250, "");
+    world.pass(3600);
+    for till in [&b, &image, &a] {
+        till.sync(world.now()).unwrap();
+    }
+    all_agree(&world, &shop, &[&image, &a, &b, &office], &[1, 250, 300]);
+    assert_eq!(office.sale(theirs.id).unwrap().state.name(), "open", "nobody paid for it");
+    let history = office.history_of_payment(&shop, &receipt).unwrap();
+    assert!(
+        history
+            .iter()
+            .any(|it| matches!(&it.deed, Deed::Released { reason, .. } if reason.contains("copied")))
+    );
+}
+
+/// In which order tills meet, and reach the cloud, decides nothing.
+#[test]
+fn however_a_till_its_image_and_their_siblings_meet_all_of_them_end_with_the_same() {
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let world = World::new();
+        let (shop, [a, image, b], office) = imaged_shop(&world);
+        let c = world.till(&shop, "Yard");
+        exchange(&world, &[&c, &b, &a]);
+        let tills = [&a, &image, &b, &c];
+        let set = |till: &Replica, shillings: u32| {
+            let id = domain::ProductId::parse(["bread", "milk"][shillings as usize % 2]).unwrap();
+            let product = domain::Product::new(id, "Bread", kes(shillings)).unwrap();
+            till.set(&shop, &domain::Item::Product(product), &asha(), world.now()).unwrap();
+        };
+        let mut sold = vec![1];
+        for step in 2..40 {
+            world.pass(random.i64(1..100));
+            let one = tills[random.usize(..4)];
+            match random.u8(..8) {
+                0 | 1 => {
+                    sell(one, step, world.now());
+                    sold.push(step);
+                }
+                2 => set(one, step),
+                3 | 4 => drop(one.sync(world.now()).unwrap()),
+                // Strangers, or the other of the two that are one: nobody to meet.
+                _ => drop(one.meet(&world.wifi(tills[random.usize(..4)]), None, world.now())),
+            }
+        }
+        println!("seed {seed}");
+        all_agree(&world, &shop, &[&a, &image, &b, &c, &office], &sold);
+        for till in [&a, &image, &b, &c] {
+            assert!(!told(till).contains("make the sale again"), "{}", told(till));
+        }
+    }
+}

@@ -4,7 +4,7 @@
 use crate::journal::{append, apply, put_member, put_strangers, state_of, wake};
 use crate::rows::{self, signed, time_option, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Page, Reader, Taken, catalogue, project, settle};
+use crate::{Ledger, LedgerError, Page, Reader, Taken, catalogue, cloud, project, settle};
 use domain::{Actor, FeedItem, ShopId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -123,6 +123,8 @@ impl Ledger {
                 c.prepare_cached(sql)?.execute(params![key, actor.till.0, actor.incarnation])?;
                 put_base(c, key, *actor, *base)?;
             }
+            let same = bases.iter().map(|(actor, base)| (*actor, base.number)).collect();
+            cloud::put_same(c, key, &same)?;
             put_strangers(c, key, page)?;
             // A feed that begins at its beginning has no older part.
             if page.cursor.as_deref().is_some_and(|cursor| !cursor.is_empty() && cursor != older) {

@@ -25,6 +25,13 @@ pub(crate) fn put(c: &Connection, shop: i64, registers: &[Register]) -> Result<(
     Ok(())
 }
 
+/// Writes what stands in all registers, in the place of everything that stood there.
+pub(crate) fn replace(c: &Connection, shop: i64, registers: &[Register]) -> Result<(), LedgerError> {
+    c.execute("DELETE FROM catalogue WHERE shop = ?", [shop])?;
+    c.execute("DELETE FROM barcodes WHERE shop = ?", [shop])?;
+    put(c, shop, registers)
+}
+
 fn put_version(
     c: &Connection,
     (shop, kind, id, position): (i64, &str, &str, i64),

@@ -19,6 +19,31 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Up to where each journal of others is known to be here as the cloud has it.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn same_as_cloud(&self, shop: &ShopId) -> Result<BTreeMap<Actor, u64>, LedgerError> {
+        let sql = "SELECT till, incarnation, same FROM at_cloud WHERE shop = ?";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| Ok((rows::actor(row)?, unsigned(row, "same")?));
+        Ok(find.query_map([self.shop_key(shop)?], read)?.collect::<Result<_, _>>()?)
+    }
+}
+
+/// What came from the cloud, or was compared with what it has.
+pub(crate) fn put_same(c: &Connection, shop: i64, same: &BTreeMap<Actor, u64>) -> Result<(), LedgerError> {
+    let sql = "INSERT INTO at_cloud (shop, till, incarnation, number, same) VALUES (?1, ?2, ?3, ?4, ?4)
+               ON CONFLICT (shop, till, incarnation) DO UPDATE SET same = excluded.same
+               WHERE same < excluded.same";
+    for (actor, number) in same {
+        let row = params![shop, actor.till.0, actor.incarnation, signed(*number)?];
+        c.prepare_cached(sql)?.execute(row)?;
+    }
+    Ok(())
+}
+
 /// What the cloud says counts, even if it is less than before.
 pub(crate) fn put(c: &Connection, shop: i64, told: &BTreeMap<Actor, u64>) -> Result<(), LedgerError> {
     let sql = "INSERT INTO at_cloud (shop, till, incarnation, number) VALUES (?, ?, ?, ?)

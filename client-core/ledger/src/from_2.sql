@@ -112,10 +112,29 @@ CREATE TABLE at_cloud (
     till        INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
     number      INTEGER NOT NULL,
+    same        INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (shop, till, incarnation)
 ) STRICT, WITHOUT ROWID;
 -- Until now everything of others came from the cloud.
-INSERT INTO at_cloud SELECT shop, till, incarnation, max(number) FROM journal GROUP BY 1, 2, 3;
+INSERT INTO at_cloud SELECT shop, till, incarnation, max(number), max(number) FROM journal GROUP BY 1, 2, 3;
+CREATE TABLE astray (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    document    INTEGER NOT NULL,
+    at          INTEGER,
+    value       BLOB,
+    seq         INTEGER,
+    before      BLOB,
+    change      BLOB,
+    chain       BLOB NOT NULL,
+    signature   BLOB,
+    reason      TEXT NOT NULL,
+    found       INTEGER NOT NULL,
+    became      TEXT,
+    PRIMARY KEY (shop, till, incarnation, number, chain)
+) STRICT, WITHOUT ROWID;
 -- The catalogue's rows are written anew from its changes when the till opens. What older releases sold names no
 -- product, so the stock begins with nothing.
 DROP TABLE products;

@@ -3,7 +3,7 @@
 
 use crate::rows::{self, damaged, signed, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Reader, SaleRow, catalogue, clock, cloud, project, settle};
+use crate::{Ledger, LedgerError, Reader, SaleRow, astray, catalogue, clock, cloud, project, settle};
 use domain::{
     Actor, Body, BusinessDay, Clock, Document, Entry, Fact, FactBody, FactId, FeedItem, ItemKey, Member,
     Money, Register, Role, Shop, ShopId, TillId, Timestamp,
@@ -74,6 +74,8 @@ pub struct Page {
     pub sent: Option<u64>,
     /// How far the cloud has the journals of others, as far as the page tells.
     pub at_cloud: BTreeMap<Actor, u64>,
+    /// Up to where the journals of others are here as the cloud has them, as far as the page shows.
+    pub same: BTreeMap<Actor, u64>,
     /// Batches that do not continue their journal: writer, first number, reason.
     pub strangers: Vec<(Actor, u64, String)>,
     /// When the answer came.
@@ -406,8 +408,10 @@ impl Ledger {
                 project::feed_item(c, key, item, &mut dirty)?;
             }
             page.clock.map_or(Ok(()), |it| clock::put(c, it))?;
+            astray::found_again(c, key, &page.entries)?;
             put_strangers(c, key, page)?;
             put_cursors(c, key, page)?;
+            cloud::put_same(c, key, &page.same)?;
             settle::settle(c, key, &dirty)
         })
     }
@@ -549,7 +553,10 @@ pub(crate) fn state_of(outcome: &Outcome) -> (i64, Option<&str>) {
 
 pub(crate) fn apply(c: &Connection, shop: i64, taken: &Taken, dirty: &mut Dirty) -> Result<(), LedgerError> {
     match &taken.outcome {
-        Outcome::Applied(Content::Fact(fact)) => project::fact(c, shop, fact, dirty).map(drop),
+        Outcome::Applied(Content::Fact(fact)) => {
+            project::fact(c, shop, fact, dirty)?;
+            astray::written_again(c, shop, fact)
+        }
         _ => Ok(()),
     }
 }

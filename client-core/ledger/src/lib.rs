@@ -5,6 +5,7 @@
 //! did, [`take`](Ledger::take) what others did and what Safaricom said, [`query`] answers what a person
 //! asks. The documented schema is [`schema.sql`](../src/schema.sql).
 
+mod astray;
 mod backup;
 mod base;
 mod catalogue;
@@ -28,6 +29,7 @@ pub mod journal;
 pub mod push;
 pub mod query;
 
+pub use astray::{Parting, Remaining};
 pub use backup::restore;
 pub use base::{Backlog, Base};
 pub use error::LedgerError;

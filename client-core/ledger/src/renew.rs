@@ -181,7 +181,8 @@ impl Ledger {
         let (key, _) = self.home(shop)?;
         self.write(|c| {
             let mut dirty = Dirty::default();
-            let numbers = forget(c, key, life, &mut dirty)?;
+            let names: Vec<FactId> = life.names.iter().map(|(former, _)| *former).collect();
+            let numbers = forget(c, key, (life.former.actor, life.last), &names, &mut dirty)?;
             for (entry, fact) in &life.again {
                 journal::append(c, key, entry, journal::APPLIED, None)?;
                 if let Some(fact) = fact {
@@ -213,26 +214,25 @@ fn note(c: &Connection, why: Why, shop: Option<i64>) -> Result<(), LedgerError> 
     Ok(c.execute(sql, params![why.name(), shop]).map(drop)?)
 }
 
-/// Takes out what is written again, and gives the local number that each sale among it had.
-fn forget(
+/// Takes a journal's facts after its last that stays out again, and gives the local number that each sale among
+/// them had.
+pub(crate) fn forget(
     c: &Connection,
     shop: i64,
-    life: &NewLife,
+    (actor, last): (Actor, u64),
+    facts: &[FactId],
     dirty: &mut Dirty,
 ) -> Result<Vec<Option<i64>>, LedgerError> {
     let mut numbers = Vec::new();
-    for (former, _) in &life.names {
-        let name = former.to_string();
+    for fact in facts {
         let mut find = c.prepare_cached("SELECT number FROM sales WHERE id = ?")?;
-        numbers.push(find.query_row([&name], |row| row.get(0)).optional()?);
-        dirty.claim(c, shop, *former)?;
-        dirty.sale_and_its_receipts(c, shop, *former)?;
+        numbers.push(find.query_row([fact.to_string()], |row| row.get(0)).optional()?);
+        dirty.fact(c, shop, *fact)?;
     }
-    for (former, _) in &life.names {
-        project::forget(c, *former)?;
+    for fact in facts {
+        project::forget(c, *fact)?;
     }
-    let (till, incarnation) = (life.former.actor.till.0, life.former.actor.incarnation);
-    let after = params![shop, till, incarnation, signed(life.last)?];
+    let after = params![shop, actor.till.0, actor.incarnation, signed(last)?];
     for table in ["journal", "goods", "counts", "seen"] {
         let sql =
             format!("DELETE FROM {table} WHERE shop = ? AND till = ? AND incarnation = ? AND number > ?");

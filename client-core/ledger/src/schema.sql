@@ -442,5 +442,30 @@ CREATE TABLE at_cloud (
     till        INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
     number      INTEGER NOT NULL,
+    -- Up to here it is what we have too; a number alone does not tell.
+    same        INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (shop, till, incarnation)
+) STRICT, WITHOUT ROWID;
+
+-- What came here under a name whose journal goes another way in the cloud: the file of its till had been copied, and
+-- it told us before it knew. It counts no more, and is kept, also after its till has written it again.
+CREATE TABLE astray (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    document    INTEGER NOT NULL,
+    at          INTEGER,
+    value       BLOB,
+    seq         INTEGER,
+    before      BLOB,
+    change      BLOB,
+    chain       BLOB NOT NULL,
+    signature   BLOB,
+    -- Why, and when that was found.
+    reason      TEXT NOT NULL,
+    found       INTEGER NOT NULL,
+    -- The name under which its till wrote it again.
+    became      TEXT,
+    PRIMARY KEY (shop, till, incarnation, number, chain)
 ) STRICT, WITHOUT ROWID;

@@ -56,6 +56,25 @@ impl Dirty {
         Ok(())
     }
 
+    /// What hangs on a fact of any kind that is about to be taken out.
+    pub(crate) fn fact(&mut self, c: &Connection, shop: i64, fact: FactId) -> Result<(), LedgerError> {
+        self.sale_and_its_receipts(c, shop, fact)?;
+        self.claim(c, shop, fact)?;
+        let key = params![fact.to_string(), shop];
+        for table in ["cash", "claims", "voids"] {
+            let sql = format!("SELECT sale FROM {table} WHERE id = ? AND shop = ?");
+            let read = |row: &Row<'_>| parsed(row, "sale", str::parse);
+            if let Some(sale) = c.prepare_cached(&sql)?.query_row(key, read).optional()? {
+                self.sale_and_its_receipts(c, shop, sale)?;
+            }
+        }
+        let mut find = c.prepare_cached("SELECT claim FROM releases WHERE id = ? AND shop = ?")?;
+        match find.query_row(key, |row| parsed(row, "claim", str::parse)).optional()? {
+            Some(claim) => self.claim(c, shop, claim),
+            None => Ok(()),
+        }
+    }
+
     /// A sale that nothing has been said about stands as it was written.
     pub(crate) fn if_mentioned(
         &mut self,

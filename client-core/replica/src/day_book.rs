@@ -12,6 +12,7 @@ use crate::{codec, guard};
 use automerge::legacy::{Key, ObjectId, Op, OpType, SortedVec};
 use automerge::{Automerge, Change, ChangeHash, ExpandedChange, ReadDoc, ScalarValue};
 use domain::{Actor, Body, BusinessDay, Document, Entry, Fact, FactId, Strand, Timestamp};
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 /// Milliseconds of a day fit in 27 bits; their complement sorts newest first.
@@ -118,6 +119,26 @@ fn build(actor: Actor, key: &str, value: Vec<u8>, last: Strand) -> Change {
         extra_bytes: Vec::new(),
         author: None,
     })
+}
+
+/// The entries of a day book that its document can have: every strand from its beginning as far as it is whole. Of
+/// a day in which a new till entered a journal, the rest may still come; and a till that lies about its own strand
+/// ends it there.
+pub fn whole(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut ends: BTreeMap<Actor, Strand> = BTreeMap::new();
+    let follows = |entry: &Entry| {
+        let place = match packed(entry) {
+            Some(Body::Fact { place, .. }) => place,
+            _ => return false,
+        };
+        let end = ends.entry(entry.actor).or_default();
+        let goes_on = *end == place;
+        if goes_on {
+            *end = Some(change(entry).strand);
+        }
+        goes_on
+    };
+    entries.into_iter().filter(follows).collect()
 }
 
 /// The merged document of one day, opened from changes that passed the guard.

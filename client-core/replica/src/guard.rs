@@ -11,16 +11,7 @@ use crate::day_book;
 use crate::journal::{self, Opened};
 use automerge::legacy::{Key, ObjectId, OpType};
 use automerge::{Change, ExpandedChange, ScalarValue};
-use domain::{Body, Document, Fact, FactId, ItemKey, Strand};
-
-/// A change that may be merged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admitted {
-    /// The strand after it.
-    pub strand: (u64, [u8; 32]),
-    /// What it says.
-    pub content: Content,
-}
+use domain::{Body, Document, Fact, FactId, ItemKey};
 
 /// What an admitted change says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,40 +41,27 @@ pub enum Refusal {
     Undecodable,
 }
 
-/// Checks an entry of a day book; `strand` is where its writer's strand in that day book ends.
+/// Checks an entry of a day book. What is decided hangs on the entry alone, so that a replica that has a part of
+/// its journal, or the parts in another order, decides the same: the chain has proved where in its journal the
+/// entry stands, and where its writer says that its strand in the day book stood is that till's own affair. A
+/// strand that its writer broke is in the document [as far as it is whole](day_book::whole).
 ///
 /// # Errors
 /// [`Refusal`]; nothing of the entry may then reach a document.
-pub fn admit(opened: &Opened, strand: Strand) -> Result<Admitted, Refusal> {
+pub fn admit(opened: &Opened) -> Result<Content, Refusal> {
     let entry = &opened.entry;
     let packed = day_book::packed(entry);
-    let Some(Body::Fact { at, value, place }) = packed else {
+    let Some(Body::Fact { at, value, .. }) = packed else {
         return Err(Refusal::Shape("no fact as we would write it"));
     };
     if Document::DayBook(at.business_day()) != entry.document {
         return Err(Refusal::Shape("its time is of another day"));
     }
-    if place != strand {
-        return Err(Refusal::Sequence);
-    }
     let id = FactId { actor: entry.actor, number: entry.number };
-    let content = match codec::decode_fact(id, at, &value) {
+    Ok(match codec::decode_fact(id, at, &value) {
         Ok(fact) => Content::Fact(fact),
         Err(error) => Content::Unreadable(error),
-    };
-    Ok(Admitted { strand: opened.strand, content })
-}
-
-/// Checks an entry of a day book whose strand is not all here: the chain has proved its place.
-///
-/// # Errors
-/// [`Refusal`]; nothing of the entry may then reach a document.
-pub fn admit_in_place(opened: &Opened) -> Result<Admitted, Refusal> {
-    let place = match day_book::packed(&opened.entry) {
-        Some(Body::Fact { place, .. }) => place,
-        _ => None,
-    };
-    admit(opened, place)
+    })
 }
 
 /// A change from foreign bytes, within bounds, its checksum verified, and panics caught.
@@ -124,7 +102,7 @@ pub(crate) fn single_put(change: &ExpandedChange) -> Result<(&str, &[u8]), Refus
 mod tests {
     use super::*;
     use automerge::legacy::{ElementId, OpId, SortedVec};
-    use domain::{Actor, Entry, FactBody, Person, TillId, Timestamp};
+    use domain::{Actor, Entry, FactBody, Person, Strand, TillId, Timestamp};
     use proptest::prelude::*;
     use std::num::NonZeroU64;
 
@@ -154,43 +132,46 @@ mod tests {
         day_book::change(&honest(1, None).entry).change
     }
 
-    fn check(number: u64, change: Vec<u8>, strand: Strand) -> Result<Admitted, Refusal> {
-        admit(&entry(number, Body::Change(change)), strand)
+    fn check(number: u64, change: Vec<u8>) -> Result<Content, Refusal> {
+        admit(&entry(number, Body::Change(change)))
     }
 
     /// The hostile cases of the lab: edit an honest change and make its checksum good again.
-    fn forged(edit: impl Fn(&mut ExpandedChange)) -> Result<Admitted, Refusal> {
+    fn forged(edit: impl Fn(&mut ExpandedChange)) -> Result<Content, Refusal> {
         let (mut change, _) = decode(&honest_change()).unwrap();
         edit(&mut change);
-        check(1, Change::from(change).raw_bytes().to_vec(), None)
+        check(1, Change::from(change).raw_bytes().to_vec())
     }
 
     #[test]
     fn an_honest_strand_passes() {
-        let first = admit(&honest(1, None), None).unwrap();
-        assert_eq!(first.content, Content::Fact(fact(1)));
-        let strand = Some(first.strand);
-        let second = admit(&honest(2, strand), strand).unwrap();
-        assert_eq!(second.strand.0, 2);
+        let first = honest(1, None);
+        assert_eq!(admit(&first), Ok(Content::Fact(fact(1))));
+        let second = honest(2, Some(first.strand));
+        assert_eq!((admit(&second), second.strand.0), (Ok(Content::Fact(fact(2))), 2));
     }
 
     /// The day book keeps what it was given: a fact of form 1 is not written anew on its way through.
     #[test]
     fn what_an_older_release_wrote_passes_for_ever() {
         let golden = "856f4a83b328520901440006000000070000010100000006150c340142025603571670027f0a36343838626666372d31017f017fe702010441736861020a554b4c34414231324344070001037f00";
-        let admitted = check(1, hex::decode(golden).unwrap(), None).unwrap();
-        let Content::Fact(fact) = admitted.content else { panic!("{admitted:?}") };
+        let admitted = check(1, hex::decode(golden).unwrap()).unwrap();
+        let Content::Fact(fact) = admitted else { panic!("{admitted:?}") };
         assert_eq!((fact.by.as_str(), fact.clock, fact.formerly), ("Asha", None, None));
         assert_eq!((fact.id.to_string().as_str(), fact.at), ("7-1", self::fact(1).at));
     }
 
     #[test]
-    fn a_fact_out_of_its_strand_is_refused() {
-        let first = admit(&honest(1, None), None).unwrap();
-        let second = honest(2, Some(first.strand));
-        assert_eq!(admit(&second, None), Err(Refusal::Sequence), "a gap");
-        let fork = Some((1, [9; 32]));
-        assert_eq!(admit(&second, fork), Err(Refusal::Sequence), "another history");
+    fn a_fact_is_judged_by_itself_and_a_strand_merges_as_far_as_it_is_whole() {
+        let first = honest(1, None);
+        let lies = [Some((7, [9; 32])), Some((1, [9; 32])), None, Some(first.strand)];
+        for (place, whole) in lies.into_iter().zip([1, 1, 1, 2]) {
+            let second = honest(2, place);
+            assert_eq!(admit(&second), Ok(Content::Fact(fact(2))), "whatever came before it");
+            let book = day_book::whole(vec![first.entry.clone(), second.entry]);
+            assert_eq!(book.len(), whole);
+            assert!(day_book::merged(book.iter().map(|entry| day_book::change(entry).change)).is_ok());
+        }
         assert!(forged(|c| c.seq = 0).is_err());
         assert!(forged(|c| c.seq = 9).is_err());
     }
@@ -199,7 +180,7 @@ mod tests {
     fn a_fact_in_the_book_of_another_day_is_refused() {
         let mut elsewhere = honest(1, None);
         elsewhere.entry.document = Document::DayBook(fact(1).at.plus_millis(86_400_000).business_day());
-        assert_eq!(admit(&elsewhere, None), Err(Refusal::Shape("its time is of another day")));
+        assert_eq!(admit(&elsewhere), Err(Refusal::Shape("its time is of another day")));
     }
 
     #[test]
@@ -233,7 +214,7 @@ mod tests {
     fn a_till_may_not_write_under_anothers_name() {
         assert!(forged(|c| c.actor_id = Actor::first(TillId(8)).to_bytes().as_slice().into()).is_err());
         let stolen = day_book::change(&honest(2, None).entry).change;
-        assert_eq!(check(1, stolen, None), Err(Refusal::Shape("no fact as we would write it")));
+        assert_eq!(check(1, stolen), Err(Refusal::Shape("no fact as we would write it")));
     }
 
     #[test]
@@ -241,17 +222,18 @@ mod tests {
         let mut bomb = honest_change();
         bomb[8] = 2;
         assert_eq!(decode(&bomb).err(), Some(Refusal::Shape("no uncompressed change")));
-        assert!(check(1, bomb, None).is_err());
-        assert!(check(1, vec![0; journal::MAX_CHANGE_BYTES + 1], None).is_err());
+        assert!(check(1, bomb).is_err());
+        assert!(check(1, vec![0; journal::MAX_CHANGE_BYTES + 1]).is_err());
     }
 
     #[test]
     fn a_fact_of_a_newer_release_is_kept_and_the_strand_goes_on() {
         let newer = Body::Fact { at: fact(1).at, value: vec![250, 1, 2, 3], place: None };
-        let admitted = admit(&entry(1, newer), None).unwrap();
-        assert_eq!(admitted.content, Content::Unreadable(CodecError::Newer(250)));
-        let strand = Some(admitted.strand);
-        assert!(admit(&honest(2, strand), strand).is_ok());
+        let newer = entry(1, newer);
+        assert_eq!(admit(&newer), Ok(Content::Unreadable(CodecError::Newer(250))));
+        let next = honest(2, Some(newer.strand));
+        assert!(admit(&next).is_ok());
+        assert_eq!(day_book::whole(vec![newer.entry, next.entry]).len(), 2);
     }
 
     proptest! {
@@ -266,10 +248,11 @@ mod tests {
                 let sum = Sha256::digest(&bytes[8..]);
                 bytes[4..8].copy_from_slice(&sum[..4]);
             }
-            if let Ok(admitted) = check(1, bytes.clone(), None) {
-                // What passes is exactly what we would have written, so it merges.
-                prop_assert!(day_book::merged([bytes.clone()]).is_ok());
-                prop_assert_eq!(admitted.strand.0, 1);
+            if check(1, bytes.clone()).is_ok() {
+                // What passes is exactly what we would have written, so it merges where its strand is whole.
+                let whole = day_book::whole(vec![entry(1, Body::Change(bytes.clone())).entry]);
+                let changes = whole.iter().map(|entry| day_book::change(entry).change);
+                prop_assert!(day_book::merged(changes).is_ok());
             }
         }
     }

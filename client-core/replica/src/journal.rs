@@ -156,7 +156,7 @@ pub enum ChainError {
         /// The last number of the batch.
         last: u64,
     },
-    /// Empty, or larger than any honest batch.
+    /// Empty, or larger than any honest batch, or said to go on from more than its journal has.
     #[error("the batch of {actor} is empty or too large")]
     Size {
         /// Whose journal.
@@ -312,11 +312,13 @@ impl Batch {
         }
     }
 
-    /// Whether it holds something, and no more than any honest batch.
+    /// Whether it holds something, and no more than any honest batch, nor says so.
     fn is_sized(&self) -> bool {
         let largest = self.items.iter().map(Item::size).max();
         let bounded = self.items.len() <= MAX_BATCH_ENTRIES && self.size() <= MAX_BATCH_BYTES;
-        bounded && largest.is_some_and(|largest| largest <= MAX_CHANGE_BYTES)
+        // No strand has more changes than its journal has entries.
+        let counted = self.strands.values().all(|(seq, _)| *seq < self.first);
+        bounded && counted && largest.is_some_and(|largest| largest <= MAX_CHANGE_BYTES)
     }
 
     /// The entries in their places after `head`, and the head after them.

@@ -28,6 +28,6 @@ pub mod wire;
 pub use catalogue::Catalogue;
 pub use codec::CodecError;
 pub use day_book::{DayBook, Written};
-pub use guard::{Admitted, Content, Refusal, admit, admit_in_place};
+pub use guard::{Content, Refusal, admit};
 pub use journal::{Batch, ChainError, Head, Item, Opened};
 pub use keys::{Keypair, PublicKey};

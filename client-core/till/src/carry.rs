@@ -35,6 +35,13 @@ impl Carrying {
         self.refused.iter().map(say)
     }
 
+    /// What was known of a journal is not so any more.
+    pub(crate) fn forget(&mut self, shop: &ShopId, actor: Actor) {
+        let key = (shop.clone(), actor);
+        self.since.remove(&key);
+        self.refused.remove(&key);
+    }
+
     /// Whether something that the cloud lacks is to be brought now.
     fn is_due(&mut self, key: &(ShopId, Actor), now: Timestamp) -> bool {
         if self.refused.get(key).is_some_and(|(at, _)| at.distance_millis(now) < REFUSED_MILLIS) {

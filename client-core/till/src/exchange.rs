@@ -1,5 +1,6 @@
 //! The exchange with the cloud: send what it lacks, take what we lack, guard everything on the way in.
 
+use crate::astray::written_again;
 use crate::intake::Intake;
 use crate::{CloudError, CloudRequest, Event, Till, TillError, lock};
 use domain::{Actor, FactId, Member, Role, Shop, ShopId, Timestamp};
@@ -131,7 +132,10 @@ impl Till {
         if matches!(own, Err(TillError::Cloud(_))) {
             return own;
         }
-        let carried = self.carry_for_others(shop, now, report);
+        let mut carried = self.carry_for_others(shop, now, report);
+        if carried.is_ok() && self.link().elsewhere.iter().any(|(of, _)| of == shop) {
+            carried = self.drain(shop, now, report).map(drop);
+        }
         own.and(carried)
     }
 
@@ -155,9 +159,28 @@ impl Till {
         Ok(ledger.reversed_sales(shop, ledger.writer(shop)?.till)?)
     }
 
+    /// Exchanges until neither side has more; where the cloud has something else under another's name than we
+    /// have, its word counts, and there is more to fetch. Gives why, if something of ours was refused.
+    pub(crate) fn drain(
+        &self,
+        shop: &ShopId,
+        now: Timestamp,
+        report: &mut SyncReport,
+    ) -> Result<Option<String>, TillError> {
+        let refused = self.rounds(shop, now, report)?;
+        self.follow_cloud(shop, now)?;
+        // What stands in the place of what was taken out was passed over by the rounds before.
+        let turned = self.link().turned.remove(shop);
+        if !turned {
+            return Ok(refused);
+        }
+        self.link().compared.remove(shop);
+        self.rounds(shop, now, report)
+    }
+
     /// Rounds until neither side has more. What the cloud refuses stays here and is tried again by the next
     /// exchange; it stops nothing that comes down. Gives why, if something was refused.
-    pub(crate) fn drain(
+    fn rounds(
         &self,
         shop: &ShopId,
         now: Timestamp,
@@ -196,8 +219,17 @@ impl Till {
 
     fn request(&self, shop: &ShopId, behind: bool, batch: Option<Batch>) -> Result<SyncRequest, TillError> {
         let ledger = self.ledger();
-        let (cursor, _) = ledger.cursors(shop)?;
-        Ok(SyncRequest { have: ledger.vector(shop)?, cursor, behind, batch })
+        let ((cursor, _), mut have) = (ledger.cursors(shop)?, ledger.vector(shop)?);
+        if behind {
+            let (own, same) = (ledger.writer(shop)?, ledger.same_as_cloud(shop)?);
+            // A number does not tell whether the cloud has the same under it. What a sibling brought is asked for
+            // once more, the last of each journal.
+            let told_by_others = |(actor, number): &(&Actor, &mut u64)| {
+                **actor != own && same.get(actor).copied().unwrap_or(0) < **number
+            };
+            have.iter_mut().filter(told_by_others).for_each(|(_, number)| *number = number.saturating_sub(1));
+        }
+        Ok(SyncRequest { have, cursor, behind, batch })
     }
 
     /// The next batch of our own that the cloud does not have.
@@ -289,7 +321,10 @@ impl Till {
             (Some(taken), None) => (Some(agreed(&ledger, shop, writer, taken)?), None),
             (Some(taken), Some(actor)) => (
                 None,
-                Some((actor, agreed(&ledger, shop, actor, taken).map_err(|error| others(actor, error))?)),
+                Some((
+                    actor,
+                    agreed(&ledger, shop, actor, taken).map_err(|error| self.others(shop, actor, error))?,
+                )),
             ),
             (None, _) => (None, None),
         };
@@ -301,18 +336,22 @@ impl Till {
             at_cloud: at_cloud(request, answer, carried),
             at: Some(self.corrected(now)),
             clock: self.clock_status().clock.filter(|clock| known != Some(*clock)),
+            same: carried.into_iter().collect(),
             ..Page::default()
         };
-        let mut intake = Intake::new(shop, &ledger, page, now)?;
+        let mut intake = Intake::new(shop, &ledger, page, now)?.of_cloud();
         for batch in rest {
             intake.batch(batch, &mut catalogues)?;
         }
+        self.suspect(shop, std::mem::take(&mut intake.elsewhere));
         let page = intake.finish(&mut catalogues)?;
         if let Err(error) = ledger.take(shop, &page) {
             // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
             catalogues.forget(shop);
             return Err(error.into());
         }
+        drop((ledger, catalogues));
+        self.take_out_former(shop, &written_again(&page), now)?;
         let before = request.batch.as_ref().map_or(0, |batch| batch.first.saturating_sub(1));
         let gained = sent.filter(|_| request.batch.is_some()).map_or(0, |sent| sent.saturating_sub(before));
         report.sent = report.sent.saturating_add(gained);
@@ -323,6 +362,17 @@ impl Till {
             report.carried = report.carried.saturating_add(end.saturating_sub(before));
         }
         Ok(gained > 0)
+    }
+
+    /// A fork of another till's journal is that till's to mend; we follow the cloud.
+    fn others(&self, shop: &ShopId, actor: Actor, error: TillError) -> TillError {
+        match error {
+            TillError::Forked => {
+                self.suspect(shop, [actor]);
+                TillError::Refused(format!("it has other entries under the name {actor}"))
+            }
+            error => error,
+        }
     }
 
     /// Writes a part of an answer, so that no sale waits for all of it; where the feed was left stays as it
@@ -336,15 +386,18 @@ impl Till {
     ) -> Result<usize, TillError> {
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
-        let mut intake = Intake::new(shop, &ledger, page, now)?;
+        let mut intake = Intake::new(shop, &ledger, page, now)?.of_cloud();
         for batch in batches {
             intake.batch(batch, &mut catalogues)?;
         }
+        self.suspect(shop, std::mem::take(&mut intake.elsewhere));
         let page = intake.finish(&mut catalogues)?;
         if let Err(error) = ledger.take(shop, &page) {
             catalogues.forget(shop);
             return Err(error.into());
         }
+        drop((ledger, catalogues));
+        self.take_out_former(shop, &written_again(&page), now)?;
         Ok(page.entries.len())
     }
 }
@@ -381,14 +434,6 @@ fn agreed(ledger: &Ledger, shop: &ShopId, writer: Actor, taken: Head) -> Result<
         number => ledger.chain_at(shop, writer, number)?,
     };
     if own == Some(taken.chain) { Ok(taken.number) } else { Err(TillError::Forked) }
-}
-
-/// A fork of another till's journal is not ours to mend.
-fn others(actor: Actor, error: TillError) -> TillError {
-    match error {
-        TillError::Forked => TillError::Refused(format!("it has other entries under the name {actor}")),
-        error => error,
-    }
 }
 
 /// The members who are new or not as they were.

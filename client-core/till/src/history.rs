@@ -6,7 +6,7 @@
 //! a chain that is known: bytes that end in it are the journal's own.
 
 use crate::exchange::count;
-use crate::intake::{Intake, judge_in_place};
+use crate::intake::Intake;
 use crate::{SyncReport, Till, TillError};
 use domain::{Actor, Document, Member, Role, ShopId, Timestamp};
 use ledger::{Backlog, Base, Page, Taken};
@@ -210,7 +210,7 @@ impl Till {
         let mut intake = Intake::new(shop, &ledger, Page { at: Some(now), ..Page::default() }, now)?;
         for opened in slice {
             let entry = &opened.entry;
-            let outcome = if entry.document == Document::Catalogue {
+            if entry.document == Document::Catalogue {
                 match ledger.chain_at(shop, actor, entry.number)? {
                     Some(chain) if chain == entry.chain => continue,
                     Some(_) => {
@@ -219,11 +219,10 @@ impl Till {
                         intake.page.strangers.push((actor, entry.number, reason));
                         continue;
                     }
-                    None => intake.judge(opened, &mut catalogues)?,
+                    None => {}
                 }
-            } else {
-                judge_in_place(opened)
-            };
+            }
+            let outcome = intake.judge(opened, &mut catalogues)?;
             intake.page.entries.push(Taken { entry: entry.clone(), outcome });
         }
         let page = intake.finish(&mut catalogues)?;

@@ -1,15 +1,13 @@
 //! Entries of others on their way into the ledger. Whatever brings them, the cloud, another till or a stick,
 //! they pass here: known by their hand, in their journal's order, and each judged by the guard.
 
+use crate::astray::written_again;
 use crate::catalogue::Shelf;
 use crate::{Event, Till, TillError, head};
-use domain::{Actor, Document, Entry, ItemKey, Member, ShopId, Strand, Timestamp};
+use domain::{Actor, Document, Entry, ItemKey, Member, ShopId, Timestamp};
 use ledger::{Content, Ledger, Outcome, Page, Reader, Taken};
 use replica::journal::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES};
-use replica::{
-    Admitted, Batch, Catalogue, ChainError, Head, Keypair, Opened, PublicKey, Refusal, admit, admit_in_place,
-    day_book,
-};
+use replica::{Batch, Catalogue, ChainError, Head, Keypair, Opened, PublicKey, Refusal, admit};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +18,10 @@ pub(crate) struct Intake<'a> {
     ledger: &'a Ledger,
     pub(crate) members: BTreeMap<Actor, Member>,
     heads: BTreeMap<Actor, Head>,
-    strands: BTreeMap<(Actor, Document), Strand>,
+    /// Whether it comes from the cloud, whose word on where a journal goes counts.
+    of_cloud: bool,
+    /// Journals in which the cloud seems to have something else than we have.
+    pub(crate) elsewhere: BTreeSet<Actor>,
     pub(crate) page: Page,
 }
 
@@ -34,7 +35,13 @@ impl<'a> Intake<'a> {
     ) -> Result<Self, TillError> {
         let mut members = ledger.members()?;
         members.extend(page.members.iter().map(|member| (member.actor, member.clone())));
-        Ok(Self { shop, now, ledger, members, heads: BTreeMap::new(), strands: BTreeMap::new(), page })
+        let (heads, elsewhere) = (BTreeMap::new(), BTreeSet::new());
+        Ok(Self { shop, now, ledger, members, heads, of_cloud: false, elsewhere, page })
+    }
+
+    /// The same, of what the cloud says.
+    pub(crate) fn of_cloud(self) -> Self {
+        Self { of_cloud: true, ..self }
     }
 
     /// Opens a batch and passes its entries through the guard. What does not pass is set aside; the rest
@@ -46,7 +53,7 @@ impl<'a> Intake<'a> {
             Some(head) => *head,
             None => head(self.ledger, self.shop, actor)?,
         };
-        if batch.last() <= end.number {
+        if batch.last() <= end.number && !self.of_cloud {
             return Ok(());
         }
         let key = self.members.get(&actor).and_then(|member| PublicKey::from_bytes(&member.public_key));
@@ -54,19 +61,46 @@ impl<'a> Intake<'a> {
             self.set_aside(actor, end, "nobody knows who writes this".to_owned());
             return Ok(());
         };
-        let entries = match self.placed(batch, end)?.open(end, &key) {
+        let placed = self.placed(batch, end)?;
+        if batch.last() <= end.number {
+            return self.compare(&placed, &key);
+        }
+        let entries = match placed.open(end, &key) {
             Ok(entries) => entries,
             // A gap is harmless: the other side asks again from our end.
             Err(ChainError::NotNext { .. }) => return Ok(()),
             Err(error) => {
                 self.set_aside(actor, end, error.to_string());
+                self.elsewhere.extend(Some(actor).filter(|_| self.of_cloud));
                 return Ok(());
             }
         };
+        match entries.first() {
+            // A sibling that has not heard of it yet still tells what went astray.
+            Some(first) if !self.of_cloud && self.ledger.is_astray(self.shop, &first.entry)? => {
+                return Ok(());
+            }
+            _ if self.of_cloud => drop(self.page.same.insert(actor, batch.last())),
+            _ => {}
+        }
         for opened in entries {
             self.heads.insert(actor, Head::of(&opened.entry));
             let outcome = self.judge(&opened, catalogues)?;
             self.page.entries.push(Taken { entry: opened.entry, outcome });
+        }
+        Ok(())
+    }
+
+    /// Whether what the cloud has is what is here.
+    fn compare(&mut self, batch: &Batch, key: &PublicKey) -> Result<(), TillError> {
+        let (actor, last) = (batch.actor, batch.last());
+        let here = self.ledger.chain_at(self.shop, actor, last)?;
+        let (Some(here), Some(start)) = (here, batch.start()) else { return Ok(()) };
+        match batch.open(start, key) {
+            Ok(entries) if entries.last().is_some_and(|there| there.entry.chain == here) => {
+                self.page.same.insert(actor, last);
+            }
+            _ => drop(self.elsewhere.insert(actor)),
         }
         Ok(())
     }
@@ -94,22 +128,7 @@ impl<'a> Intake<'a> {
         if entry.document == Document::Catalogue {
             return Ok(outcome(catalogues.open(self.ledger, self.shop, self.now)?.admit(entry)));
         }
-        let place = (entry.actor, entry.document);
-        let strand = match self.strands.get(&place) {
-            Some(strand) => *strand,
-            None => {
-                let end = self.ledger.strand_end(self.shop, entry.actor, entry.document)?;
-                end.map(|end| day_book::change(&end).strand)
-            }
-        };
-        let admitted = match strand {
-            // Where the journal has a base, the day may have begun before it.
-            None if self.ledger.base(self.shop, entry.actor)?.is_some() => admit_in_place(opened),
-            strand => admit(opened, strand),
-        };
-        let after = admitted.as_ref().map_or(strand, |admitted| Some(admitted.strand));
-        self.strands.insert(place, after);
-        Ok(outcome(admitted))
+        Ok(outcome(admit(opened)))
     }
 
     /// When the catalogue moved, what waited may pass now; what stands in the registers that were set goes
@@ -174,12 +193,14 @@ impl Till {
         if page.entries.is_empty() && page.strangers.is_empty() {
             return Ok(page);
         }
+        let again = written_again(&page);
         if let Err(error) = ledger.take(shop, &page) {
             // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
             catalogues.forget(shop);
             return Err(error.into());
         }
         drop((ledger, catalogues));
+        self.take_out_former(shop, &again, now)?;
         self.tell(Event::Ledger);
         Ok(page)
     }
@@ -266,14 +287,9 @@ fn wakes(catalogue: &mut Catalogue, entry: &Entry, woken: &mut Vec<Taken>) -> bo
     awake
 }
 
-/// What becomes of a day book's entry that leads back from what is known.
-pub(crate) fn judge_in_place(opened: &Opened) -> Outcome {
-    outcome(admit_in_place(opened))
-}
-
-fn outcome(admitted: Result<Admitted, Refusal>) -> Outcome {
+pub(crate) fn outcome(admitted: Result<replica::Content, Refusal>) -> Outcome {
     match admitted {
-        Ok(Admitted { content, .. }) => Outcome::Applied(match content {
+        Ok(content) => Outcome::Applied(match content {
             replica::Content::Fact(fact) => Content::Fact(fact),
             replica::Content::Item(key) => Content::Item(key),
             replica::Content::Unreadable(error) => Content::Unreadable(error.to_string()),

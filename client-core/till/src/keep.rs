@@ -109,6 +109,7 @@ impl Folder {
         let _lock = self.lock()?;
         let reader = Reader::open(&self.ledger_path())?;
         let (own, others) = only_here(&reader)?;
+        let astray = Till::told_astray(&reader)?.len();
         drop(reader);
         if own > 0 || others > 0 {
             return Err(TillError::Refused(format!(
@@ -118,6 +119,13 @@ impl Folder {
                  ledger import` takes them in at another till of the shop, which brings them to the hub. This \
                  till still has to hear of that: until then keep its folder, moved away whole if the machine is \
                  needed"
+            )));
+        }
+        if astray > 0 {
+            return Err(TillError::Refused(format!(
+                "{astray} entries of another till are nowhere else: nothing was moved. Start this till once that \
+                 one is back; if it is lost, make the sales again that the page names, and move this folder away \
+                 by hand, never delete it"
             )));
         }
         self.set_aside(now, true)

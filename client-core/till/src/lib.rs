@@ -6,6 +6,7 @@
 //! touches the network.
 #![doc = include_str!("../README.md")]
 
+mod astray;
 mod care;
 mod carry;
 mod catalogue;
@@ -449,7 +450,8 @@ impl Till {
     pub fn status(&self) -> Result<Status, TillError> {
         let link = self.link().clone();
         let (last_contact, waiting, mut set_aside, notices) = self.read(|ledger| {
-            let (set_aside, notices) = (ledger.set_aside()?, ledger.notices()?);
+            let (mut set_aside, notices) = (ledger.set_aside()?, ledger.notices()?);
+            set_aside.extend(Self::told_astray(ledger)?);
             Ok((ledger.last_contact()?, ledger.waiting_to_send()?, set_aside, notices))
         })?;
         set_aside.extend(lock(&self.carrying).refusals());

@@ -7,7 +7,7 @@ use domain::{Actor, FactBody, FactId, Person, Role, ShopId, Timestamp};
 use ledger::{ClaimRow, LedgerError, Reader, SaleRow};
 use replica::wire::json::Held;
 use replica::wire::{SyncAnswer, SyncRequest};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a sale has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +39,10 @@ pub(crate) struct Link {
     pub(crate) problem: Option<String>,
     /// When the shops' journals were compared with the cloud's, since the start.
     pub(crate) compared: BTreeMap<ShopId, Timestamp>,
+    /// Journals of others in which the cloud seems to have something else than we have.
+    pub(crate) elsewhere: BTreeSet<(ShopId, Actor)>,
+    /// Shops in whose journals something was taken out, for which the cloud has something else.
+    pub(crate) turned: BTreeSet<ShopId>,
     /// How much of what was new in the cloud has come.
     pub(crate) catching_up: Option<Progress>,
     /// How far head office told the cloud that it has the journals of each shop.

@@ -135,7 +135,7 @@ impl Till {
         for day in ledger.days(shop)? {
             let entries = ledger.day_book(shop, day)?;
             entries.iter().filter_map(day_book::fact).for_each(|fact| stock.take(&fact));
-            let entries = whole_strands(entries);
+            let entries = day_book::whole(entries);
             let book = DayBook::open(day, &entries)?;
             let facts = book.facts();
             let readable = entries.iter().filter(|entry| day_book::fact(entry).is_some()).count();
@@ -174,22 +174,10 @@ impl Till {
         let mut heads = BTreeMap::new();
         for day in ledger.days(shop)? {
             let entries = ledger.day_book(shop, day)?;
-            let entries = whole_strands(entries);
+            let entries = day_book::whole(entries);
             let book = DayBook::open(day, &entries)?;
             heads.insert(day.to_string(), book.heads());
         }
         Ok(heads)
     }
-}
-
-/// The entries of those strands of a day that are here from their beginning. Of a day in which a new till entered
-/// a journal, the rest may still come; a document can not be merged without it.
-fn whole_strands(entries: Vec<Entry>) -> Vec<Entry> {
-    let mut strands: BTreeMap<Actor, Vec<Entry>> = BTreeMap::new();
-    for entry in entries {
-        strands.entry(entry.actor).or_default().push(entry);
-    }
-    let begins =
-        |strand: &Vec<Entry>| strand.first().is_some_and(|first| day_book::change(first).strand.0 == 1);
-    strands.into_values().filter(begins).flatten().collect()
 }

@@ -208,8 +208,9 @@ impl<S: Store> Step<'_, S> {
             return Ok(false);
         };
         let Some(key) = replica::PublicKey::from_bytes(&member.public_key) else { return Ok(false) };
-        let mut head = before;
+        let (mut head, mut starts) = (before, Vec::new());
         for part in run {
+            starts.push((part, head.chain));
             // Each was opened when it came; what does not open now must not be joined with anything.
             let Ok(opened) = part.open(head, &key) else {
                 tracing::error!(alarm = "compaction", shop = %self.shop, actor = %self.actor, first = part.first, "a batch does not follow the one before it");
@@ -221,9 +222,21 @@ impl<S: Store> Step<'_, S> {
             head = opened.last().map_or(head, |last| Head::of(&last.entry));
         }
         let joined_before = run.iter().any(|part| part.before.is_some());
-        if !joined_before && let Some(joined) = Batch::join(run, before.chain) {
+        let ends = |joined: &Batch| joined.open(before, &key).ok()?.last().map(|last| Head::of(&last.entry));
+        let whole = Batch::join(run, before.chain).filter(|joined| ends(joined) == Some(head));
+        // A till that lies about where its own strand goes on can be told batch by batch only.
+        let alone =
+            || starts.iter().filter_map(|(part, chain)| Batch::join(std::slice::from_ref(*part), *chain));
+        let joined: Vec<Batch> = match whole {
+            _ if joined_before => Vec::new(),
+            Some(whole) => vec![whole],
+            None => alone().collect(),
+        };
+        for joined in joined {
+            let parts: Vec<Batch> =
+                run.iter().filter(|it| (joined.first..=joined.last()).contains(&it.first)).cloned().collect();
             // Who was quicker joined them, too.
-            self.store.join_batches(self.shop, &joined, run).await?;
+            self.store.join_batches(self.shop, &joined, &parts).await?;
             *self.joined = self.joined.saturating_add(1);
         }
         self.walk.entrances.insert(self.actor, Entrance { head, signature: last.signature });

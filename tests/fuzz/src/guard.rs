@@ -77,8 +77,8 @@ fn fact_of_a_day(body: Body) {
     let Some(batch) = Batch::seal(&[entry], &key) else { return };
     let Ok(opened) = batch.open(genesis, &key.public()) else { return };
     for opened in opened {
-        if admit(&opened, None).is_ok() {
-            sound(&[opened.entry]);
+        if admit(&opened).is_ok() {
+            sound(&day_book::whole(vec![opened.entry]));
         }
     }
 }

@@ -10,7 +10,7 @@ mod graph;
 
 use crate::codec;
 use crate::day_book::{MergeError, Written};
-use crate::guard::{Admitted, Content, Refusal, decode, single_put};
+use crate::guard::{Content, Refusal, decode, single_put};
 use automerge::legacy::{Key, ObjectId, Op, OpId, OpType, SortedVec};
 use automerge::{Change, ChangeHash, ExpandedChange, ScalarValue};
 use domain::{Actor, Body, Entry, Item, ItemId, ItemKey, Person, Register, Timestamp, Version, WriteId};
@@ -74,7 +74,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// [`Refusal`]; [`Refusal::Waiting`] when it builds on changes that have not come.
-    pub fn admit(&mut self, entry: &Entry) -> Result<Admitted, Refusal> {
+    pub fn admit(&mut self, entry: &Entry) -> Result<Content, Refusal> {
         let bytes = bytes_of(entry).ok_or(Refusal::Shape("no change of a catalogue"))?;
         let (change, hash) = decode(bytes)?;
         let (key, value) = single_put(&change)?;
@@ -93,8 +93,7 @@ impl Catalogue {
         self.add(entry.actor, &place, standing, (key, value), hash);
         let read = |key: ItemKey| codec::decode_item(&key, value).map(|_| Content::Item(key));
         let unknown = |_| codec::CodecError::Unreadable;
-        let content = key.parse().map_err(unknown).and_then(read).unwrap_or_else(Content::Unreadable);
-        Ok(Admitted { strand: (place.seq, hash), content })
+        Ok(key.parse().map_err(unknown).and_then(read).unwrap_or_else(Content::Unreadable))
     }
 
     /// Every register that this release can read.
