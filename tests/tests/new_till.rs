@@ -3,6 +3,7 @@
 use domain::{FactId, Line, Money, Person, Product, ProductId, Quantity, Sale, ShopId, Tender, Timestamp};
 use service::Store;
 use std::sync::atomic::Ordering;
+use tests::simulation::hostile::Mallory;
 use tests::world::{Replica, World, asha, code, exchange, kes, of, sell, verdicts};
 use till::{Folder, Reach, SaleFilter, SyncReport, examine};
 
@@ -114,6 +115,49 @@ fn a_new_till_has_the_catalogue_and_the_open_days_first_and_everything_in_the_en
     exchange(&world, &[&front, &office, &new]);
     says_the_same(&new, &front, &shop);
     says_the_same(&new, &office, &shop);
+}
+
+/// It signs with its own good key that it goes on from what it never wrote. A replica that has only what came
+/// after could not know; so nothing hangs on what came before.
+#[test]
+fn a_till_that_breaks_its_own_strand_is_judged_alike_by_a_new_till_and_by_those_who_have_all_of_it() {
+    let Shop { world, shop, front, office, .. } = old_shop();
+    let (code, folder) = (world.code(domain::Role::Till, Some(&shop)), tempfile::tempdir().unwrap());
+    let mut mallory = Mallory::new(world.line(), folder.path(), &shop, &code);
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..3 {
+        for number in 0..20 {
+            let day = world.now().business_day();
+            // The first goes on from the truth, the third from a strand that is not there, or begins it again.
+            let place = match number % 7 {
+                3 => Some((1, [9; 32])),
+                5 => None,
+                _ => mallory.strand(day),
+            };
+            mallory.sell(place, world.now(), &mut random).unwrap();
+            world.pass(60);
+        }
+        exchange(&world, &[&front, &office]);
+        world.pass(DAY - 1200);
+        assert_eq!(world.wait(world.sweep.tidy()).failed, Vec::<String>::new());
+    }
+    let place = mallory.strand(world.now().business_day());
+    mallory.sell(place, world.now(), &mut random).unwrap();
+    exchange(&world, &[&front, &office]);
+    assert_eq!(mallory.sold.len(), 61, "the cloud took all of it");
+
+    let new = world.till(&shop, "New");
+    new.line.weather.lock().unwrap().requests_left = Some(2);
+    new.sync(world.now()).unwrap_err();
+    assert!(new.history(world.now()).unwrap().is_some(), "it says that there is more to come");
+    is_sound(&new);
+    new.line.weather.lock().unwrap().requests_left = None;
+    fill(&new, world.now());
+    exchange(&world, &[&front, &office, &new]);
+    says_the_same(&new, &front, &shop);
+    says_the_same(&office, &front, &shop);
+    let by_mallory = front.sales(&shop, SaleFilter::All, None, 1000).unwrap();
+    assert_eq!(by_mallory.iter().filter(|sale| sale.by == "Mallory").count(), 61);
 }
 
 #[test]

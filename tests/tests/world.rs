@@ -2,7 +2,6 @@
 
 use domain::standing::SaleState;
 use domain::{FactBody, How, Money, Person, Source, Tender};
-use proptest::prelude::*;
 use service::Store;
 use tests::world::{Replica, World, asha, code, exchange, kes, of, sell, verdicts};
 use till::{Deed, SaleFilter, TillError};
@@ -477,78 +476,5 @@ fn a_signature_is_good_for_minutes_and_roles_hold() {
         for path in ["/v1/admin/inbox", "/v1/admin/members"] {
             assert!(ask(replica, path, 0).unwrap_err().contains("another role"), "{path}");
         }
-    }
-}
-
-/// Random trade in bad weather, with power cuts; then calm. Every sale whose call returned is on every
-/// replica, every replica names the same leaders, and no payment settles two sales.
-fn trade(seed: u64) {
-    let world = World::new();
-    let shop = world.shop("mjini", "till", "123456");
-    let mut tills = [world.till(&shop, "Front"), world.till(&shop, "Back")];
-    let office = world.office();
-    let mut random = fastrand::Rng::with_seed(seed);
-    for (n, till) in tills.iter().enumerate() {
-        let mut weather = till.line.weather.lock().unwrap();
-        weather.loss_percent = (30, 30);
-        weather.random = Some(fastrand::Rng::with_seed(seed + n as u64));
-    }
-    let (mut sold, mut receipts) = (Vec::new(), 0);
-    for _ in 0..120 {
-        world.pass(random.i64(1..90));
-        let till = &mut tills[random.usize(..2)];
-        match random.u8(..10) {
-            0..=3 => sold.push(sell(till, random.u32(1..6) * 100, world.now())),
-            4 | 5 => {
-                receipts += 1;
-                world.pay(&format!("UKL{receipts:07}"), "123456", random.u32(1..6) * 100, "");
-            }
-            6 => till.restart(),
-            7 => claim_something(till, &shop, &mut random, &world),
-            // Lost on the way, or found: either is fine in this weather.
-            _ => drop(till.sync(world.now())),
-        }
-    }
-    for till in &tills {
-        till.line.weather.lock().unwrap().random = None;
-    }
-    for _ in 0..3 {
-        exchange(&world, &[&tills[0], &tills[1], &office]);
-    }
-    let told = verdicts(&office, &shop);
-    let names: Vec<_> = told.iter().map(|(id, ..)| *id).collect();
-    sold.sort_unstable();
-    assert_eq!(names, sold, "seed {seed}: a sale is missing or doubled");
-    for till in &tills {
-        assert_eq!(verdicts(till, &shop), told, "seed {seed}: replicas differ");
-        assert_eq!(till.verify(&shop).unwrap(), Vec::<String>::new(), "seed {seed}");
-    }
-    let payments = office.payments(&shop, false, 999).unwrap();
-    assert_eq!(payments.len(), receipts, "seed {seed}: a payment is missing or doubled");
-    let arrived: Money = payments.iter().filter(|p| p.sale.is_some()).map(|p| p.amount).sum();
-    let settled: Money =
-        office.sales(&shop, SaleFilter::All, None, 999).unwrap().iter().map(|s| s.paid).sum();
-    assert_eq!(arrived, settled, "seed {seed}: a shilling counts twice or not at all");
-}
-
-/// A cashier takes a payment for a sale, or takes a claim back. Either may be refused: an answer too.
-fn claim_something(till: &Replica, shop: &domain::ShopId, random: &mut fastrand::Rng, world: &World) {
-    let sales = till.sales(shop, SaleFilter::All, None, 20).unwrap();
-    let free = till.payments(shop, true, 20).unwrap();
-    let Some(sale) = random.choice(&sales) else { return };
-    match (till.claims(sale.id).unwrap().pop(), random.choice(&free)) {
-        (Some(claim), _) => drop(till.release(claim.id, "a slip", &asha(), world.now())),
-        (None, Some(payment)) => {
-            drop(till.claim(sale.id, payment.receipt.clone(), How::Picked, &asha(), world.now()));
-        }
-        (None, None) => {}
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
-    #[test]
-    fn whatever_the_weather_all_replicas_agree_and_nothing_is_lost(seed in any::<u32>()) {
-        trade(u64::from(seed));
     }
 }

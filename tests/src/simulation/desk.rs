@@ -4,7 +4,8 @@ use super::network::Line;
 use super::power::{Photo, cut};
 use domain::{Person, ShopId, Timestamp};
 use fastrand::Rng;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 use till::{Folder, Till, TillError, enrol};
 
 /// A clock that is wrong.
@@ -49,10 +50,12 @@ pub struct Desk {
     pub person: Person,
     /// Its line to the cloud.
     pub line: Line,
+    /// Until when nobody reaches it over the shop's own network, and it nobody.
+    pub alone_until: i64,
     /// Its clock.
     pub clock: WrongClock,
-    /// Of which desk's disk this one's is a copy.
-    pub copy_of: Option<usize>,
+    /// The desk beside which it began, as a copy of its disk or as a new till.
+    pub beside: Option<usize>,
     folder: PathBuf,
     till: Option<Till>,
 }
@@ -63,7 +66,8 @@ impl Desk {
         enrol(&Folder::at(&folder).unwrap(), &line, code, name).unwrap();
         let clock = WrongClock::default();
         let (name, person) = (name.to_owned(), Person::named(name));
-        let mut desk = Self { name, shop, person, line, clock, copy_of: None, folder, till: None };
+        let mut desk =
+            Self { name, shop, person, line, alone_until: 0, clock, beside: None, folder, till: None };
         desk.open().unwrap();
         desk
     }
@@ -152,17 +156,21 @@ impl Desk {
         self.open()
     }
 
-    /// A copy of the disk starts beside it.
+    /// A copy of the disk starts beside it. Of an image, made with all that the file system knows, not even the
+    /// copy itself can tell.
     ///
     /// # Errors
     /// It does not start.
-    pub fn copy(&self, place: usize, line: Line) -> Result<Self, TillError> {
+    pub fn copy(&self, place: usize, image: bool, line: Line) -> Result<Self, TillError> {
         let name = format!("{}-copy", self.name);
         let folder = self.folder.with_extension("copy");
         Photo::of(&self.folder).develop(&folder);
+        if image {
+            born_there(&folder.join("ledger.sqlite"));
+        }
         let (shop, person) = (self.shop.clone(), Person::named(&name));
-        let mut copy =
-            Self { name, shop, person, line, clock: self.clock, copy_of: Some(place), folder, till: None };
+        let (clock, beside) = (self.clock, Some(place));
+        let mut copy = Self { name, shop, person, line, alone_until: 0, clock, beside, folder, till: None };
         copy.open()?;
         Ok(copy)
     }
@@ -170,4 +178,16 @@ impl Desk {
     fn backup(&self) -> PathBuf {
         self.folder.with_extension("backup")
     }
+}
+
+/// Makes a ledger believe that it was always where it is.
+fn born_there(ledger: &Path) {
+    let found = std::fs::metadata(ledger).unwrap();
+    let made = found.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let mark = match made {
+        Some(at) => format!("made {}", at.as_nanos()),
+        None => format!("inode {}", std::os::unix::fs::MetadataExt::ino(&found)),
+    };
+    let file = rusqlite::Connection::open(ledger).unwrap();
+    assert_eq!(file.execute("UPDATE birth SET mark = ?", [mark]), Ok(1));
 }

@@ -1,7 +1,13 @@
-//! An enrolled till that says what it must not: every request is signed by its own good key.
+//! An enrolled till that says what it must not: every request is signed by its own good key. Between its lies it
+//! sells, as an honest till does; what it sold counts, and nobody else may come to harm.
 
+use super::oracle::{Did, SaleMade};
+use super::trade::Deal;
 use crate::world::Line2Hub;
-use domain::{Actor, Body, Document, Entry, ShopId, TillId, Timestamp};
+use domain::{
+    Actor, Body, BusinessDay, Document, Entry, Fact, FactBody, FactId, Person, ShopId, Strand, Tender,
+    TillId, Timestamp,
+};
 use fastrand::Rng;
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
 use replica::{Batch, Head, Keypair, day_book};
@@ -17,6 +23,12 @@ pub struct Mallory {
     shop: ShopId,
     /// Where its journal ends in the cloud.
     head: Head,
+    /// Where the last sale of each day left its strand.
+    strands: BTreeMap<BusinessDay, Strand>,
+    /// What it sold and the cloud acknowledged, since somebody asked.
+    pub sold: Vec<Did>,
+    /// Every name under which it ever tried to sell: an answer may have been lost.
+    pub tried: Vec<FactId>,
 }
 
 impl Mallory {
@@ -26,7 +38,13 @@ impl Mallory {
         let seed = std::fs::read_to_string(folder.join("till.key")).unwrap();
         let key = Keypair::from_seed(&hex::decode(seed.trim()).unwrap().try_into().unwrap());
         let (actor, shop) = (identity.actor, shop.clone());
-        Self { line, key, actor, head: Head::genesis(&shop, actor), shop }
+        let head = Head::genesis(&shop, actor);
+        Self { line, key, actor, head, shop, strands: BTreeMap::new(), sold: Vec::new(), tried: Vec::new() }
+    }
+
+    /// Its number.
+    pub fn till(&self) -> TillId {
+        self.actor.till
     }
 
     /// Does its worst once; gives what, and what the cloud said. `others` are the tills it knows of.
@@ -42,18 +60,20 @@ impl Mallory {
         let garbage = noise(300);
         let request = |batch| SyncRequest { have: BTreeMap::new(), cursor: Vec::new(), behind: true, batch };
         let shop = self.shop.clone();
-        match random.u8(..9) {
+        match random.u8(..14) {
             0 => {
                 // Well numbered, chained and signed; what is in it is nothing.
                 let entry = self.nonsense(garbage, now, random);
-                let batch = Batch::seal(std::slice::from_ref(&entry), &self.key);
-                let answer = self.ask(&shop, request(batch).encode(), now);
-                let read = answer.as_ref().map(|body| SyncAnswer::decode(body));
-                // An earlier one may have arrived although nobody heard so.
-                if let Ok(Ok(SyncAnswer { taken: Some(taken), .. })) = read {
-                    self.head = taken;
-                }
-                told("nonsense", &answer)
+                told("nonsense", &self.write(&entry, now))
+            }
+            9..=11 => {
+                let place = self.strand(now.business_day());
+                told("a sale", &self.sell(place, now, random))
+            }
+            12 | 13 => {
+                let changes = random.u64(0..=self.head.number);
+                let place = (changes > 0).then_some((changes, [9; 32]));
+                told("a sale out of its strand", &self.sell(place, now, random))
             }
             1 => {
                 let beyond = Head { number: self.head.number + random.u64(1..1000), ..self.head };
@@ -86,6 +106,43 @@ impl Mallory {
                 told("another shop", &answer)
             }
         }
+    }
+
+    /// Sends the next entry of its journal.
+    fn write(&mut self, entry: &Entry, now: Timestamp) -> Result<Vec<u8>, CloudError> {
+        let batch = Batch::seal(std::slice::from_ref(entry), &self.key);
+        let request = SyncRequest { have: BTreeMap::new(), cursor: Vec::new(), behind: true, batch };
+        let answer = self.ask(&self.shop, request.encode(), now);
+        let read = answer.as_ref().map(|body| SyncAnswer::decode(body));
+        // An earlier one may have arrived although nobody heard so.
+        if let Ok(Ok(SyncAnswer { taken: Some(taken), .. })) = read {
+            self.head = taken;
+        }
+        answer
+    }
+
+    /// Where its strand of a day really ends.
+    pub fn strand(&self, day: BusinessDay) -> Strand {
+        self.strands.get(&day).copied().flatten()
+    }
+
+    /// Sells something, at a place of its strand that may be made up. Gives what the cloud answered.
+    ///
+    /// # Errors
+    /// The cloud refused.
+    pub fn sell(&mut self, place: Strand, now: Timestamp, random: &mut Rng) -> Result<Vec<u8>, CloudError> {
+        let Deal::Sell(sale) = Deal::sale(random, Tender::Cash) else { unreachable!("a sale is sold") };
+        let (by, id) = (Person::named("Mallory"), FactId { actor: self.actor, number: self.head.number + 1 });
+        let body = FactBody::Sale(sale.clone());
+        let fact = Fact { id, at: now, clock: None, formerly: None, by: by.clone(), body };
+        let entry = self.head.fact(&fact, place);
+        self.tried.push(id);
+        let answer = self.write(&entry, now);
+        if self.head == Head::of(&entry) {
+            self.strands.insert(now.business_day(), Some(day_book::change(&entry).strand));
+            self.sold.push(Did::Sold(id, SaleMade { shop: self.shop.clone(), sale, at: now, by }));
+        }
+        answer
     }
 
     fn batch(&self, before: Head, change: Vec<u8>) -> Option<Batch> {

@@ -1,14 +1,16 @@
 //! A till's line to the cloud, with everything a line can do to a request: lose it, lose its answer, bring
-//! it late when nobody waits any more, bring it twice, and in another order.
+//! it late when nobody waits any more, bring it twice, and in another order. And the shop's own network between
+//! two tills, which does most of that too, and goes down in the middle of a meeting.
 
 use super::power::Photo;
 use crate::world::Line2Hub;
+use domain::Timestamp;
 use fastrand::Rng;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use till::{Cloud, CloudError, CloudRequest};
+use till::{Cloud, CloudError, CloudRequest, SiblingError, SiblingLine, Till, TillError};
 
 /// What a line does to so many of a hundred requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -197,5 +199,61 @@ impl Cloud for Line {
 
     fn elapsed(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.hand.load(Ordering::SeqCst)).unwrap())
+    }
+}
+
+/// The shop's own network, from one till to another, for one meeting.
+pub struct Lan<'a> {
+    there: &'a Till,
+    /// What the other till's clock shows.
+    now: Timestamp,
+    hand: Arc<AtomicI64>,
+    state: Mutex<Meeting>,
+}
+
+struct Meeting {
+    random: Rng,
+    weather: Weather,
+    /// After so many more requests it is over, whoever still has something to say.
+    left: u32,
+}
+
+impl<'a> Lan<'a> {
+    /// A way to another till, whose clock shows `now`. One meeting in three is broken off.
+    pub fn new(there: &'a Till, now: Timestamp, hand: Arc<AtomicI64>, random: &mut Rng) -> Self {
+        let left = if random.u8(..3) == 0 { random.u32(..3) } else { u32::MAX };
+        let state = Meeting { random: random.fork(), weather: Weather::of(random), left };
+        Self { there, now, hand, state: Mutex::new(state) }
+    }
+
+    fn heard(&self, sealed: &[u8]) -> Result<Vec<u8>, SiblingError> {
+        self.there.answer_sibling(sealed, self.now).map_err(|error| match error {
+            TillError::Sibling(error) => error,
+            error => SiblingError::Refused(error.to_string()),
+        })
+    }
+}
+
+impl SiblingLine for Lan<'_> {
+    fn carry(&self, sealed: &[u8]) -> Result<Vec<u8>, SiblingError> {
+        let lost = || Err(SiblingError::Unreachable("lost on the way".to_owned()));
+        let (dice, Weather { lost: gone, unheard, twice, .. }) = {
+            let mut state = self.state.lock().unwrap();
+            self.hand.fetch_add(state.random.i64(1..40), Ordering::SeqCst);
+            let Some(left) = state.left.checked_sub(1) else { return lost() };
+            state.left = left;
+            (state.random.u8(..100), state.weather)
+        };
+        match dice {
+            dice if dice < gone => lost(),
+            dice if dice < gone + unheard => self.heard(sealed).and_then(|_| lost()),
+            dice if dice < gone + unheard + twice => {
+                let answer = self.heard(sealed);
+                // What is said again is thrown away unread.
+                assert!(self.heard(sealed).is_err(), "the same request was taken twice");
+                answer
+            }
+            _ => self.heard(sealed),
+        }
     }
 }

@@ -54,9 +54,11 @@ pub enum Kind {
     Edit,
     /// Somebody exchanges with the cloud.
     Sync,
+    /// Two tills of one shop meet over its own network.
+    Meet,
     /// Head office mends something.
     Office,
-    /// A till's line is down for a while.
+    /// A till's line is down for a while, or the shop's own network, or both.
     Partition,
     /// Lines get worse or better.
     Weather,
@@ -82,6 +84,8 @@ pub enum Kind {
     Restore,
     /// A copy of a till's disk starts beside it.
     Clone,
+    /// A new till begins in a shop that has traded.
+    Join,
     /// Everything gets through for a while, and everything is checked.
     Quiet,
 }
@@ -100,6 +104,7 @@ pub const ENABLED: &[(Kind, u32)] = &[
     (Kind::TakeCash, 80),
     (Kind::Edit, 60),
     (Kind::Sync, 600),
+    (Kind::Meet, 250),
     (Kind::Office, 60),
     (Kind::Partition, 40),
     (Kind::Weather, 40),
@@ -114,6 +119,7 @@ pub const ENABLED: &[(Kind, u32)] = &[
     (Kind::Backup, 40),
     (Kind::Restore, 20),
     (Kind::Clone, 8),
+    (Kind::Join, 8),
 ];
 
 /// Something that happens.

@@ -1,18 +1,18 @@
 //! One run: event after event, each acknowledged to the oracle as it was to a person.
 
+mod copies;
+mod outside;
+mod quiet;
+
 use super::desk::{Desk, WrongClock};
-use super::network::Weather;
-use super::oracle::{Books, Did, Loss, Oracle, SaleMade, View, Violation};
+use super::network::{Lan, Weather};
+use super::oracle::{Did, Loss, Oracle, Violation};
 use super::plan::{Event, Kind, Scale};
 use super::trade::{Deal, open_sale, survived};
 use super::world::Town;
 use domain::{FactId, How, ReceiptCode, ShopId, Tender};
 use fastrand::Rng;
-use local::safaricom::{Fault, Faults, Habit, Pay};
-use till::{CloudError, SaleFilter, SaleRow, TillError};
-
-/// So many rounds of exchange bring everything everywhere, or something is stuck.
-const ROUNDS: usize = 12;
+use till::{CloudError, TillError};
 
 /// A run.
 pub struct Run {
@@ -68,9 +68,16 @@ impl Run {
         match event.kind {
             Kind::Pay => return self.pay(event, random),
             Kind::Partition => {
-                let hours = random.i64(60_000..6 * 3_600_000);
-                self.town.desks[who].line.down_until(self.town.world.now().millis() + hours);
-                return format!("{} for {} s", self.town.desks[who].name, hours / 1000);
+                let (long, which) = (random.i64(60_000..6 * 3_600_000), random.u8(..4));
+                let (until, desk) = (self.town.world.now().millis() + long, &mut self.town.desks[who]);
+                if which < 3 {
+                    desk.line.down_until(until);
+                }
+                if which > 1 {
+                    desk.alone_until = until;
+                }
+                let what = ["line", "line", "line and network", "network"][usize::from(which)];
+                return format!("{}: no {what} for {} s", desk.name, long / 1000);
             }
             Kind::Weather => {
                 let weather = Weather::of(random);
@@ -93,6 +100,7 @@ impl Run {
             Kind::Sweep => return format!("{} told", self.sweep().len()),
             Kind::Stray => return self.stray(random, event.index),
             Kind::Hostile => return self.hostile(who, random),
+            Kind::Meet => return self.meet(who, random, wrong),
             Kind::Restart => {
                 let desk = &mut self.town.desks[who];
                 if let Err(error) = desk.restart() {
@@ -110,12 +118,13 @@ impl Run {
             }
             Kind::Restore => return self.restore(who, random, wrong).unwrap_or_else(|why| why),
             Kind::Clone => return self.copy(who, random, wrong).unwrap_or_else(|why| why),
+            Kind::Join => return self.join(who),
             _ => {}
         }
-        let copy = self.town.desks.iter().position(|desk| desk.copy_of == Some(who));
-        let desk = match copy {
+        let beside = self.town.desks.iter().position(|desk| desk.beside == Some(who));
+        let desk = match beside {
             _ if event.kind == Kind::Office => self.town.desks.len() - 1,
-            Some(copy) if random.bool() => copy,
+            Some(beside) if random.bool() => beside,
             _ => who,
         };
         let Some(deal) = self.deal(event, desk, random) else { return "nothing to do".to_owned() };
@@ -234,95 +243,41 @@ impl Run {
         format!("{told}; the power goes {place}, kept {there}")
     }
 
-    /// A till whose disk failed just after it had sent everything: the copy gets back what was sold since, and
-    /// what it sells before it knows keeps, under another name. As an error, why nothing was done.
-    fn restore(&mut self, at: usize, random: &mut Rng, wrong: &mut Vec<Violation>) -> Result<String, String> {
-        if !self.town.desks[at].is_backed_up() || !self.has_sent_all(at) {
-            return Err("not now".to_owned());
+    /// Two tills of a shop meet, one of them under a power cut now and then.
+    fn meet(&mut self, at: usize, random: &mut Rng, wrong: &mut Vec<Violation>) -> String {
+        let (truth, hand) = (self.town.world.now(), self.town.world.hand());
+        let shop = self.town.desks[at].shop.clone();
+        let there = |(place, desk): (usize, &Desk)| (place != at && desk.shop == shop).then_some(place);
+        let others: Vec<usize> = self.town.desks.iter().enumerate().filter_map(there).collect();
+        let Some(other) = random.choice(others) else { return "nobody to meet".to_owned() };
+        let [desk, other] = self.town.desks.get_disjoint_mut([at, other]).unwrap();
+        let names = format!("{} and {}", desk.name, other.name);
+        if desk.alone_until.max(other.alone_until) > truth.millis() {
+            return format!("{names}: out of reach");
         }
-        let now = self.town.world.now();
-        if let Err(error) = self.town.desks[at].restore(now) {
-            wrong.push(stopped(&self.town.desks[at], &error));
-            return Err(error.to_string());
-        }
-        self.copies += 1;
-        let held = self.sells_in_doubt(at, random);
-        self.settles_doubt(at, held, wrong);
-        Ok(format!("{}, now {}", self.town.desks[at].name, self.town.desks[at].till().identity().actor))
-    }
-
-    /// A till and a copy of its disk sell under one name, and exchange.
-    fn copy(&mut self, at: usize, random: &mut Rng, wrong: &mut Vec<Violation>) -> Result<String, String> {
-        if self.town.desks.iter().any(|desk| desk.copy_of == Some(at)) || !self.has_sent_all(at) {
-            return Err("not now".to_owned());
-        }
-        let office = self.town.desks.len() - 1;
-        let line = self.town.line();
-        let copy = self.town.desks[at].copy(at, line).map_err(|error| error.to_string());
-        match copy {
-            Ok(copy) => self.town.desks.insert(office, copy),
-            Err(message) => {
-                wrong.push(Violation { loss: Loss::Stopped, message: message.clone() });
-                return Err(message);
-            }
-        }
-        self.copies += 1;
-        let mut both = [at, office];
-        let held = both.map(|desk| (desk, self.sells_in_doubt(desk, random)));
-        random.shuffle(&mut both);
-        for desk in both {
-            let (_, held) = held.iter().find(|(of, _)| *of == desk).unwrap();
-            self.settles_doubt(desk, held.clone(), wrong);
-        }
-        let names = both.map(|desk| self.town.desks[desk].till().identity().actor.to_string());
-        Ok(format!("{} and its copy, now {names:?}", self.town.desks[at].name))
-    }
-
-    /// In fair weather, whether the cloud has everything that a till wrote.
-    fn has_sent_all(&self, at: usize) -> bool {
-        self.town.world.store.set_percent(0);
-        let desk = &self.town.desks[at];
-        desk.line.set_weather(Weather::default());
-        desk.line.down_until(0);
-        let synced = desk.till().sync(desk.clock.shows(self.town.world.now()));
-        synced.is_ok() && desk.till().status().is_ok_and(|status| status.waiting == 0)
-    }
-
-    /// Sells under a name that another file may use too.
-    fn sells_in_doubt(&self, at: usize, random: &mut Rng) -> Vec<(FactId, SaleMade)> {
-        let desk = &self.town.desks[at];
-        let now = desk.clock.shows(self.town.world.now());
-        let sell = |random: &mut Rng| match Deal::sale(random, Tender::Cash).done(desk, now) {
-            Ok(Did::Sold(id, made)) => Some((id, made)),
-            _ => None,
-        };
-        (0..random.usize(0..3)).filter_map(|_| sell(random)).collect()
-    }
-
-    /// Exchanges; then what was sold in doubt is there, under the name on its receipt or with that as its
-    /// former name.
-    fn settles_doubt(&mut self, at: usize, held: Vec<(FactId, SaleMade)>, wrong: &mut Vec<Violation>) {
-        let desk = &self.town.desks[at];
-        let now = desk.clock.shows(self.town.world.now());
-        let rows = desk.till().sync(now).and_then(|_| {
-            let shop = desk.till().only_shop()?;
-            desk.till().sales(&shop.id, SaleFilter::All, None, u32::MAX)
-        });
-        let rows = match rows {
-            Ok(rows) => rows,
-            Err(error) => return wrong.push(stopped(desk, &error)),
-        };
-        for (id, made) in held {
-            let same = |row: &&SaleRow| {
-                let named = row.formerly == Some(id) || (row.formerly.is_none() && row.id == id);
-                named && row.at == made.at && row.by == made.by.as_str() && row.total == made.sale.total
-            };
-            match rows.iter().find(same) {
-                Some(row) => self.oracle.acknowledge(&Did::Sold(row.id, made)),
-                None => {
-                    let message = format!("{}: the receipt {id}, sold in doubt, is gone", desk.name);
-                    wrong.push(Violation { loss: Loss::Receipt, message });
+        let (now, tag) = (desk.clock.shows(truth), random.bool().then(|| other.till().tag()));
+        let lan = Lan::new(other.till(), other.clock.shows(truth), hand, random);
+        let met = if random.u8(..8) == 0 {
+            self.cuts += 1;
+            match desk.power_cut(None, random, |desk| desk.till().meet(&lan, tag, now)) {
+                Ok((met, _)) => met,
+                Err(error) => {
+                    wrong.push(stopped(desk, &error));
+                    return format!("{} does not start any more", desk.name);
                 }
+            }
+        } else {
+            desk.till().meet(&lan, tag, now)
+        };
+        match met {
+            Ok(met) => {
+                format!("{names}: {} there, {} back, {} requests", met.sent, met.received, met.rounds)
+            }
+            Err(error) => {
+                if !is_ordinary(&error) {
+                    wrong.push(stopped(desk, &error));
+                }
+                format!("{names}: {error}")
             }
         }
     }
@@ -345,183 +300,6 @@ impl Run {
         };
         gone.map(told).collect()
     }
-
-    fn pay(&mut self, event: &Event, random: &mut Rng) -> String {
-        let shop_id = self.shop_of(event.who);
-        let shop = self.town.shops.iter().find(|shop| shop.id == shop_id).unwrap();
-        let sale = open_sale(&self.oracle, &shop_id, random);
-        let total = sale.map(|sale| self.oracle.sales[&sale].sale.total);
-        let amount = match (total, random.u8(..10)) {
-            (Some(total), 0..8) => total,
-            (Some(_), 8) => domain::Money::from_cents(5_000),
-            _ => domain::Money::from_cents(100 * random.i64(50..900)),
-        };
-        let letters = self.town.desks[event.who].till().letters().unwrap_or_default();
-        let named = |sale: FactId| {
-            let row = self.town.desks[event.who].till().sale(sale).ok()?;
-            Some(row.reference(&letters))
-        };
-        let reference = if shop.paybill && random.bool() { sale.and_then(named) } else { None };
-        let does = match random.u8(..20) {
-            0 => Some(Habit::PaysTwice),
-            1 => Some(Habit::PaysLate),
-            2 => Some(Habit::WrongAccount),
-            _ => None,
-        };
-        let phone = Some(format!("2547{:08}", random.u32(..100_000_000)));
-        let pay = Pay {
-            shortcode: shop.number.into(),
-            amount: amount.to_string(),
-            phone,
-            name: None,
-            reference,
-            does,
-        };
-        let paid = self.town.world.wait(self.town.safaricom.pay(&pay));
-        let receipt = paid.ok().and_then(|paid| paid.receipt);
-        if let Some(receipt) = &receipt {
-            self.oracle.shown.push((shop_id.clone(), ReceiptCode::parse(receipt).unwrap(), sale));
-        }
-        format!("{amount} to {shop_id} for {sale:?}: {receipt:?}")
-    }
-
-    fn trouble_safaricom(&self, random: &mut Rng) -> String {
-        let mut faults = Faults::default();
-        let all = [
-            Fault::ConfirmationLost,
-            Fault::CallbackLost,
-            Fault::StkResultLost,
-            Fault::CallbackDoubled,
-            Fault::CallbackDelayed,
-            Fault::CallbackReordered,
-            Fault::LateSuccess,
-            Fault::StkAfterC2b,
-            Fault::AnswerSilent,
-            Fault::PullEmpty500,
-        ];
-        for fault in all {
-            faults = faults.with(fault, if random.bool() { 0 } else { random.u8(..60) });
-        }
-        let told = format!("{faults:?}");
-        self.town.safaricom.set_faults(faults);
-        told
-    }
-
-    fn sweep(&self) -> Vec<String> {
-        self.town.world.wait(self.town.world.sweep.run()).failed
-    }
-
-    /// Something that is no callback, or a payment to a number that nobody has.
-    fn stray(&mut self, random: &mut Rng, place: usize) -> String {
-        let now = self.town.world.now();
-        let body = match random.u8(..3) {
-            0 => format!("this is no payment {place}"),
-            1 => format!("{{\"TransID\": {place}}}"),
-            _ => crate::world::confirmation(&format!("UXX{place}STRAY"), "999999", "77.00", "", now),
-        };
-        let (status, _) = self.town.world.post("/mpesa/callback", &body);
-        if status == 200 {
-            self.oracle.strays.push(body.into_bytes());
-        }
-        status.to_string()
-    }
-
-    fn hostile(&mut self, who: usize, random: &mut Rng) -> String {
-        let (shop_id, now) = (self.shop_of(who), self.town.world.now());
-        let elsewhere = self.town.shops.iter().map(|shop| &shop.id).find(|id| **id != shop_id).cloned();
-        let elsewhere = elsewhere.unwrap_or_else(|| ShopId::parse("nowhere").unwrap());
-        let shop = self.town.shops.iter_mut().find(|shop| shop.id == shop_id).unwrap();
-        let actors = shop.actors.clone();
-        match &mut shop.mallory {
-            Some(mallory) => mallory.strike(&actors, &elsewhere, now, random),
-            None => "nobody here lies".to_owned(),
-        }
-    }
-
-    /// Everything gets through, everybody exchanges until there is nothing more, and the oracle looks.
-    fn quiet(&mut self, wrong: &mut Vec<Violation>) -> String {
-        self.town.calm();
-        for failed in self.sweep() {
-            wrong.push(Violation { loss: Loss::Stopped, message: format!("the sweep: {failed}") });
-        }
-        let rounds = self.exchange(wrong);
-        if wrong.is_empty() {
-            match self.look() {
-                Ok((found, digest)) => {
-                    wrong.extend(found);
-                    return format!("after {rounds} rounds: {digest}");
-                }
-                Err(error) => wrong.push(Violation { loss: Loss::Stopped, message: error.to_string() }),
-            }
-        }
-        format!("after {rounds} rounds")
-    }
-
-    fn exchange(&mut self, wrong: &mut Vec<Violation>) -> usize {
-        for round in 1..=ROUNDS {
-            let mut moved = false;
-            for desk in &self.town.desks {
-                let now = desk.clock.shows(self.town.world.now());
-                match desk.till().sync(now) {
-                    Ok(report) => {
-                        moved |= report.sent + report.received + report.payments > 0 || report.claimed > 0
-                    }
-                    Err(error) => wrong.push(stopped(desk, &error)),
-                }
-            }
-            if !wrong.is_empty() || !moved {
-                return round;
-            }
-        }
-        let message = format!("after {ROUNDS} rounds there is still something to say");
-        wrong.push(Violation { loss: Loss::Stopped, message });
-        ROUNDS
-    }
-
-    fn look(&mut self) -> Result<(Vec<Violation>, String), TillError> {
-        let books = self.town.books();
-        let mut wrong = self.oracle.strays_are_kept(&books);
-        let mut digests = Vec::new();
-        for shop in &self.town.shops {
-            let views =
-                self.town.desks.iter().filter(|desk| desk.shop.as_ref().is_none_or(|own| *own == shop.id));
-            let views = views.map(|desk| View::of(desk, &shop.id)).collect::<Result<Vec<_>, _>>()?;
-            // Head office is the last, and has every shop.
-            let Some((office, tills)) = views.split_last() else { continue };
-            wrong.extend(self.oracle.learn(office, &books)?);
-            for view in &views {
-                wrong.extend(check(&self.oracle, view, &books)?);
-                wrong.extend(self.oracle.nothing_is_foreign(view, &shop.tills));
-            }
-            for till in tills {
-                wrong.extend(self.oracle.replicas_agree(office, till));
-            }
-            digests.push(office.digest());
-        }
-        for desk in &self.town.desks {
-            wrong.extend(self.documents(desk)?);
-        }
-        Ok((wrong, digests.join(" | ")))
-    }
-
-    /// A till has its own shop and no other; its documents and its rows say the same; nothing waits.
-    fn documents(&self, desk: &Desk) -> Result<Vec<Violation>, TillError> {
-        let mut wrong = Vec::new();
-        for shop in desk.till().shops()? {
-            if desk.shop.as_ref().is_some_and(|own| *own != shop.id) {
-                let message = format!("{} has {}", desk.name, shop.id);
-                wrong.push(Violation { loss: Loss::Foreign, message });
-            }
-            let differ = desk.till().verify(&shop.id)?.into_iter();
-            wrong.extend(differ.map(|message| Violation { loss: Loss::Verdict, message }));
-        }
-        let waiting = desk.till().status()?.waiting;
-        if waiting > 0 {
-            let message = format!("{}: {waiting} entries still wait", desk.name);
-            wrong.push(Violation { loss: Loss::Stopped, message });
-        }
-        Ok(wrong)
-    }
 }
 
 /// What people do at head office.
@@ -538,21 +316,13 @@ const CUT: [Kind; 8] = [
     Kind::Sync,
 ];
 
-fn check(oracle: &Oracle, view: &View<'_>, books: &Books) -> Result<Vec<Violation>, TillError> {
-    let mut wrong = oracle.receipts_are_kept(view);
-    wrong.extend(oracle.confirmations_are_kept(view, books));
-    wrong.extend(oracle.money_is_counted_once(view, books));
-    wrong.extend(oracle.verdicts_are_right(view, books));
-    wrong.extend(oracle.corrections_are_told(view)?);
-    Ok(wrong)
-}
-
 /// What a till may say to a person or when its line is bad; anything else stops it.
 fn is_ordinary(error: &TillError) -> bool {
     matches!(
         error,
         TillError::Refused(_)
             | TillError::Taken(_)
+            | TillError::Sibling(_)
             | TillError::Cloud(CloudError::Unreachable(_) | CloudError::Refused(_))
             | TillError::Ledger(till::LedgerError::Unknown(_))
     )
@@ -577,93 +347,5 @@ fn told(desk: &Desk, deal: &Deal, did: &Result<Did, TillError>) -> String {
     format!("{} {what}: {came}", desk.name)
 }
 
-/// The oracle itself: a world in which all is well, then one thing that is not.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::simulation::plan::{Kept, plan};
-    use domain::{Money, Person};
-
-    /// What the oracle says about a good day after somebody meddled with what it knows.
-    fn after(meddle: impl FnOnce(&mut Oracle)) -> Vec<Loss> {
-        let scale = Scale { days: 1, shops: 2, tills: 1 };
-        let mut run = Run::new(5, scale);
-        for event in plan(5, scale, &Kept::default()) {
-            assert_eq!(run.event(&event), []);
-        }
-        meddle(&mut run.oracle);
-        let (found, _) = run.look().unwrap();
-        let mut losses: Vec<Loss> = found.into_iter().map(|violation| violation.loss).collect();
-        losses.sort();
-        losses.dedup();
-        losses
-    }
-
-    fn a_sale(oracle: &Oracle) -> FactId {
-        *oracle.sales.iter().find(|(_, made)| made.sale.tender == Tender::Mpesa).unwrap().0
-    }
-
-    #[test]
-    fn a_good_day_is_good() {
-        assert_eq!(after(|_| {}), []);
-    }
-
-    #[test]
-    fn a_receipt_that_is_gone_or_says_something_else_is_noticed() {
-        let gone = after(|oracle| {
-            let made = oracle.sales[&a_sale(oracle)].clone();
-            oracle.sales.insert("1-9999".parse().unwrap(), made);
-        });
-        assert_eq!(gone, [Loss::Receipt]);
-        let changed = after(|oracle| {
-            let sale = a_sale(oracle);
-            oracle.sales.get_mut(&sale).unwrap().by = Person::named("Somebody else");
-        });
-        assert_eq!(changed, [Loss::Receipt]);
-    }
-
-    #[test]
-    fn a_body_that_was_acknowledged_and_is_gone_is_noticed() {
-        assert_eq!(after(|oracle| oracle.strays.push(b"never kept".to_vec())), [Loss::Confirmation]);
-    }
-
-    #[test]
-    fn money_that_counts_otherwise_is_noticed() {
-        let found = after(|oracle| {
-            let sale = a_sale(oracle);
-            oracle.cash.push((sale, Money::from_cents(100)));
-        });
-        assert!(found.contains(&Loss::Money), "{found:?}");
-    }
-
-    #[test]
-    fn a_verdict_that_differs_is_noticed() {
-        let found = after(|oracle| {
-            let claimed = oracle.claims.values().find(|claim| !oracle.voided.contains(&claim.sale)).unwrap();
-            oracle.voided.insert(claimed.sale);
-        });
-        assert!(found.contains(&Loss::Verdict), "{found:?}");
-    }
-
-    #[test]
-    fn a_correction_that_nobody_tells_of_is_noticed() {
-        let found = after(|oracle| {
-            let (shop, sale) = (oracle.sales[&a_sale(oracle)].shop.clone(), a_sale(oracle));
-            let (reason, by) = ("nobody said this".to_owned(), "till-0a".to_owned());
-            let told =
-                crate::simulation::oracle::Correction { sale, cancelled: true, receipt: None, reason, by };
-            oracle.corrections.push((shop, told));
-        });
-        assert_eq!(found, [Loss::Correction]);
-    }
-
-    #[test]
-    fn a_sale_that_nobody_made_is_noticed() {
-        let found = after(|oracle| {
-            let cash = |made: &super::super::oracle::SaleMade| made.sale.tender == Tender::Cash;
-            let sale = *oracle.sales.iter().find(|(_, made)| cash(made)).unwrap().0;
-            oracle.sales.remove(&sale);
-        });
-        assert_eq!(found, [Loss::Foreign]);
-    }
-}
+mod tests;

@@ -102,8 +102,24 @@ impl Town {
             let folder = self.folder.path().join(format!("mallory-{place}"));
             Mallory::new(self.world.line(), &folder, &id, &code)
         });
-        let tills = actors.iter().map(|actor| actor.till).collect();
+        let honest = actors.iter().map(|actor: &Actor| actor.till);
+        let tills = honest.chain(mallory.as_ref().map(Mallory::till)).collect();
         self.shops.push(Shop { id, number, paybill: account == "paybill", tills, actors, mallory });
+    }
+
+    /// A new till begins in a shop that has traded; gives its name.
+    pub fn join(&mut self, at: usize) -> String {
+        let (shop, name) = (self.desks[at].shop.clone(), format!("{}-new", self.desks[at].name));
+        let mut desk = self.desk(&name, shop.as_ref());
+        desk.beside = Some(at);
+        let actor = desk.till().identity().actor;
+        if let Some(shop) = self.shops.iter_mut().find(|it| Some(&it.id) == shop.as_ref()) {
+            shop.tills.insert(actor.till);
+            shop.actors.push(actor);
+        }
+        // Head office stays the last.
+        self.desks.insert(self.desks.len() - 1, desk);
+        name
     }
 
     fn desk(&self, name: &str, shop: Option<&ShopId>) -> Desk {

@@ -263,9 +263,10 @@ impl Oracle {
     pub fn replicas_agree(&self, one: &View<'_>, other: &View<'_>) -> Vec<Violation> {
         let who = &one.desk.name;
         let mut wrong = Vec::new();
-        for (id, row) in &one.sales {
-            if other.sales.get(id) != Some(row) {
-                wrong.push(format!("{id} is {row:?} at {who} and {:?} here", other.sales.get(id)));
+        for id in one.sales.keys().chain(other.sales.keys()).collect::<BTreeSet<_>>() {
+            let (there, here) = (one.sales.get(id), other.sales.get(id));
+            if there != here {
+                wrong.push(format!("{id} is {there:?} at {who} and {here:?} here"));
             }
         }
         for (receipt, row) in &one.payments {
@@ -319,8 +320,8 @@ impl Oracle {
     /// Loss 7: here are this shop's tills' sales only, and no sale that nobody made.
     pub fn nothing_is_foreign(&self, view: &View<'_>, tills: &BTreeSet<TillId>) -> Vec<Violation> {
         let strange = view.sales.keys().filter(|id| {
-            let made = self.sales.get(id);
-            !tills.contains(&id.actor.till) || made.is_none_or(|made| made.shop != view.shop)
+            let made = self.sales.get(id).map_or(self.tried.contains(id), |made| made.shop == view.shop);
+            !tills.contains(&id.actor.till) || !made
         });
         strange.map(|id| view.says(Loss::Foreign, format!("{id} was made by nobody in this shop"))).collect()
     }

@@ -143,6 +143,8 @@ pub struct Oracle {
     pub edits: BTreeMap<(ShopId, ProductId), BTreeSet<Money>>,
     /// Prices that a later edit had seen.
     pub superseded: BTreeSet<Money>,
+    /// Names under which the till that lies tried to sell, acknowledged or not.
+    pub tried: BTreeSet<FactId>,
     /// Bodies that were acknowledged and belong to nobody.
     pub strays: Vec<Vec<u8>>,
     /// What customers showed: the codes on their phones, and for which sale they paid.

@@ -1,0 +1,108 @@
+//! What happens outside the shops: customers pay, Safaricom has its troubles, the cloud sweeps, strangers post,
+//! and an enrolled till lies.
+
+use super::Run;
+use crate::simulation::plan::Event;
+use crate::simulation::trade::open_sale;
+use domain::{FactId, ReceiptCode, ShopId};
+use fastrand::Rng;
+use local::safaricom::{Fault, Faults, Habit, Pay};
+
+impl Run {
+    pub(super) fn pay(&mut self, event: &Event, random: &mut Rng) -> String {
+        let shop_id = self.shop_of(event.who);
+        let shop = self.town.shops.iter().find(|shop| shop.id == shop_id).unwrap();
+        let sale = open_sale(&self.oracle, &shop_id, random);
+        let total = sale.map(|sale| self.oracle.sales[&sale].sale.total);
+        let amount = match (total, random.u8(..10)) {
+            (Some(total), 0..8) => total,
+            (Some(_), 8) => domain::Money::from_cents(5_000),
+            _ => domain::Money::from_cents(100 * random.i64(50..900)),
+        };
+        let letters = self.town.desks[event.who].till().letters().unwrap_or_default();
+        let named = |sale: FactId| {
+            let row = self.town.desks[event.who].till().sale(sale).ok()?;
+            Some(row.reference(&letters))
+        };
+        let reference = if shop.paybill && random.bool() { sale.and_then(named) } else { None };
+        let does = match random.u8(..20) {
+            0 => Some(Habit::PaysTwice),
+            1 => Some(Habit::PaysLate),
+            2 => Some(Habit::WrongAccount),
+            _ => None,
+        };
+        let phone = Some(format!("2547{:08}", random.u32(..100_000_000)));
+        let pay = Pay {
+            shortcode: shop.number.into(),
+            amount: amount.to_string(),
+            phone,
+            name: None,
+            reference,
+            does,
+        };
+        let paid = self.town.world.wait(self.town.safaricom.pay(&pay));
+        let receipt = paid.ok().and_then(|paid| paid.receipt);
+        if let Some(receipt) = &receipt {
+            self.oracle.shown.push((shop_id.clone(), ReceiptCode::parse(receipt).unwrap(), sale));
+        }
+        format!("{amount} to {shop_id} for {sale:?}: {receipt:?}")
+    }
+
+    pub(super) fn trouble_safaricom(&self, random: &mut Rng) -> String {
+        let mut faults = Faults::default();
+        let all = [
+            Fault::ConfirmationLost,
+            Fault::CallbackLost,
+            Fault::StkResultLost,
+            Fault::CallbackDoubled,
+            Fault::CallbackDelayed,
+            Fault::CallbackReordered,
+            Fault::LateSuccess,
+            Fault::StkAfterC2b,
+            Fault::AnswerSilent,
+            Fault::PullEmpty500,
+        ];
+        for fault in all {
+            faults = faults.with(fault, if random.bool() { 0 } else { random.u8(..60) });
+        }
+        let told = format!("{faults:?}");
+        self.town.safaricom.set_faults(faults);
+        told
+    }
+
+    pub(super) fn sweep(&self) -> Vec<String> {
+        self.town.world.wait(self.town.world.sweep.run()).failed
+    }
+
+    /// Something that is no callback, or a payment to a number that nobody has.
+    pub(super) fn stray(&mut self, random: &mut Rng, place: usize) -> String {
+        let now = self.town.world.now();
+        let body = match random.u8(..3) {
+            0 => format!("this is no payment {place}"),
+            1 => format!("{{\"TransID\": {place}}}"),
+            _ => crate::world::confirmation(&format!("UXX{place}STRAY"), "999999", "77.00", "", now),
+        };
+        let (status, _) = self.town.world.post("/mpesa/callback", &body);
+        if status == 200 {
+            self.oracle.strays.push(body.into_bytes());
+        }
+        status.to_string()
+    }
+
+    pub(super) fn hostile(&mut self, who: usize, random: &mut Rng) -> String {
+        let (shop_id, now) = (self.shop_of(who), self.town.world.now());
+        let elsewhere = self.town.shops.iter().map(|shop| &shop.id).find(|id| **id != shop_id).cloned();
+        let elsewhere = elsewhere.unwrap_or_else(|| ShopId::parse("nowhere").unwrap());
+        let shop = self.town.shops.iter_mut().find(|shop| shop.id == shop_id).unwrap();
+        let actors = shop.actors.clone();
+        match &mut shop.mallory {
+            Some(mallory) => {
+                let told = mallory.strike(&actors, &elsewhere, now, random);
+                mallory.sold.drain(..).for_each(|did| self.oracle.acknowledge(&did));
+                self.oracle.tried.extend(mallory.tried.drain(..));
+                told
+            }
+            None => "nobody here lies".to_owned(),
+        }
+    }
+}

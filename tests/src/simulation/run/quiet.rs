@@ -1,0 +1,106 @@
+//! A quiet moment: everything gets through, everybody exchanges until there is nothing more, and the oracle looks.
+
+use super::{Run, stopped};
+use crate::simulation::desk::Desk;
+use crate::simulation::oracle::{Books, Loss, Oracle, View, Violation};
+use till::TillError;
+
+/// So many rounds of exchange bring everything everywhere, or something is stuck.
+const ROUNDS: usize = 12;
+
+impl Run {
+    /// Everything gets through, everybody exchanges until there is nothing more, and the oracle looks.
+    pub(super) fn quiet(&mut self, wrong: &mut Vec<Violation>) -> String {
+        self.town.calm();
+        for failed in self.sweep() {
+            wrong.push(Violation { loss: Loss::Stopped, message: format!("the sweep: {failed}") });
+        }
+        let rounds = self.exchange(wrong);
+        if wrong.is_empty() {
+            match self.look() {
+                Ok((found, digest)) => {
+                    wrong.extend(found);
+                    return format!("after {rounds} rounds: {digest}");
+                }
+                Err(error) => wrong.push(Violation { loss: Loss::Stopped, message: error.to_string() }),
+            }
+        }
+        format!("after {rounds} rounds")
+    }
+
+    pub(super) fn exchange(&mut self, wrong: &mut Vec<Violation>) -> usize {
+        for round in 1..=ROUNDS {
+            let mut moved = false;
+            for desk in &self.town.desks {
+                let now = desk.clock.shows(self.town.world.now());
+                match desk.till().sync(now) {
+                    Ok(report) => {
+                        let came = report.received + report.payments + report.older + report.carried;
+                        moved |= report.sent + came > 0 || report.claimed > 0
+                    }
+                    Err(error) => wrong.push(stopped(desk, &error)),
+                }
+            }
+            if !wrong.is_empty() || !moved {
+                return round;
+            }
+        }
+        let message = format!("after {ROUNDS} rounds there is still something to say");
+        wrong.push(Violation { loss: Loss::Stopped, message });
+        ROUNDS
+    }
+
+    pub(super) fn look(&mut self) -> Result<(Vec<Violation>, String), TillError> {
+        let books = self.town.books();
+        let mut wrong = self.oracle.strays_are_kept(&books);
+        let mut digests = Vec::new();
+        for shop in &self.town.shops {
+            let views =
+                self.town.desks.iter().filter(|desk| desk.shop.as_ref().is_none_or(|own| *own == shop.id));
+            let views = views.map(|desk| View::of(desk, &shop.id)).collect::<Result<Vec<_>, _>>()?;
+            // Head office is the last, and has every shop.
+            let Some((office, tills)) = views.split_last() else { continue };
+            wrong.extend(self.oracle.learn(office, &books)?);
+            for view in &views {
+                wrong.extend(check(&self.oracle, view, &books)?);
+                wrong.extend(self.oracle.nothing_is_foreign(view, &shop.tills));
+            }
+            for till in tills {
+                wrong.extend(self.oracle.replicas_agree(office, till));
+            }
+            digests.push(office.digest());
+        }
+        for desk in &self.town.desks {
+            wrong.extend(self.documents(desk)?);
+        }
+        Ok((wrong, digests.join(" | ")))
+    }
+
+    /// A till has its own shop and no other; its documents and its rows say the same; nothing waits.
+    fn documents(&self, desk: &Desk) -> Result<Vec<Violation>, TillError> {
+        let mut wrong = Vec::new();
+        for shop in desk.till().shops()? {
+            if desk.shop.as_ref().is_some_and(|own| *own != shop.id) {
+                let message = format!("{} has {}", desk.name, shop.id);
+                wrong.push(Violation { loss: Loss::Foreign, message });
+            }
+            let differ = desk.till().verify(&shop.id)?.into_iter();
+            wrong.extend(differ.map(|message| Violation { loss: Loss::Verdict, message }));
+        }
+        let waiting = desk.till().status()?.waiting;
+        if waiting > 0 {
+            let message = format!("{}: {waiting} entries still wait", desk.name);
+            wrong.push(Violation { loss: Loss::Stopped, message });
+        }
+        Ok(wrong)
+    }
+}
+
+fn check(oracle: &Oracle, view: &View<'_>, books: &Books) -> Result<Vec<Violation>, TillError> {
+    let mut wrong = oracle.receipts_are_kept(view);
+    wrong.extend(oracle.confirmations_are_kept(view, books));
+    wrong.extend(oracle.money_is_counted_once(view, books));
+    wrong.extend(oracle.verdicts_are_right(view, books));
+    wrong.extend(oracle.corrections_are_told(view)?);
+    Ok(wrong)
+}

@@ -1,0 +1,108 @@
+//! The oracle itself: a world in which all is well, then one thing that is not.
+
+use super::*;
+use crate::simulation::plan::{Kept, plan};
+use domain::{Money, Person};
+
+/// A day on which nothing was lost.
+fn a_good_day() -> Run {
+    let scale = Scale { days: 1, shops: 2, tills: 1 };
+    let mut run = Run::new(5, scale);
+    for event in plan(5, scale, &Kept::default()) {
+        assert_eq!(run.event(&event), []);
+    }
+    run
+}
+
+/// What the oracle says about a good day after somebody meddled with what it knows.
+fn after(meddle: impl FnOnce(&mut Oracle)) -> Vec<Loss> {
+    let mut run = a_good_day();
+    meddle(&mut run.oracle);
+    let (found, _) = run.look().unwrap();
+    let mut losses: Vec<Loss> = found.into_iter().map(|violation| violation.loss).collect();
+    losses.sort();
+    losses.dedup();
+    losses
+}
+
+fn a_sale(oracle: &Oracle) -> FactId {
+    *oracle.sales.iter().find(|(_, made)| made.sale.tender == Tender::Mpesa).unwrap().0
+}
+
+#[test]
+fn a_good_day_is_good() {
+    assert_eq!(after(|_| {}), []);
+}
+
+#[test]
+fn a_receipt_that_is_gone_or_says_something_else_is_noticed() {
+    let gone = after(|oracle| {
+        let made = oracle.sales[&a_sale(oracle)].clone();
+        oracle.sales.insert("1-9999".parse().unwrap(), made);
+    });
+    assert_eq!(gone, [Loss::Receipt]);
+    let changed = after(|oracle| {
+        let sale = a_sale(oracle);
+        oracle.sales.get_mut(&sale).unwrap().by = Person::named("Somebody else");
+    });
+    assert_eq!(changed, [Loss::Receipt]);
+}
+
+#[test]
+fn a_body_that_was_acknowledged_and_is_gone_is_noticed() {
+    assert_eq!(after(|oracle| oracle.strays.push(b"never kept".to_vec())), [Loss::Confirmation]);
+}
+
+#[test]
+fn money_that_counts_otherwise_is_noticed() {
+    let found = after(|oracle| {
+        let sale = a_sale(oracle);
+        oracle.cash.push((sale, Money::from_cents(100)));
+    });
+    assert!(found.contains(&Loss::Money), "{found:?}");
+}
+
+#[test]
+fn a_verdict_that_differs_is_noticed() {
+    let found = after(|oracle| {
+        let claimed = oracle.claims.values().find(|claim| !oracle.voided.contains(&claim.sale)).unwrap();
+        oracle.voided.insert(claimed.sale);
+    });
+    assert!(found.contains(&Loss::Verdict), "{found:?}");
+}
+
+#[test]
+fn a_correction_that_nobody_tells_of_is_noticed() {
+    let found = after(|oracle| {
+        let (shop, sale) = (oracle.sales[&a_sale(oracle)].shop.clone(), a_sale(oracle));
+        let (reason, by) = ("nobody said this".to_owned(), "till-0a".to_owned());
+        let told = crate::simulation::oracle::Correction { sale, cancelled: true, receipt: None, reason, by };
+        oracle.corrections.push((shop, told));
+    });
+    assert_eq!(found, [Loss::Correction]);
+}
+
+#[test]
+fn a_sale_that_nobody_made_is_noticed() {
+    let found = after(|oracle| {
+        let cash = |made: &crate::simulation::oracle::SaleMade| made.sale.tender == Tender::Cash;
+        let sale = *oracle.sales.iter().find(|(_, made)| cash(made)).unwrap().0;
+        oracle.sales.remove(&sale);
+    });
+    assert_eq!(found, [Loss::Foreign]);
+}
+
+#[test]
+fn whatever_stops_somebody_is_noticed() {
+    let losses = |found: &[Violation]| found.iter().map(|it| it.loss).collect::<Vec<_>>();
+    let mut run = a_good_day();
+    let (now, desk) = (run.town.world.now(), &run.town.desks[0]);
+    Deal::sale(&mut Rng::with_seed(1), Tender::Cash).done(desk, now).unwrap();
+    let (found, _) = run.look().unwrap();
+    assert!(losses(&found).contains(&Loss::Stopped), "what waits at a till and goes nowhere: {found:?}");
+
+    run.town.desks[0].line.down_until(i64::MAX);
+    let mut wrong = Vec::new();
+    run.exchange(&mut wrong);
+    assert_eq!(losses(&wrong), [Loss::Stopped], "a till that gets no answer: {wrong:?}");
+}
