@@ -40,9 +40,17 @@ impl Folder {
         self.0.join("ledger.sqlite")
     }
 
-    /// Whether a till was enrolled here.
+    /// Whether a till was enrolled here, as far as can be read.
     pub fn is_enrolled(&self) -> bool {
-        matches!(Ledger::identity_at(&self.ledger_path()), Ok(Some(_)))
+        matches!(self.is_new(), Ok(false))
+    }
+
+    /// Whether nobody was enrolled here yet.
+    ///
+    /// # Errors
+    /// There is a ledger, and it can not be read: nobody may take it for none.
+    pub fn is_new(&self) -> Result<bool, TillError> {
+        Ok(Ledger::identity_at(&self.ledger_path())?.is_none())
     }
 
     /// Who lives here, and the key to sign with: for programs that ask the cloud without a till.

@@ -77,7 +77,7 @@ pub async fn run(
 pub fn open(place: &Place, role: Role, meeting: &Meeting) -> Result<Running, Failure> {
     let folder = Folder::at(&place.data)?;
     let cloud = HttpCloud::new(&place.hub)?;
-    if !folder.is_enrolled() {
+    if folder.is_new()? {
         let why = "this folder is not enrolled yet: get a code with `leja admin`, and pass it with --enrol";
         let code = place.enrol.as_deref().ok_or(why)?;
         enrol(&folder, &cloud, code, &place.name)?;
