@@ -244,8 +244,8 @@ impl Replica {
         let (id, by) = (FactId { actor, number: head.number + 1 }, Person::named("Mallory"));
         let fact = Fact { id, at: now, clock: None, formerly: None, by, body };
         let end = ledger.strand_end(shop, actor, Document::DayBook(now.business_day())).unwrap();
-        let entry = head.fact(&fact, end.map(|end| day_book::change(&end).strand));
-        ledger.record(shop, &entry, &fact, None).unwrap();
+        let opened = head.fact(&fact, end.map(|end| day_book::change(&end).strand));
+        ledger.record(shop, (&opened.entry, opened.strand), &fact, None).unwrap();
         drop(ledger);
         self.restart();
     }

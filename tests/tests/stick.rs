@@ -359,7 +359,7 @@ fn who_writes_in_a_shop_the_cloud_alone_says() {
     assert_eq!(counts(&a.import(&known, world.now()).unwrap()), [(1, 0, 0)]);
     let mut fact = replica::day_book::fact(&entries(&b, &shop)[0]).unwrap();
     fact.by = domain::Person::named("Juma");
-    let twin = Head::genesis(&shop, b.identity().actor).fact(&fact, None);
+    let twin = Head::genesis(&shop, b.identity().actor).fact(&fact, None).entry;
     let heads = [(shop.clone(), [(b.identity().actor, Head::of(&twin))].into())].into();
     let frames = [
         Frame::Batches(shop.clone(), vec![Batch::seal(&[twin], &key_of(&b)).unwrap()]),
@@ -402,10 +402,10 @@ fn in_another_shop(replica: &Replica, own: &ShopId, other: &ShopId) -> Vec<Entry
     let (mut head, mut strand) = (Head::genesis(other, replica.identity().actor), None);
     let again = |entry: Entry| {
         let fact = replica::day_book::fact(&entry).unwrap();
-        let entry = head.fact(&fact, strand);
-        head = Head::of(&entry);
-        strand = Some(replica::day_book::change(&entry).strand);
-        entry
+        let opened = head.fact(&fact, strand);
+        head = Head::of(&opened.entry);
+        strand = Some(opened.strand);
+        opened.entry
     };
     entries(replica, own).into_iter().map(again).collect()
 }
@@ -432,7 +432,7 @@ fn what_does_not_pass_the_guard_is_kept_with_its_reason_and_the_rest_goes_on() {
     let bad = Head::of(&all[0]).change(actor, b"no change at all".to_vec());
     let fact = replica::day_book::fact(&all[0]).unwrap();
     let fact = domain::Fact { id: FactId { actor, number: 3 }, ..fact };
-    let after = Head::of(&bad).fact(&fact, end);
+    let after = Head::of(&bad).fact(&fact, end).entry;
     assert!(matches!((&bad.document, &bad.body), (Document::Catalogue, Body::Change(_))));
     all.extend([bad, after]);
     let key = key_of(&a);

@@ -187,10 +187,12 @@ impl Ledger {
 }
 
 fn put_entries(c: &Connection, shop: i64, page: &Page, dirty: &mut Dirty) -> Result<(), LedgerError> {
+    let mut before = None;
     for taken @ Taken { entry, outcome } in &page.entries {
         let (state, reason) = state_of(outcome);
-        append(c, shop, entry, state, reason)?;
+        append(c, shop, (before, entry), state, reason)?;
         apply(c, shop, taken, dirty)?;
+        before = Some(entry);
     }
     for taken in &page.woken {
         wake(c, shop, taken)?;

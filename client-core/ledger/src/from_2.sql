@@ -13,7 +13,7 @@ CREATE TABLE journal_3 (
     change      BLOB,
     chain       BLOB NOT NULL,
     signature   BLOB,
-    state       INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
+    state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
     reason      TEXT,
     merged      INTEGER,
     CHECK ((document = 0) = (merged IS NOT NULL)),

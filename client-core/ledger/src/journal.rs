@@ -3,10 +3,10 @@
 
 use crate::rows::{self, damaged, signed, unsigned};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, Reader, SaleRow, astray, catalogue, clock, cloud, project, settle};
+use crate::{Ledger, LedgerError, Reader, astray, catalogue, clock, cloud, project, settle};
 use domain::{
-    Actor, Body, BusinessDay, Clock, Document, Entry, Fact, FactBody, FactId, FeedItem, ItemKey, Member,
-    Money, Register, Role, Shop, ShopId, TillId, Timestamp,
+    Actor, Body, BusinessDay, Clock, Document, Entry, Fact, FactId, FeedItem, ItemKey, Member, Money,
+    Register, Role, Shop, ShopId, TillId, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -316,75 +316,6 @@ impl Reader {
 }
 
 impl Ledger {
-    /// Records a fact of our own: entry, rows and, if the caller gave one, the request's key. Gives the row
-    /// of a sale.
-    ///
-    /// # Errors
-    /// Nothing was recorded.
-    pub fn record(
-        &mut self,
-        shop: &ShopId,
-        entry: &Entry,
-        fact: &Fact,
-        request: Option<&str>,
-    ) -> Result<Option<SaleRow>, LedgerError> {
-        let key = self.shop_key(shop)?;
-        let (number, settled) = self.write(|c| {
-            append(c, key, entry, APPLIED, None)?;
-            let mut dirty = Dirty::default();
-            let number = project::fact(c, key, fact, &mut dirty)?;
-            if let Some(request) = request {
-                let sql = "INSERT INTO requests (key, sale) VALUES (?, ?)";
-                c.prepare_cached(sql)?.execute(params![request, fact.id.to_string()])?;
-            }
-            settle::settle(c, key, &dirty)?;
-            Ok((number, !dirty.is_empty()))
-        })?;
-        match (number, &fact.body) {
-            // What was said about it before it was made has settled it already.
-            (Some(_), _) if settled => self.sale(fact.id).map(Some),
-            (Some(number), FactBody::Sale(sale)) => Ok(Some(SaleRow::new(number, shop, fact, sale))),
-            _ => Ok(None),
-        }
-    }
-
-    /// Records a change of our own to the catalogue, and what stands in its register now.
-    ///
-    /// # Errors
-    /// Nothing was recorded.
-    pub fn record_register(
-        &mut self,
-        shop: &ShopId,
-        entry: &Entry,
-        register: &Register,
-    ) -> Result<(), LedgerError> {
-        let shop = self.shop_key(shop)?;
-        self.write(|c| {
-            append(c, shop, entry, APPLIED, None)?;
-            catalogue::put(c, shop, std::slice::from_ref(register))
-        })
-    }
-
-    /// Writes what stands in registers, in the place of what stood there.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn put_registers(&mut self, shop: &ShopId, registers: &[Register]) -> Result<(), LedgerError> {
-        let shop = self.shop_key(shop)?;
-        self.write(|c| catalogue::put(c, shop, registers))
-    }
-
-    /// The sale that a request with this key made.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn request(&self, key: &str) -> Result<Option<FactId>, LedgerError> {
-        let mut find = self.connection.prepare_cached("SELECT sale FROM requests WHERE key = ?")?;
-        Ok(find.query_row([key], |row| rows::parsed(row, "sale", str::parse)).optional()?)
-    }
-}
-
-impl Ledger {
     /// Writes what an answer of the cloud brought: all of it, or nothing.
     ///
     /// # Errors
@@ -394,10 +325,12 @@ impl Ledger {
         self.write(|c| {
             let mut dirty = Dirty::default();
             page.members.iter().try_for_each(|member| put_member(c, member))?;
+            let mut before = None;
             for taken in &page.entries {
                 let (state, reason) = state_of(&taken.outcome);
-                append(c, key, &taken.entry, state, reason)?;
+                append(c, key, (before, &taken.entry), state, reason)?;
                 apply(c, key, taken, &mut dirty)?;
+                before = Some(&taken.entry);
             }
             for taken in &page.woken {
                 wake(c, key, taken)?;
@@ -487,14 +420,18 @@ pub(crate) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry { actor: rows::actor(row)?, number: unsigned(row, "number")?, document, body, chain, signature })
 }
 
-/// Adds an entry to its journal.
+/// Adds an entry to its journal; `before` is the one before it, where it is at hand.
 pub(crate) fn append(
     c: &Connection,
     shop: i64,
-    entry: &Entry,
+    (before, entry): (Option<&Entry>, &Entry),
     state: i64,
     reason: Option<&str>,
 ) -> Result<(), LedgerError> {
+    let goes_on = before.is_some_and(|before| {
+        (before.actor, before.number.checked_add(1), before.document)
+            == (entry.actor, Some(entry.number), entry.document)
+    });
     let (till, life, number) = (entry.actor.till.0, entry.actor.incarnation, signed(entry.number)?);
     let document = document_number(entry.document);
     let merged = if document == CATALOGUE { Some(next_merged(c, shop)?) } else { None };
@@ -525,6 +462,9 @@ pub(crate) fn append(
         reason,
         merged
     ])?;
+    if goes_on {
+        return Ok(());
+    }
     let sql = "INSERT INTO runs (shop, till, incarnation, first, document)
                SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM journal
                  WHERE shop = ?1 AND till = ?2 AND incarnation = ?3 AND number = ?4 - 1 AND document = ?5)";

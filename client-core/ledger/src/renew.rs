@@ -183,8 +183,10 @@ impl Ledger {
             let mut dirty = Dirty::default();
             let names: Vec<FactId> = life.names.iter().map(|(former, _)| *former).collect();
             let numbers = forget(c, key, (life.former.actor, life.last), &names, &mut dirty)?;
+            let mut before = None;
             for (entry, fact) in &life.again {
-                journal::append(c, key, entry, journal::APPLIED, None)?;
+                journal::append(c, key, (before, entry), journal::APPLIED, None)?;
+                before = Some(entry);
                 if let Some(fact) = fact {
                     project::fact(c, key, fact, &mut dirty)?;
                 }

@@ -74,7 +74,7 @@ CREATE TABLE journal (
     signature   BLOB,
     -- 0: it counts. 1: it builds on changes that have not come. 2: it did not pass the guard, and is kept with
     -- the reason.
-    state       INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
+    state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
     reason      TEXT,
     -- In which order the catalogue's changes were merged; facts of a day need no order.
     merged      INTEGER,

@@ -114,7 +114,7 @@ impl Counter {
         let document = Document::DayBook(at(0).business_day());
         let body = Body::Fact { at: at(0), value: vec![1], place: None };
         let entry = Entry { actor: ME, number, document, body, chain: [0; 32], signature: None };
-        self.ledger.record(&self.shop, &entry, &fact, None).unwrap();
+        self.ledger.record(&self.shop, (&entry, (number, [0; 32])), &fact, None).unwrap();
         fact.id
     }
 

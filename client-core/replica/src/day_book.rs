@@ -12,6 +12,7 @@ use crate::{codec, guard};
 use automerge::legacy::{Key, ObjectId, Op, OpType, SortedVec};
 use automerge::{Automerge, Change, ChangeHash, ExpandedChange, ReadDoc, ScalarValue};
 use domain::{Actor, Body, BusinessDay, Document, Entry, Fact, FactId, Strand, Timestamp};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
@@ -54,27 +55,32 @@ pub fn change(entry: &Entry) -> Written {
 
 /// The fact of an entry; `None` if it has none that this release can read.
 pub fn fact(entry: &Entry) -> Option<Fact> {
-    let Body::Fact { at, value, .. } = &packed(entry)? else { return None };
-    codec::decode_fact(FactId { actor: entry.actor, number: entry.number }, *at, value).ok()
+    let (at, value, _) = packed(entry)?;
+    codec::decode_fact(FactId { actor: entry.actor, number: entry.number }, at, &value).ok()
 }
 
-/// The first release kept changes: what an entry carries today. `None` where it is no fact that we wrote.
-pub(crate) fn packed(entry: &Entry) -> Option<Body> {
+/// When a fact was made, its bytes, and its place: what its change is built from.
+pub(crate) type Packed<'a> = (Timestamp, Cow<'a, [u8]>, Strand);
+
+/// What an entry of a day book says. The first release kept changes: they are unpacked. `None` where it is no
+/// fact that we wrote.
+pub(crate) fn packed(entry: &Entry) -> Option<Packed<'_>> {
     let Document::DayBook(day) = entry.document else { return None };
-    let Body::Change(bytes) = &entry.body else { return Some(entry.body.clone()) };
-    let id = FactId { actor: entry.actor, number: entry.number };
-    read(day, id, bytes)
+    match &entry.body {
+        Body::Fact { at, value, place } => Some((*at, Cow::Borrowed(value), *place)),
+        Body::Change(bytes) => read(day, FactId { actor: entry.actor, number: entry.number }, bytes),
+    }
 }
 
 /// What a change of a day book is made of, if it is exactly the one that we would write.
-pub(crate) fn read(day: BusinessDay, id: FactId, bytes: &[u8]) -> Option<Body> {
+pub(crate) fn read(day: BusinessDay, id: FactId, bytes: &[u8]) -> Option<Packed<'static>> {
     let (change, _) = guard::decode(bytes).ok()?;
     let (key, value) = guard::single_put(&change).ok()?;
     let (named, at) = read_key(day, key)?;
     let before = change.deps.iter().map(|dep| dep.0).next();
     let place = before.and_then(|hash| Some((change.seq.checked_sub(1)?, hash)));
     let same = named == id && written(id, at, value.to_vec(), place).change == bytes;
-    same.then(|| Body::Fact { at, value: value.to_vec(), place })
+    same.then(|| (at, Cow::Owned(value.to_vec()), place))
 }
 
 /// The change that says a fact's bytes at the end of its writer's strand.
@@ -127,10 +133,7 @@ fn build(actor: Actor, key: &str, value: Vec<u8>, last: Strand) -> Change {
 pub fn whole(entries: Vec<Entry>) -> Vec<Entry> {
     let mut ends: BTreeMap<Actor, Strand> = BTreeMap::new();
     let follows = |entry: &Entry| {
-        let place = match packed(entry) {
-            Some(Body::Fact { place, .. }) => place,
-            _ => return false,
-        };
+        let Some((_, _, place)) = packed(entry) else { return false };
         let end = ends.entry(entry.actor).or_default();
         let goes_on = *end == place;
         if goes_on {
@@ -289,7 +292,7 @@ mod tests {
         let facts = [fact(7, 1, 0), fact(7, 2, 5)];
         for (fact, today) in facts.iter().zip(strand(&facts)) {
             let old = Entry { body: Body::Change(change(&today).change), ..today.clone() };
-            assert_eq!(packed(&old).as_ref(), Some(&today.body));
+            assert_eq!(packed(&old), packed(&today));
             assert_eq!((super::fact(&old).as_ref(), change(&old)), (Some(fact), change(&today)));
         }
     }

@@ -11,7 +11,7 @@ use crate::day_book;
 use crate::journal::{self, Opened};
 use automerge::legacy::{Key, ObjectId, OpType};
 use automerge::{Change, ExpandedChange, ScalarValue};
-use domain::{Body, Document, Fact, FactId, ItemKey};
+use domain::{Document, Fact, FactId, ItemKey};
 
 /// What an admitted change says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,7 @@ pub enum Refusal {
 /// [`Refusal`]; nothing of the entry may then reach a document.
 pub fn admit(opened: &Opened) -> Result<Content, Refusal> {
     let entry = &opened.entry;
-    let packed = day_book::packed(entry);
-    let Some(Body::Fact { at, value, .. }) = packed else {
+    let Some((at, value, _)) = day_book::packed(entry) else {
         return Err(Refusal::Shape("no fact as we would write it"));
     };
     if Document::DayBook(at.business_day()) != entry.document {
@@ -102,7 +101,7 @@ pub(crate) fn single_put(change: &ExpandedChange) -> Result<(&str, &[u8]), Refus
 mod tests {
     use super::*;
     use automerge::legacy::{ElementId, OpId, SortedVec};
-    use domain::{Actor, Entry, FactBody, Person, Strand, TillId, Timestamp};
+    use domain::{Actor, Body, Entry, FactBody, Person, Strand, TillId, Timestamp};
     use proptest::prelude::*;
     use std::num::NonZeroU64;
 

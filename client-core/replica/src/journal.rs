@@ -54,7 +54,7 @@ impl Head {
     }
 
     /// The next entry of a journal that ends here: a fact, at the end of its writer's strand in the day book.
-    pub fn fact(self, fact: &Fact, place: Strand) -> Entry {
+    pub fn fact(self, fact: &Fact, place: Strand) -> Opened {
         let document = Document::DayBook(fact.at.business_day());
         let body = day_book::body(fact, place);
         let entry = Entry {
@@ -65,8 +65,9 @@ impl Head {
             chain: self.chain,
             signature: None,
         };
-        let after = self.next(document, &day_book::change(&entry).change);
-        Entry { number: after.number, chain: after.chain, ..entry }
+        let written = day_book::change(&entry);
+        let Self { number, chain } = self.next(document, &written.change);
+        Opened { entry: Entry { number, chain, ..entry }, strand: written.strand }
     }
 
     /// The next entry of a journal that ends here: a change to the catalogue.
@@ -124,7 +125,7 @@ impl Item {
     }
 }
 
-/// An entry out of a batch that continues its journal.
+/// An entry in its place in its journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     /// The entry.
@@ -192,12 +193,12 @@ impl Batch {
         let mut items = Vec::new();
         for entry in entries.iter().take(fitting(entries)) {
             items.push(match (day_book::packed(entry), &entry.body) {
-                (Some(Body::Fact { at, value, place }), _) => {
+                (Some((at, value, place)), _) => {
                     let day = at.business_day();
                     if let (true, Some(end)) = (seen.insert(day), place) {
                         strands.insert(day, end);
                     }
-                    Item::Fact(at, value)
+                    Item::Fact(at, value.into_owned())
                 }
                 (_, Body::Change(change)) => Item::Change(entry.document, change.clone()),
                 (_, Body::Fact { .. }) => return None,
@@ -390,10 +391,10 @@ mod tests {
             let body = domain::FactBody::Void { sale: id, reason: "slip".into() };
             let (by, clock, formerly) = (domain::Person::named("Asha"), None, None);
             let fact = Fact { id, at, clock, formerly, by, body };
-            let entry = head.fact(&fact, strand.filter(|_| number < 3));
-            head = Head::of(&entry);
-            strand = Some(day_book::change(&entry).strand);
-            entry
+            let opened = head.fact(&fact, strand.filter(|_| number < 3));
+            head = Head::of(&opened.entry);
+            strand = Some(opened.strand);
+            opened.entry
         };
         (1..=3).map(write).collect()
     }

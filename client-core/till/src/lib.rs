@@ -58,7 +58,7 @@ use domain::{
     Role, Sale, Shop, ShopId, TillId, Timestamp,
 };
 use ledger::{Base, Identity, Ledger, Reader};
-use replica::{Head, Keypair, day_book};
+use replica::{Head, Keypair, Opened, day_book};
 use siblings::Siblings;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -478,7 +478,10 @@ impl Till {
         request: Option<&str>,
     ) -> Result<(FactId, Option<SaleRow>), TillError> {
         let writer = ledger.writer(shop)?;
-        let tip = ledger.tip(shop, writer)?;
+        let (tip, strand) = match ledger.last(shop) {
+            Some(last) => (Some(last.entry.clone()), Some(last.strand)),
+            None => (ledger.tip(shop, writer)?, None),
+        };
         let head = tip.as_ref().map_or_else(|| Head::genesis(shop, writer), Head::of);
         let last = tip.as_ref().and_then(|tip| match &tip.body {
             Body::Fact { at, .. } => Some(*at),
@@ -487,17 +490,17 @@ impl Till {
         let (at, clock) = self.stamp(now, last);
         let document = Document::DayBook(at.business_day());
         // Nearly always the last entry is of today.
-        let last = match tip {
-            Some(tip) if tip.document == document => Some(tip),
-            _ => ledger.strand_end(shop, writer, document)?,
+        let place = match tip {
+            Some(tip) if tip.document == document => strand.or_else(|| Some(day_book::change(&tip).strand)),
+            _ => ledger.strand_end(shop, writer, document)?.map(|end| day_book::change(&end).strand),
         };
         let id = FactId { actor: writer, number: head.number.saturating_add(1) };
         let fact = Fact { id, at, clock, formerly: None, by: by.clone(), body };
-        let entry = head.fact(&fact, last.map(|last| day_book::change(&last).strand));
+        let Opened { entry, strand } = head.fact(&fact, place);
         if entry.body.size() > replica::journal::MAX_CHANGE_BYTES {
             return Err(TillError::Refused("this is too long to be sent: make two sales of it".to_owned()));
         }
-        let row = ledger.record(shop, &entry, &fact, request)?;
+        let row = ledger.record(shop, (&entry, strand), &fact, request)?;
         self.tell(Event::Ledger);
         Ok((id, row))
     }

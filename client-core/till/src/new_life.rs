@@ -16,7 +16,7 @@ use domain::{
 use ledger::{Ledger, NewLife};
 use replica::wire::SyncRequest;
 use replica::wire::json::{AskLife, NewLife as Given};
-use replica::{Catalogue, ChainError, Head, day_book};
+use replica::{Catalogue, ChainError, Head, Opened, day_book};
 use std::collections::BTreeMap;
 
 /// How many lives one sync begins at most, and how many pages it reads for one.
@@ -268,8 +268,8 @@ fn written_again(
             body => body,
         };
         let fact = Fact { id, formerly, body, ..fact.clone() };
-        let entry = head.fact(&fact, strands.get(&fact.at.business_day()).copied());
-        strands.insert(fact.at.business_day(), day_book::change(&entry).strand);
+        let Opened { entry, strand } = head.fact(&fact, strands.get(&fact.at.business_day()).copied());
+        strands.insert(fact.at.business_day(), strand);
         head = Head::of(&entry);
         written.push((entry, fact));
     }

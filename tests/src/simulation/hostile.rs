@@ -10,7 +10,7 @@ use domain::{
 };
 use fastrand::Rng;
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
-use replica::{Batch, Head, Keypair, day_book};
+use replica::{Batch, Head, Keypair, Opened, day_book};
 use std::collections::BTreeMap;
 use std::path::Path;
 use till::{CloudError, CloudRequest, Folder, enrol};
@@ -135,11 +135,11 @@ impl Mallory {
         let (by, id) = (Person::named("Mallory"), FactId { actor: self.actor, number: self.head.number + 1 });
         let body = FactBody::Sale(sale.clone());
         let fact = Fact { id, at: now, clock: None, formerly: None, by: by.clone(), body };
-        let entry = self.head.fact(&fact, place);
+        let Opened { entry, strand } = self.head.fact(&fact, place);
         self.tried.push(id);
         let answer = self.write(&entry, now);
         if self.head == Head::of(&entry) {
-            self.strands.insert(now.business_day(), Some(day_book::change(&entry).strand));
+            self.strands.insert(now.business_day(), Some(strand));
             self.sold.push(Did::Sold(id, SaleMade { shop: self.shop.clone(), sale, at: now, by }));
         }
         answer

@@ -116,12 +116,12 @@ impl TryFrom<BatchForm1> for Batch {
                 Document::Catalogue => None,
             };
             items.push(match read {
-                Some(domain::Body::Fact { at, value, place }) => {
+                Some((at, value, place)) => {
                     let day = at.business_day();
                     if let (true, Some(end)) = (seen.insert(day), place) {
                         strands.insert(day, end);
                     }
-                    Item::Fact(at, value)
+                    Item::Fact(at, value.into_owned())
                 }
                 _ => Item::Change(document, change),
             });
@@ -162,10 +162,10 @@ mod tests {
             let at = Timestamp::parse_daraja("20261121080000").unwrap();
             let body = FactBody::Void { sale: id, reason: "slip".into() };
             let by = Person::named("Asha");
-            let entry = head.fact(&Fact { id, at, clock: None, formerly: None, by, body }, strand);
-            head = Head::of(&entry);
-            strand = Some(day_book::change(&entry).strand);
-            entries.push(entry);
+            let opened = head.fact(&Fact { id, at, clock: None, formerly: None, by, body }, strand);
+            head = Head::of(&opened.entry);
+            strand = Some(opened.strand);
+            entries.push(opened.entry);
         }
         let today = Batch::seal(&entries[1..], &key).unwrap();
         let changes = entries[1..].iter().map(|e| (e.document.into(), day_book::change(e).change)).collect();
