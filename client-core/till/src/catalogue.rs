@@ -27,7 +27,9 @@ impl Shelf {
     ) -> Result<&mut Catalogue, TillError> {
         if !self.0.contains_key(shop) {
             let entries = ledger.catalogue(shop, false)?;
-            self.0.insert(shop.clone(), (Catalogue::open(&entries)?, now));
+            let mut catalogue = Catalogue::open(&entries)?;
+            ledger.catalogue(shop, true)?.iter().for_each(|entry| catalogue.hold(entry));
+            self.0.insert(shop.clone(), (catalogue, now));
         }
         let (catalogue, used) = self.0.entry(shop.clone()).or_insert_with(|| (Catalogue::default(), now));
         *used = now;

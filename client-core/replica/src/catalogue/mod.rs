@@ -27,6 +27,9 @@ pub struct Catalogue {
     graph: Graph,
     /// Per key, in the order in which they came.
     writes: BTreeMap<String, Vec<Write>>,
+    /// Writers of whom an entry waits, and the number of the first. What they wrote after it waits with it:
+    /// which of two changes under one number passes would hang on the order of arrival.
+    waiting: BTreeMap<Actor, u64>,
 }
 
 /// One put of a register.
@@ -70,11 +73,33 @@ impl Catalogue {
         Written::of(&change)
     }
 
-    /// Checks a foreign entry and, when it passes, takes it in.
+    /// Notes an entry that waits, so that what its writer wrote after it does too.
+    pub fn hold(&mut self, entry: &Entry) {
+        let first = self.waiting.entry(entry.actor).or_insert(entry.number);
+        *first = entry.number.min(*first);
+    }
+
+    /// Checks a foreign entry and, when it passes, takes it in. The entries of one writer come in the order of
+    /// its journal.
     ///
     /// # Errors
-    /// [`Refusal`]; [`Refusal::Waiting`] when it builds on changes that have not come.
+    /// [`Refusal`]; [`Refusal::Waiting`] when it builds on changes that have not come, or its writer's entry
+    /// before it does.
     pub fn admit(&mut self, entry: &Entry) -> Result<Content, Refusal> {
+        let first = self.waiting.get(&entry.actor).copied();
+        if first.is_some_and(|first| first < entry.number) {
+            return Err(Refusal::Waiting);
+        }
+        let admitted = self.judge(entry);
+        match admitted {
+            Err(Refusal::Waiting) => self.hold(entry),
+            _ if first == Some(entry.number) => drop(self.waiting.remove(&entry.actor)),
+            _ => {}
+        }
+        admitted
+    }
+
+    fn judge(&mut self, entry: &Entry) -> Result<Content, Refusal> {
         let bytes = bytes_of(entry).ok_or(Refusal::Shape("no change of a catalogue"))?;
         let (change, hash) = decode(bytes)?;
         let (key, value) = single_put(&change)?;

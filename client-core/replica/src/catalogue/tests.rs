@@ -261,6 +261,32 @@ fn one_number_used_twice_is_refused_the_second_time() {
     assert_eq!(till.prices(), (6_500, vec![]));
 }
 
+/// A lying till writes two changes under one number, of which one builds on what some have not heard yet.
+#[test]
+fn of_two_changes_under_one_number_the_same_passes_in_whatever_order_they_come() {
+    let (mut office, mut liar, mut twin) = (Writer::new(1), Writer::new(2), Writer::new(2));
+    let first = office.set(6_000, 0);
+    liar.catalogue.admit(&first).unwrap();
+    let builds = liar.set(9_000, 1);
+    twin.number = 1;
+    let stands_alone = twin.set(9_500, 1);
+    let order = |entries: [&Entry; 5]| {
+        let mut replica = Writer::new(3);
+        let outcomes: Vec<bool> =
+            entries.iter().map(|entry| replica.catalogue.admit(entry).is_ok()).collect();
+        (outcomes, replica.prices())
+    };
+    let (early, known) = order([&first, &builds, &stands_alone, &builds, &stands_alone]);
+    let (late, heard) = order([&builds, &stands_alone, &first, &builds, &stands_alone]);
+    assert_eq!((early, late), (vec![true, true, false, false, false], vec![false, false, true, true, false]));
+    assert_eq!((known, heard), ((9_000, vec![]), (9_000, vec![])));
+
+    // Nor does it pass after the till was started anew, when only the file says what waits.
+    let mut again = Writer::new(3);
+    again.catalogue.hold(&builds);
+    assert_eq!(again.catalogue.admit(&stands_alone), Err(Refusal::Waiting));
+}
+
 /// What Automerge says of a document merged from the same changes: per key the leader and the others.
 fn as_automerge_says(entries: &[Entry]) -> BTreeMap<String, Vec<(u64, Vec<u8>)>> {
     let document = merged(entries.iter().filter_map(bytes_of).map(<[u8]>::to_vec)).unwrap();
