@@ -6,13 +6,13 @@ import fs from 'fs';
 import os from 'os';
 import path from 'path';
 
-// Starts Leja in a role and gives the function that asks it. It is killed when this process is.
-export function start(...role) {
+// Starts a program in a role and gives the function that asks it. It is killed when this process is.
+export function start(program, ...role) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leja-pipes-'));
   const pipes = [path.join(folder, 'ask'), path.join(folder, 'answer')];
   execFileSync('mkfifo', pipes);
   const stdio = ['ignore', 'ignore', process.env.VERBOSE ? 'inherit' : 'ignore'];
-  const { pid } = spawn('setpriv', ['--pdeathsig', 'KILL', process.env.LEJA_PEER, ...role, ...pipes], { stdio });
+  const { pid } = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...role, ...pipes], { stdio });
   const [to, from] = [fs.openSync(pipes[0], 'w'), fs.openSync(pipes[1], 'r')];
   fs.rmSync(folder, { recursive: true });
   measure(pid);
@@ -22,7 +22,7 @@ export function start(...role) {
     let answer = '';
     while (!answer.endsWith('\n')) {
       const length = fs.readSync(from, chunk);
-      if (length === 0) throw new Error('Leja ended');
+      if (length === 0) throw new Error(`${program} ended`);
       answer += chunk.toString('utf8', 0, length);
     }
     return JSON.parse(answer);
@@ -46,7 +46,7 @@ function measure(pid) {
 }
 
 export async function open({ dir, port, name }) {
-  const ask = start('till', dir, `http://127.0.0.1:${port}`, name);
+  const ask = start(process.env.LEJA_PEER, 'till', dir, `http://127.0.0.1:${port}`, name);
   return {
     write: (sale) => ask('write', { sale }),
     push: () => ask('sync'),

@@ -3,10 +3,9 @@ import fs from 'fs';
 
 const lines = fs.readFileSync(process.argv[2], 'utf8').split('\n').filter((line) => line.startsWith('{'));
 const runs = lines.map((line) => JSON.parse(line));
-const named = (run) => run.peer + (run.variant && run.variant !== 'one' ? ` (${run.variant})` : '');
+const named = (run) => run.peer + (run.variant ? ` (${run.variant})` : '');
 const number = (value, digits = 0) => (Number.isFinite(value) ? value.toFixed(digits) : '-');
 const both = (part) => (part ? part.up + part.down : NaN);
-const bytes = (stored) => stored?.bytes ?? stored;
 const table = (title, heads, rows) => {
   console.log(`\n${title}\n\n| ${heads.join(' | ')} |\n|${heads.map(() => '---').join('|')}|`);
   rows.forEach((row) => console.log(`| ${row.join(' | ')} |`));
@@ -23,8 +22,8 @@ for (const size of sizes) {
       'push s', 'pull s', 'same on both sides', 'conflicts shown'],
     quick.map((run) => [
       named(run), number(run.write.p50, 3), number(run.write.p99, 2), number(run.write.cpuPerSale, 3),
-      number(syncs(named(run)), 2), number((run.memA ?? run.rssAfterWrite) / 1e6),
-      number(bytes(run.diskA) / 1024 / size, 2), number(bytes(run.diskS ?? run.diskServer) / 1024 / size, 2),
+      number(syncs(named(run)), 2), number(run.memA / 1e6),
+      number(run.diskA?.bytes / 1024 / size, 2), number(run.diskS?.bytes / 1024 / size, 2),
       number(both(run.push) / 1024), number(run.push.turns), number(both(run.pull) / 1024), number(run.pull.turns),
       number(run.deltaPush?.up), number(run.deltaPush?.down), number(run.deltaPush?.turns),
       number(both(run.idleSync)), number(run.idleSync?.turns),
