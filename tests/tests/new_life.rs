@@ -547,6 +547,62 @@ fn what_a_sibling_claimed_for_a_copys_sale_settles_no_other_sale() {
     );
 }
 
+#[test]
+fn what_a_copy_told_is_compared_at_once_also_where_the_cloud_has_less_of_it() {
+    let world = World::new();
+    let (shop, [a, image, b], office) = imaged_shop(&world);
+    let sold = image.sell(of(250, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
+    for shillings in [10, 20] {
+        sell(&image, shillings, world.now());
+    }
+    meet(&world, &image, &b);
+    b.claim(sold.id, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+    world.pass(60);
+    let theirs = a.sell(of(300, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
+    a.sync(world.now()).unwrap();
+    world.pay("UKL4AB12CD", "123456", 250, "");
+    // One sync, and the till that typed the code is heard of no more.
+    b.sync(world.now()).unwrap();
+    let lost = b.path.clone();
+    drop(b);
+    for till in [&office, &a] {
+        till.sync(world.now()).unwrap();
+        assert_eq!(till.sale(theirs.id).unwrap().state.name(), "open", "nobody paid for it");
+    }
+    image.sync(world.now()).unwrap();
+    all_agree(&world, &shop, &[&image, &a, &world.open(lost), &office], &[1, 10, 20, 250, 300]);
+}
+
+#[test]
+fn cash_for_a_copys_sale_that_counts_for_another_one_is_told() {
+    let world = World::new();
+    let (_, [a, image, b], office) = imaged_shop(&world);
+    let [paid, gone] =
+        [(); 2].map(|()| image.sell(of(250, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale.id);
+    meet(&world, &image, &b);
+    b.take_cash(paid, &asha(), world.now()).unwrap();
+    b.void(gone, "changed her mind", &asha(), world.now()).unwrap();
+    world.pass(60);
+    for _ in 0..2 {
+        a.sell(of(300, Tender::Mpesa), &asha(), world.now(), None).unwrap();
+    }
+    a.take_cash(paid, &asha(), world.now()).unwrap();
+    a.sync(world.now()).unwrap();
+    world.pass(60);
+    for till in [&b, &image, &b, &a, &office] {
+        till.sync(world.now()).unwrap();
+    }
+    let now = |former: FactId| format!("{}-{}", name_of(&image), former.number - 1);
+    let cash = format!("the 250.00 in cash that Asha took for the sale {paid} counts for another sale");
+    assert!(
+        told(&b).contains(&cash) && told(&b).contains(&format!("called {} now", now(paid))),
+        "{}",
+        told(&b)
+    );
+    assert!(told(&b).contains(&format!("cancellation that Asha made for the sale {gone}")), "{}", told(&b));
+    assert!(!told(&a).contains("counts for another") && !told(&office).contains("counts for another"));
+}
+
 /// In which order tills meet, and reach the cloud, decides nothing.
 #[test]
 fn however_a_till_its_image_and_their_siblings_meet_all_of_them_end_with_the_same() {

@@ -303,7 +303,13 @@ fn a_request_that_is_repeated_moves_goods_once_and_a_line_of_no_product_moves_no
     let counted = BTreeMap::from([(soda(), Level::parse_counted("4").unwrap())]);
     let count = || a.count_goods(&shop, &counted, "", &asha(), world.now(), Some("count-1")).unwrap();
     assert_eq!(count(), count());
-    tests::world::sell(&a, 100, world.now());
+    // A key that made something else stands for that alone: what comes under it now would be gone.
+    let reused = a.move_goods(&shop, came(), &asha(), world.now(), Some("count-1")).unwrap_err().to_string();
+    assert!(reused.contains("Idempotency-Key was used for something else"), "{reused}");
+    let sold = tests::world::sell(&a, 100, world.now());
+    assert!(a.printed(sold, &asha(), world.now(), Some("delivery-1")).is_err());
+    a.printed(sold, &asha(), world.now(), Some("receipt-1")).unwrap();
+    a.printed(sold, &asha(), world.now(), Some("receipt-1")).unwrap();
     assert_eq!(level(&a, &shop).as_deref(), Some("4"));
     assert_eq!(a.stock(&shop, false).unwrap().len(), 1);
 }

@@ -30,7 +30,7 @@ pub mod journal;
 pub mod push;
 pub mod query;
 
-pub use astray::{Parting, Remaining};
+pub use astray::{Misled, Parting, Remaining};
 pub use backup::restore;
 pub use base::{Backlog, Base};
 pub use error::LedgerError;

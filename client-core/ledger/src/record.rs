@@ -3,7 +3,7 @@
 
 use crate::journal::{APPLIED, append};
 use crate::settle::Dirty;
-use crate::{Ledger, LedgerError, SaleRow, catalogue, project, rows, settle};
+use crate::{Ledger, LedgerError, Reader, SaleRow, catalogue, project, rows, settle};
 use domain::{Entry, Fact, FactBody, FactId, Register, ShopId};
 use rusqlite::{OptionalExtension, params};
 
@@ -83,8 +83,10 @@ impl Ledger {
         let shop = self.shop_key(shop)?;
         self.write(|c| catalogue::put(c, shop, registers))
     }
+}
 
-    /// The sale that a request with this key made.
+impl Reader {
+    /// The fact that a request with this key recorded.
     ///
     /// # Errors
     /// The file can not be read.

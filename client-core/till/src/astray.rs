@@ -7,7 +7,7 @@
 use crate::intake::outcome;
 use crate::{Event, Till, TillError, lock};
 use domain::{Actor, Document, Entry, Fact, FactBody, FactId, Person, Register, ShopId, Timestamp, Version};
-use ledger::{Content, Ledger, Outcome, Page, Parting, Reader, Remaining, Taken};
+use ledger::{Content, Ledger, Misled, Outcome, Page, Parting, Reader, Remaining, Taken};
 use replica::wire::SyncRequest;
 use replica::{Batch, Catalogue, ChainError, Head, PublicKey, day_book};
 use std::collections::BTreeMap;
@@ -182,6 +182,15 @@ impl Till {
         Ok(())
     }
 
+    /// What was done here for a sale that went astray and counts for another one now, in words.
+    pub(crate) fn told_misled(ledger: &Reader) -> Result<Vec<String>, ledger::LedgerError> {
+        let mut told = Vec::new();
+        for shop in ledger.shops()? {
+            told.extend(ledger.misled(&shop.id)?.iter().map(misled_in_words));
+        }
+        Ok(told)
+    }
+
     /// What went astray and has not come back, in words.
     pub(crate) fn told_astray(ledger: &Reader) -> Result<Vec<String>, ledger::LedgerError> {
         let mut told = Vec::new();
@@ -302,6 +311,20 @@ fn compare(ledger: &Ledger, shop: &ShopId, batch: &Batch, key: &PublicKey) -> Re
         }
     }
     Ok(Seen::Same(same))
+}
+
+fn misled_in_words(misled: &Misled) -> String {
+    let Misled { sale, became, cash, by } = misled;
+    let done = match cash {
+        Some(amount) => format!("the {amount} in cash that {by} took"),
+        None => format!("the cancellation that {by} made"),
+    };
+    let meant =
+        became.map_or_else(|| "has not come back yet".to_owned(), |now| format!("is called {now} now"));
+    format!(
+        "{done} for the sale {sale} counts for another sale: a copy of its till had written the one that was meant, \
+         which {meant}. Look at both, and set them right with the customers"
+    )
 }
 
 fn in_words(entry: &Entry) -> String {

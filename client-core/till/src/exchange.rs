@@ -190,7 +190,10 @@ impl Till {
         // moved on with the first page, and does not tell of the journals again.
         let compared = self.link().compared.remove(shop);
         let compared = compared.filter(|at| at.distance_millis(now) < COMPARE_MILLIS);
-        let mut behind = compared.is_none();
+        // What we say of a sale that only a sibling told us of is another sale's where a copy of its till wrote that:
+        // when we say something, the cloud is asked at once.
+        let says_of_others = self.heard_from_siblings(shop)? && self.own_after(shop)?.is_some();
+        let mut behind = compared.is_none() || says_of_others;
         let start = self.cloud.elapsed();
         let mut refused = None;
         for _ in 0..MAX_ROUNDS {
@@ -207,7 +210,7 @@ impl Till {
             // Without a batch there may be one now: the cloud may have lost what it had, or a sale was made.
             let may_send = refused.is_none() && (sent || request.batch.is_none());
             let own_left = may_send && self.own_after(shop)?.is_some();
-            if !answer.more && !own_left {
+            if !answer.more && !own_left && !self.asked_too_far(shop, &request)? {
                 let at = compared.filter(|_| !behind).unwrap_or(now);
                 self.link().compared.insert(shop.clone(), at);
                 break;
@@ -222,14 +225,34 @@ impl Till {
         let ((cursor, _), mut have) = (ledger.cursors(shop)?, ledger.vector(shop)?);
         if behind {
             let (own, same) = (ledger.writer(shop)?, ledger.same_as_cloud(shop)?);
+            let there = ledger.at_cloud(shop)?;
             // A number does not tell whether the cloud has the same under it. What a sibling brought is asked for
-            // once more, the last of each journal.
-            let told_by_others = |(actor, number): &(&Actor, &mut u64)| {
-                **actor != own && same.get(actor).copied().unwrap_or(0) < **number
-            };
-            have.iter_mut().filter(told_by_others).for_each(|(_, number)| *number = number.saturating_sub(1));
+            // once more: of each journal the last that both have.
+            for (actor, number) in have.iter_mut().filter(|(actor, _)| **actor != own) {
+                let both = there.get(actor).map_or(*number, |there| (*there).min(*number));
+                if same.get(actor).copied().unwrap_or(0) < both {
+                    *number = both.saturating_sub(1);
+                }
+            }
         }
         Ok(SyncRequest { have, cursor, behind, batch })
+    }
+
+    /// Whether something is here that came from a sibling, and of which it is not known that the cloud has the same.
+    fn heard_from_siblings(&self, shop: &ShopId) -> Result<bool, TillError> {
+        let ledger = self.ledger();
+        let (own, same) = (ledger.writer(shop)?, ledger.same_as_cloud(shop)?);
+        let known = |actor: &Actor| same.get(actor).copied().unwrap_or(0);
+        Ok(ledger.vector(shop)?.iter().any(|(actor, number)| *actor != own && known(actor) < *number))
+    }
+
+    /// Whether the cloud turned out to have less of a journal than we thought, so that what both have is still to
+    /// be compared.
+    fn asked_too_far(&self, shop: &ShopId, asked: &SyncRequest) -> Result<bool, TillError> {
+        let next = self.request(shop, true, None)?;
+        let earlier =
+            |(actor, number): (&Actor, &u64)| asked.have.get(actor).is_some_and(|asked| number < asked);
+        Ok(asked.behind && next.have.iter().any(earlier))
     }
 
     /// The next batch of our own that the cloud does not have.

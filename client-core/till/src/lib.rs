@@ -213,7 +213,8 @@ impl Till {
         let no_till = || TillError::Refused("head office does not sell: use a till".to_owned());
         let shop = self.home.as_ref().ok_or_else(no_till)?;
         let mut ledger = self.ledger();
-        if let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() {
+        if let Some(made) = asked_before(&ledger, (shop, request), |body| matches!(body, FactBody::Sale(_)))?
+        {
             return Ok(Sold { sale: ledger.sale(made)?, repeated: true });
         }
         let (id, row) = self.write(&mut ledger, shop, (by, now), FactBody::Sale(sale), request)?;
@@ -452,6 +453,7 @@ impl Till {
         let (last_contact, waiting, mut set_aside, notices) = self.read(|ledger| {
             let (mut set_aside, notices) = (ledger.set_aside()?, ledger.notices()?);
             set_aside.extend(Self::told_astray(ledger)?);
+            set_aside.extend(Self::told_misled(ledger)?);
             Ok((ledger.last_contact()?, ledger.waiting_to_send()?, set_aside, notices))
         })?;
         set_aside.extend(lock(&self.carrying).refusals());
@@ -560,6 +562,25 @@ fn named_by(reference: &str, letters: &BTreeMap<Actor, String>) -> Option<FactId
     let number = number.parse().ok()?;
     let actor = letters.iter().find(|(_, of)| of.as_str() == letter).map(|(actor, _)| *actor)?;
     Some(FactId { actor, number })
+}
+
+/// What a request with this key recorded, if it was made before; `same` says whether a fact can be what it asks
+/// for now.
+fn asked_before(
+    ledger: &Reader,
+    (shop, request): (&ShopId, Option<&str>),
+    same: impl Fn(&FactBody) -> bool,
+) -> Result<Option<FactId>, TillError> {
+    let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() else { return Ok(None) };
+    let entry = match ledger.entry(shop, made) {
+        Err(LedgerError::Unknown(_)) => None,
+        found => Some(found?),
+    };
+    if entry.as_ref().and_then(day_book::fact).is_some_and(|fact| same(&fact.body)) {
+        return Ok(Some(made));
+    }
+    let reused = "this Idempotency-Key was used for something else: give every request a key of its own";
+    Err(TillError::Refused(reused.to_owned()))
 }
 
 fn reason_of(typed: &str) -> Result<String, TillError> {

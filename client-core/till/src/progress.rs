@@ -1,7 +1,7 @@
 //! How far things are: a sale on its way to head office and to being settled, the entries that are still to
 //! come, the history of a new till.
 
-use crate::{Till, TillError};
+use crate::{Till, TillError, asked_before};
 use domain::standing::{Proof, SaleState, Unsettled, unsettled};
 use domain::{Actor, FactBody, FactId, Person, Role, ShopId, Timestamp};
 use ledger::{ClaimRow, LedgerError, Reader, SaleRow};
@@ -113,7 +113,8 @@ impl Till {
     ) -> Result<SaleRow, TillError> {
         let mut ledger = self.ledger();
         let found = ledger.sale(sale)?;
-        if request.map(|key| ledger.request(key)).transpose()?.flatten().is_none() {
+        let same = |body: &FactBody| matches!(body, FactBody::Printed { sale: printed } if *printed == sale);
+        if asked_before(&ledger, (&found.shop, request), same)?.is_none() {
             self.write(&mut ledger, &found.shop, (by, now), FactBody::Printed { sale }, request)?;
         }
         Ok(ledger.sale(sale)?)
@@ -203,7 +204,7 @@ fn reach(ledger: &Reader, role: Role, shop: &ShopId, fact: FactId) -> Result<Rea
     let own = actor == ledger.writer(shop)?;
     // What came from a sibling's own hand may not have come to the cloud.
     let cloud = if own { Some(ledger.cursors(shop)?.1) } else { ledger.at_cloud(shop)?.get(&actor).copied() };
-    Ok(if cloud.is_some_and(|cloud| number > cloud) { Reach::Here } else { Reach::Cloud })
+    Ok(if number > cloud.unwrap_or(0) { Reach::Here } else { Reach::Cloud })
 }
 
 /// What is known of each payment that a sale has, or that was claimed for it by a code nobody has seen.

@@ -1,6 +1,6 @@
 //! Goods at a till and at head office: what came, went, was counted, and what there is.
 
-use crate::{Till, TillError};
+use crate::{Till, TillError, asked_before};
 use domain::{Count, FactBody, FactId, Level, Person, ProductId, ShopId, StockMove, Timestamp};
 pub use ledger::StockRow;
 use std::collections::BTreeMap;
@@ -28,7 +28,8 @@ impl Till {
         request: Option<&str>,
     ) -> Result<FactId, TillError> {
         let mut ledger = self.ledger();
-        if let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() {
+        if let Some(made) = asked_before(&ledger, (shop, request), |body| matches!(body, FactBody::Stock(_)))?
+        {
             return Ok(made);
         }
         Ok(self.write(&mut ledger, shop, (by, now), FactBody::Stock(moved), request)?.0)
@@ -50,7 +51,8 @@ impl Till {
         request: Option<&str>,
     ) -> Result<FactId, TillError> {
         let mut ledger = self.ledger();
-        if let Some(made) = request.map(|key| ledger.request(key)).transpose()?.flatten() {
+        if let Some(made) = asked_before(&ledger, (shop, request), |body| matches!(body, FactBody::Count(_)))?
+        {
             return Ok(made);
         }
         let count = Count::new(note, counted.clone(), ledger.vector(shop)?);

@@ -44,6 +44,11 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         )
         .into());
     }
+    let left_out =
+        !imported.journals.is_empty() && imported.journals.iter().all(|it| it.new == 0 && it.known == 0);
+    if left_out {
+        return Err("nothing was taken in: why, each line above says".into());
+    }
     println!("taken in. What the cloud lacks of it goes there at the next start with a line.");
     Ok(())
 }
