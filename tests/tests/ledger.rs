@@ -224,7 +224,7 @@ fn what_one_till_exports_another_imports_and_each_says_what_it_did() {
     let (done, said) = ledger(&["import", text(&file), "--data", text(&of_b)]);
     assert!(done && said.contains("0 new, 4 known before"), "again: {said}");
     let (done, said) = ledger(&["reset", "--data", text(&of_b)]);
-    assert!(!done && said.contains("1 that other tills gave it"), "{said}");
+    assert!(!done && said.contains("1 entries that other tills gave it"), "{said}");
 
     let b = world.open(of_b.clone());
     assert_eq!(b.sales(&shop, SaleFilter::All, None, 9).unwrap().len(), 4);

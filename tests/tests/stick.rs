@@ -152,9 +152,9 @@ fn at_a_third_till_that_has_the_line_everything_goes_on_to_head_office() {
     };
     let (a, refused) = reset(a);
     let refused = refused.unwrap_err();
-    assert!(refused.contains("5 entries of this till, and 0 that other tills"), "{refused}");
+    assert!(refused.contains("5 entries of its own are nowhere else"), "{refused}");
     let (b, refused) = reset(b);
-    assert!(refused.unwrap_err().contains("1 entries of this till, and 5 that other tills"));
+    assert!(refused.unwrap_err().contains("1 entries of its own, and 5 that other tills gave it"));
     let (a, b) = (a.unwrap(), b.unwrap());
     assert_eq!((waiting(&a), waiting(&b)), (5, 1));
 

@@ -112,13 +112,17 @@ impl Folder {
         let astray = Till::told_astray(&reader)?.len();
         drop(reader);
         if own > 0 || others > 0 {
+            let whose = match (own, others) {
+                (own, 0) => format!("{own} entries of its own"),
+                (0, others) => format!("{others} entries that other tills gave it"),
+                (own, others) => format!("{own} entries of its own, and {others} that other tills gave it"),
+            };
             return Err(TillError::Refused(format!(
-                "{own} entries of this till, and {others} that other tills gave it, are nowhere else as far as it \
-                 knows: nothing was moved. Start it once with a line to its hub, which takes them or says that it \
-                 has them. Without a line, carry them out: `leja ledger export` writes them to a stick, and `leja \
-                 ledger import` takes them in at another till of the shop, which brings them to the hub. This \
-                 till still has to hear of that: until then keep its folder, moved away whole if the machine is \
-                 needed"
+                "{whose} are nowhere else as far as it knows: nothing was moved. Start it once with a line to its \
+                 hub, which takes them or says that it has them. Without a line, carry them out: `leja ledger \
+                 export` writes them to a stick, and `leja ledger import` takes them in at another till of the \
+                 shop, which brings them to the hub. This till still has to hear of that: until then keep its \
+                 folder, moved away whole if the machine is needed"
             )));
         }
         if astray > 0 {

@@ -74,9 +74,9 @@ struct Node {
     /// A one-time code from `leja admin`; needed once, for a folder that is not enrolled yet.
     #[arg(long, env = "LEJA_ENROL")]
     enrol: Option<String>,
-    /// What people call it: "Front counter".
-    #[arg(long, env = "LEJA_NAME", default_value = "Till")]
-    name: String,
+    /// What people call it, such as "Front counter"; else "Till" or "Head office".
+    #[arg(long, env = "LEJA_NAME")]
+    name: Option<String>,
     /// How many days of history a new till fetches, all of it unless told otherwise; head office has all of it.
     #[arg(long, env = "LEJA_HISTORY_DAYS")]
     history_days: Option<u32>,
@@ -125,12 +125,17 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
+/// What a member is called that nobody named.
+fn named(role: Role) -> &'static str {
+    if role == Role::Office { "Head office" } else { "Till" }
+}
+
 async fn run_node(node: Node, role: Role, meeting: Meeting) -> Result<(), Failure> {
     let place = node::Place {
         data: node.data,
         hub: node.hub,
         enrol: node.enrol,
-        name: node.name,
+        name: node.name.unwrap_or_else(|| named(role).to_owned()),
         history_days: node.history_days,
     };
     node::run(place, role, (node.listen, meeting.lan), meeting.siblings, serve::stop_signal()?).await
