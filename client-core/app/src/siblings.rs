@@ -280,7 +280,12 @@ impl SiblingLoop {
 /// Notes where a till may be; it is tried at once.
 fn put(places: &mut BTreeMap<String, Place>, address: String, tag: Option<Tag>) {
     if places.len() >= MAX_ADDRESSES && !places.contains_key(&address) {
-        return;
+        // What a person typed goes before what anybody on the network may announce.
+        let announced = places.iter().find(|(_, place)| !place.typed).map(|(at, _)| at.clone());
+        match announced.filter(|_| tag.is_none()) {
+            Some(announced) => drop(places.remove(&announced)),
+            None => return,
+        }
     }
     let now = Instant::now();
     let new = Place { typed: false, tag: None, next: now, failures: 0, problem: None };
@@ -318,6 +323,17 @@ fn chance() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_is_announced_a_typed_address_has_room() {
+        let mut places = BTreeMap::new();
+        let tag: Tag = "0123456789abcdef".parse().unwrap();
+        (0..MAX_ADDRESSES + 5).for_each(|n| put(&mut places, format!("10.0.0.{n}:1"), Some(tag)));
+        put(&mut places, "192.168.1.20:8311".to_owned(), None);
+        put(&mut places, "10.0.1.1:1".to_owned(), Some(tag));
+        assert_eq!(places.len(), MAX_ADDRESSES);
+        assert!(places["192.168.1.20:8311"].typed && !places.contains_key("10.0.1.1:1"));
+    }
 
     #[test]
     fn an_address_is_a_host_and_a_port() {
