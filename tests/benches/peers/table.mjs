@@ -41,11 +41,14 @@ for (const size of sizes) {
     ]),
   );
 }
+const kills = {};
+for (const run of runs.filter((run) => 'freshClientSees' in run)) (kills[`${named(run)} | ${run.N}`] ??= []).push(run);
+const lacking = (killed, when) => killed.filter((run) => run[when] !== run.N).length;
 table(
   'The server is killed (-9) when the client believes that it is synced',
-  ['peer', 'sales', 'a new client sees', 'after the first client came again'],
-  runs.filter((run) => 'freshClientSees' in run).map((run) => [
-    named(run), run.N, run.freshClientSees, run.freshClientAfterRepair,
+  ['peer', 'sales', 'kills', 'after so many a new client lacked sales', 'and still when the first client had come again'],
+  Object.entries(kills).map(([row, killed]) => [
+    row, killed.length, lacking(killed, 'freshClientSees'), lacking(killed, 'freshClientAfterRepair'),
   ]),
 );
 for (const run of runs.filter((run) => run.error)) console.log(`\n${named(run)}, ${run.N} sales: ${run.error}`);
