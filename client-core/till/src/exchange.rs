@@ -249,10 +249,13 @@ impl Till {
     /// Whether the cloud turned out to have less of a journal than we thought, so that what both have is still to
     /// be compared.
     fn asked_too_far(&self, shop: &ShopId, asked: &SyncRequest) -> Result<bool, TillError> {
+        if !asked.behind {
+            return Ok(false);
+        }
         let next = self.request(shop, true, None)?;
         let earlier =
             |(actor, number): (&Actor, &u64)| asked.have.get(actor).is_some_and(|asked| number < asked);
-        Ok(asked.behind && next.have.iter().any(earlier))
+        Ok(next.have.iter().any(earlier))
     }
 
     /// The next batch of our own that the cloud does not have.
