@@ -1,7 +1,6 @@
 //! The exchange with the cloud: send what it lacks, take what we lack, guard everything on the way in.
 
-use crate::astray::written_again;
-use crate::intake::Intake;
+use crate::intake::{Intake, OpenToWrite};
 use crate::{CloudError, CloudRequest, Event, Till, TillError, lock};
 use domain::{Actor, FactId, Member, Role, Shop, ShopId, Timestamp};
 use ledger::{Ledger, Page};
@@ -192,7 +191,8 @@ impl Till {
         let compared = compared.filter(|at| at.distance_millis(now) < COMPARE_MILLIS);
         // What we say of a sale that only a sibling told us of is another sale's where a copy of its till wrote that:
         // when we say something, the cloud is asked at once.
-        let says_of_others = self.heard_from_siblings(shop)? && self.own_after(shop)?.is_some();
+        let heard = !to_compare(&self.ledger(), shop)?.is_empty();
+        let says_of_others = heard && self.own_after(shop)?.is_some();
         let mut behind = compared.is_none() || says_of_others;
         let start = self.cloud.elapsed();
         let mut refused = None;
@@ -224,26 +224,9 @@ impl Till {
         let ledger = self.ledger();
         let ((cursor, _), mut have) = (ledger.cursors(shop)?, ledger.vector(shop)?);
         if behind {
-            let (own, same) = (ledger.writer(shop)?, ledger.same_as_cloud(shop)?);
-            let there = ledger.at_cloud(shop)?;
-            // A number does not tell whether the cloud has the same under it. What a sibling brought is asked for
-            // once more: of each journal the last that both have.
-            for (actor, number) in have.iter_mut().filter(|(actor, _)| **actor != own) {
-                let both = there.get(actor).map_or(*number, |there| (*there).min(*number));
-                if same.get(actor).copied().unwrap_or(0) < both {
-                    *number = both.saturating_sub(1);
-                }
-            }
+            have.extend(to_compare(&ledger, shop)?);
         }
         Ok(SyncRequest { have, cursor, behind, batch })
-    }
-
-    /// Whether something is here that came from a sibling, and of which it is not known that the cloud has the same.
-    fn heard_from_siblings(&self, shop: &ShopId) -> Result<bool, TillError> {
-        let ledger = self.ledger();
-        let (own, same) = (ledger.writer(shop)?, ledger.same_as_cloud(shop)?);
-        let known = |actor: &Actor| same.get(actor).copied().unwrap_or(0);
-        Ok(ledger.vector(shop)?.iter().any(|(actor, number)| *actor != own && known(actor) < *number))
     }
 
     /// Whether the cloud turned out to have less of a journal than we thought, so that what both have is still to
@@ -333,13 +316,13 @@ impl Till {
     ) -> Result<bool, TillError> {
         let (slices, rest) = slices(&answer.batches);
         for slice in slices {
+            // So that no sale waits for all of it. Where the feed was left stays as it is until the last.
             let at = Some(self.corrected(now));
             let page = Page { members: answer.members.clone(), at, ..Page::default() };
-            let page = self.take_slice_of(shop, slice, page, now)?;
-            report.received = report.received.saturating_add(count(page));
+            let page = self.take_page(self.open_to_write(), shop, slice, page, now)?;
+            report.received = report.received.saturating_add(count(page.entries.len()));
         }
-        let mut catalogues = self.catalogues();
-        let mut ledger = self.ledger();
+        let (mut catalogues, ledger) = self.open_to_write();
         let (writer, known) = (ledger.writer(shop)?, ledger.clock()?);
         catalogues.tidy(now);
         let foreign = request.batch.as_ref().map(|batch| batch.actor).filter(|actor| *actor != writer);
@@ -365,19 +348,7 @@ impl Till {
             same: carried.into_iter().collect(),
             ..Page::default()
         };
-        let mut intake = Intake::new(shop, &ledger, page, now)?.of_cloud();
-        for batch in rest {
-            intake.batch(batch, &mut catalogues)?;
-        }
-        self.suspect(shop, std::mem::take(&mut intake.elsewhere));
-        let page = intake.finish(&mut catalogues)?;
-        if let Err(error) = ledger.take(shop, &page) {
-            // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
-            catalogues.forget(shop);
-            return Err(error.into());
-        }
-        drop((ledger, catalogues));
-        self.take_out_former(shop, &written_again(&page), now)?;
+        let page = self.take_page((catalogues, ledger), shop, rest, page, now)?;
         let before = request.batch.as_ref().map_or(0, |batch| batch.first.saturating_sub(1));
         let gained = sent.filter(|_| request.batch.is_some()).map_or(0, |sent| sent.saturating_sub(before));
         report.sent = report.sent.saturating_add(gained);
@@ -401,31 +372,40 @@ impl Till {
         }
     }
 
-    /// Writes a part of an answer, so that no sale waits for all of it; where the feed was left stays as it
-    /// is. Gives how many entries it had.
-    fn take_slice_of(
+    /// Takes in what the cloud says: batches, with the page they come with. Gives the page as it was written.
+    fn take_page(
         &self,
+        (mut catalogues, ledger): OpenToWrite<'_>,
         shop: &ShopId,
         batches: &[Batch],
         page: Page,
         now: Timestamp,
-    ) -> Result<usize, TillError> {
-        let mut catalogues = self.catalogues();
-        let mut ledger = self.ledger();
+    ) -> Result<Page, TillError> {
         let mut intake = Intake::new(shop, &ledger, page, now)?.of_cloud();
         for batch in batches {
             intake.batch(batch, &mut catalogues)?;
         }
         self.suspect(shop, std::mem::take(&mut intake.elsewhere));
         let page = intake.finish(&mut catalogues)?;
-        if let Err(error) = ledger.take(shop, &page) {
-            catalogues.forget(shop);
-            return Err(error.into());
-        }
-        drop((ledger, catalogues));
-        self.take_out_former(shop, &written_again(&page), now)?;
-        Ok(page.entries.len())
+        self.write_page((catalogues, ledger), shop, &page, now)?;
+        Ok(page)
     }
+}
+
+/// The journals of others of which more is here than is known to be the cloud's, because a sibling or a stick
+/// brought it, and from where each is asked for: a number does not tell whether the cloud has the same under it,
+/// so the last entry that both have comes once more.
+fn to_compare(ledger: &Ledger, shop: &ShopId) -> Result<BTreeMap<Actor, u64>, TillError> {
+    let (own, same, there) = (ledger.writer(shop)?, ledger.same_as_cloud(shop)?, ledger.at_cloud(shop)?);
+    let mut from = BTreeMap::new();
+    for (actor, here) in ledger.vector(shop)?.into_iter().filter(|(actor, _)| *actor != own) {
+        let known = same.get(&actor).copied().unwrap_or(0);
+        let both = there.get(&actor).map_or(here, |there| here.min(*there));
+        if known < here {
+            from.insert(actor, if known < both { both.saturating_sub(1) } else { here });
+        }
+    }
+    Ok(from)
 }
 
 /// Batches in parts of some hundred entries, and what is left for the last.

@@ -10,6 +10,10 @@ use replica::journal::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES};
 use replica::{Batch, Catalogue, ChainError, Head, Keypair, Opened, PublicKey, Refusal, admit};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::MutexGuard;
+
+/// What is held while something is written: no sale and no other change of the catalogue comes between.
+pub(crate) type OpenToWrite<'a> = (MutexGuard<'a, Shelf>, MutexGuard<'a, Ledger>);
 
 /// What one answer brought, on its way into the ledger: what the guard needs to know, and what passed so far.
 pub(crate) struct Intake<'a> {
@@ -180,8 +184,7 @@ impl Till {
         if batches.is_empty() {
             return Ok(Page::default());
         }
-        let mut catalogues = self.catalogues();
-        let mut ledger = self.ledger();
+        let (mut catalogues, ledger) = self.open_to_write();
         let vouched = self.vouched(&ledger, shop)?;
         let mut intake = Intake::new(shop, &ledger, Page { at: Some(now), ..Page::default() }, now)?;
         for batch in batches {
@@ -193,16 +196,32 @@ impl Till {
         if page.entries.is_empty() && page.strangers.is_empty() {
             return Ok(page);
         }
-        let again = written_again(&page);
-        if let Err(error) = ledger.take(shop, &page) {
+        self.write_page((catalogues, ledger), shop, &page, now)?;
+        self.tell(Event::Ledger);
+        Ok(page)
+    }
+
+    /// The ledger and the catalogues that were read from it, in the order in which they are always locked.
+    pub(crate) fn open_to_write(&self) -> OpenToWrite<'_> {
+        (self.catalogues(), self.ledger())
+    }
+
+    /// Writes what an intake let pass, in one transaction. What its till wrote again under another name comes out
+    /// under the former.
+    pub(crate) fn write_page(
+        &self,
+        (mut catalogues, mut ledger): OpenToWrite<'_>,
+        shop: &ShopId,
+        page: &Page,
+        now: Timestamp,
+    ) -> Result<(), TillError> {
+        if let Err(error) = ledger.take(shop, page) {
             // The catalogue in memory is ahead of the file now: forget it, the file is the truth.
             catalogues.forget(shop);
             return Err(error.into());
         }
         drop((ledger, catalogues));
-        self.take_out_former(shop, &again, now)?;
-        self.tell(Event::Ledger);
-        Ok(page)
+        self.take_out_former(shop, &written_again(page), now)
     }
 
     /// Whom the cloud named in a shop, but for ourselves. Head office knows the members of every shop: there, a
