@@ -10,6 +10,7 @@ pub mod plain;
 pub mod process;
 pub mod simulation;
 pub mod sqs;
+pub mod stick;
 pub mod store_contract;
 pub mod world;
 pub mod year;

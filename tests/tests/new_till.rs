@@ -375,3 +375,25 @@ fn the_history_of_a_new_till_comes_from_a_stick_too() {
     says_the_same(&new, &front, &shop);
     says_the_same(&new, &office, &shop);
 }
+
+#[test]
+fn a_till_with_a_few_days_of_history_writes_nothing_over_a_file_that_has_more() {
+    let Shop { world, shop, front, .. } = old_shop();
+    let new = world.till_with_history(&shop, "New", 3);
+    fill(&new, world.now());
+    let file = front.path.with_extension("leja");
+    let export = |till: &Folder| till.export(&file, world.now());
+    let all = export(&Folder::at(&front.path).unwrap()).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let folder = Folder::at(&new.path).unwrap();
+    let refused = export(&folder).unwrap_err().to_string();
+    assert!(refused.contains("holds older entries than are here: import it first"), "{refused}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    // What it says to do helps.
+    drop(new);
+    assert_eq!(folder.import(&file, world.now()).unwrap().fault, None);
+    let written = |exported: till::Exported| -> Vec<_> {
+        exported.journals.into_iter().filter(|it| it.entries > 0).map(|it| (it.actor, it.entries)).collect()
+    };
+    assert_eq!(written(export(&folder).unwrap()), written(all));
+}

@@ -4,7 +4,8 @@
 //!
 //! A file is `LEJASTK`, a version byte, then frames: a mark, the kind, how long the body is (4 bytes), the first
 //! 8 bytes of the SHA-256 of kind, length and body, and the body, packed like every other. The check finds
-//! accidents; against lies there are the signatures of the batches, each its writer's. Nothing in it is secret
+//! accidents: where it fails, wherever the damage is, the next frame is the next mark whose frame passes it.
+//! Against lies there are the signatures of the batches, each its writer's. Nothing in it is secret
 //! from whoever has the stick, and no key is in it. Payments are not: they are the cloud's word, and nobody signs
 //! them.
 
@@ -21,12 +22,13 @@ use std::collections::BTreeMap;
 pub const MAGIC: [u8; 7] = *b"LEJASTK";
 /// The version of the form that this release writes, and the newest that it reads.
 pub const VERSION: u8 = 1;
+/// How every frame begins. Inside one the same bytes may stand by chance: a frame is what passes its check.
+pub const MARK: [u8; 4] = *b"\xf7LJF";
 /// How many bytes the head of a frame has.
 pub const HEAD_BYTES: usize = MARK.len() + 1 + 4 + CHECK;
 /// How many bytes of batches a frame carries, and one batch at least.
 pub const FRAME_BYTES: usize = 64 * 1024;
 
-const MARK: [u8; 4] = *b"\xf7LJF";
 const CHECK: usize = 8;
 const BATCHES: u8 = 1;
 const END: u8 = 2;

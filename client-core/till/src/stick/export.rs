@@ -56,12 +56,13 @@ impl Folder {
     /// An older file of the same shop is replaced if all of it is here; any other file stays.
     ///
     /// # Errors
-    /// There is a file that is something else or holds more, or the ledger, the key or the disk can not be used.
+    /// There is no such folder, or a file that is something else or holds more; or the ledger, the key or the disk can not be used.
     /// The file is not there then, or as it was.
     pub fn export(&self, to: &Path, now: Timestamp) -> Result<Exported, TillError> {
         let (key, mut reader) = (self.key()?, Reader::open(&self.ledger_path())?);
         // One moment, however long it takes; sales go on.
         reader.hold()?;
+        has_folder(to)?;
         loses_nothing(&reader, to)?;
         let part = beside(to, ".part");
         let written = written(&reader, &key, &part, now);
@@ -76,6 +77,18 @@ impl Folder {
     }
 }
 
+/// The folder is there in which the file shall be.
+fn has_folder(to: &Path) -> Result<(), TillError> {
+    let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    if folder.try_exists().map_err(|error| unusable(folder, &error))? {
+        return Ok(());
+    }
+    let folder = folder.display();
+    Err(TillError::Folder(format!(
+        "there is no folder {folder}: nothing was written. Put the stick in or make the folder, then export again"
+    )))
+}
+
 /// Whatever is in the file that is to be replaced is here too.
 fn loses_nothing(reader: &Reader, to: &Path) -> Result<(), TillError> {
     if !to.try_exists().map_err(|error| unusable(to, &error))? {
@@ -88,12 +101,23 @@ fn loses_nothing(reader: &Reader, to: &Path) -> Result<(), TillError> {
     if to.is_dir() {
         return Err(there("is a folder"));
     }
+    let foreign = |shop: &ShopId| there(&format!("is of another shop, {shop}"));
     let mut stick = Stick::open(to).map_err(|_| there("is something else"))?;
-    while stick.next().is_some() {}
+    while let Some((_, frame)) = stick.next() {
+        let Frame::Batches(shop, batches) = frame else { continue };
+        if reader.writer(&shop).is_err() {
+            return Err(foreign(&shop));
+        }
+        for batch in batches {
+            if reader.base(&shop, batch.actor)?.is_some_and(|base| batch.first <= base.number) {
+                return Err(there("holds older entries than are here: import it first"));
+            }
+        }
+    }
     let Some(End { heads, .. }) = stick.end else { return Err(there("is damaged or not whole")) };
     for (shop, heads) in heads {
         if reader.writer(&shop).is_err() {
-            return Err(there(&format!("is of another shop, {shop}")));
+            return Err(foreign(&shop));
         }
         for (actor, head) in heads {
             if head.number > 0 && chain_at(reader, &shop, (actor, head.number))? != Some(head.chain) {
