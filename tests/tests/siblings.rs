@@ -219,6 +219,14 @@ fn what_the_cloud_does_not_take_from_one_till_is_told_and_stops_nobody_else() {
     let before = c.line.weather.lock().unwrap().arrived;
     c.sync(world.now()).unwrap();
     assert_eq!(c.line.weather.lock().unwrap().arrived, before + 1, "it is not tried at every sync");
+    // Nobody else has it: it is not put aside with this till, which knows by now that nobody will take it.
+    world.pass(16 * 60);
+    c.sync(world.now()).unwrap();
+    let path = c.path.clone();
+    drop(c);
+    let refused = Folder::at(&path).unwrap().reset(world.now()).unwrap_err().to_string();
+    assert!(refused.contains("1 entries of till A Front are nowhere else: nothing was moved"), "{refused}");
+    assert!(refused.contains("revoked") && refused.contains("never delete it"), "{refused}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::folder::unusable;
 use crate::{Folder, Till, TillError, lock};
-use domain::Timestamp;
+use domain::{Member, Timestamp};
 use ledger::{Ledger, LedgerError, Reader};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -108,7 +108,7 @@ impl Folder {
     pub fn reset(&self, now: Timestamp) -> Result<PathBuf, TillError> {
         let _lock = self.lock()?;
         let reader = Reader::open(&self.ledger_path())?;
-        let (own, others) = only_here(&reader)?;
+        let OnlyHere { own, others, of_revoked } = OnlyHere::of(&reader)?;
         let astray = Till::told_astray(&reader)?.len();
         drop(reader);
         if own > 0 || others > 0 {
@@ -123,6 +123,14 @@ impl Folder {
                  export` writes them to a stick, and `leja ledger import` takes them in at another till of the \
                  shop, which brings them to the hub. This till still has to hear of that: until then keep its \
                  folder, moved away whole if the machine is needed"
+            )));
+        }
+        if !of_revoked.is_empty() {
+            return Err(TillError::Refused(format!(
+                "{} are nowhere else: nothing was moved. Their till was revoked, so the hub takes them from nobody. \
+                 Look at its sales on this till's page, make again what counts, and move this folder away by hand, \
+                 never delete it",
+                of_revoked.join(", and ")
             )));
         }
         if astray > 0 {
@@ -168,20 +176,36 @@ impl Folder {
     }
 }
 
-/// How many entries are not known to be in the cloud: our own, and those that others gave us. A stick that was
-/// written and a sibling that was met are no cloud: whoever has them may be lost too.
-fn only_here(reader: &Reader) -> Result<(u64, u64), TillError> {
-    let (members, mut others) = (reader.members()?, 0_u64);
-    for shop in reader.shops()? {
-        let (own, at_cloud) = (reader.writer(&shop.id)?, reader.at_cloud(&shop.id)?);
-        for (actor, number) in reader.vector(&shop.id)? {
-            // What a revoked till wrote the cloud takes from nobody.
-            let counts = actor != own && members.get(&actor).is_some_and(|member| !member.revoked);
-            let there = at_cloud.get(&actor).copied().unwrap_or(0);
-            others = others.saturating_add(if counts { number.saturating_sub(there) } else { 0 });
+/// What is not known to be in the cloud. A stick that was written and a sibling that was met are no cloud: whoever
+/// has them may be lost too.
+struct OnlyHere {
+    /// How many entries of our own.
+    own: u64,
+    /// How many that others gave us, and that the cloud takes from whoever brings them.
+    others: u64,
+    /// What revoked tills wrote, in words: that the cloud takes from nobody.
+    of_revoked: Vec<String>,
+}
+
+impl OnlyHere {
+    fn of(reader: &Reader) -> Result<Self, TillError> {
+        let members = reader.members()?;
+        let mut here = Self { own: reader.waiting_to_send()?, others: 0, of_revoked: Vec::new() };
+        for shop in reader.shops()? {
+            let (own, at_cloud) = (reader.writer(&shop.id)?, reader.at_cloud(&shop.id)?);
+            for (actor, number) in reader.vector(&shop.id)?.into_iter().filter(|(actor, _)| *actor != own) {
+                let missing = number.saturating_sub(at_cloud.get(&actor).copied().unwrap_or(0));
+                match members.get(&actor).filter(|member| member.revoked && missing > 0) {
+                    Some(member) => {
+                        let Member { letter, name, .. } = member;
+                        here.of_revoked.push(format!("{missing} entries of till {letter} {name}"));
+                    }
+                    None => here.others = here.others.saturating_add(missing),
+                }
+            }
         }
+        Ok(here)
     }
-    Ok((reader.waiting_to_send()?, others))
 }
 
 /// Where the key of a backup lies, if it was copied too.
