@@ -65,11 +65,12 @@ function placeLine(place, siblings) {
     place.typed && button("Forget", () => api("DELETE", `/v1/siblings/${encodeURIComponent(place.address)}`), { class: "quiet", testid: `forget-${place.address}` }));
 }
 
-function paintSiblings({ siblings, places }) {
+function paintSiblings({ siblings, places, notice }) {
   const shown = places.filter((place) => place.problem || place.typed || !siblings.some((sibling) => sibling.address === place.address));
   return [
     siblings.length ? el("ul", { class: "members" }, siblings.map(siblingLine)) : el("p", { class: "hint" }, "This till knows no other till of its shop."),
-    shown.length > 0 && el("ul", { class: "members" }, shown.map((place) => placeLine(place, siblings)))];
+    shown.length > 0 && el("ul", { class: "members" }, shown.map((place) => placeLine(place, siblings))),
+    notice && el("p", { class: "warn", testid: "siblings-notice" }, notice)];
 }
 
 /** Fills a section; `sells` says that this is a till, which has siblings. */

@@ -1,11 +1,9 @@
 //! Tills finding each other on the shop's network by multicast DNS, as printers do. What is announced is an
 //! address and a tag that only the shop's own tills can read; no shop, no name.
 
-use crate::siblings::Nudge;
+use crate::siblings::SiblingLoop;
 use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::mpsc::Sender;
 use till::Tag;
 
 /// What tills announce themselves as.
@@ -21,26 +19,21 @@ impl Discovery {
     ///
     /// # Errors
     /// There is no multicast here.
-    pub(crate) fn start(own: Tag, port: u16, say: Sender<Nudge>) -> Result<Self, mdns_sd::Error> {
+    pub(crate) fn start(own: Tag, port: u16, siblings: SiblingLoop) -> Result<Self, mdns_sd::Error> {
         let daemon = ServiceDaemon::new()?;
         daemon.register(announcement(own, port)?)?;
         let heard = daemon.browse(SERVICE)?;
         let listen = move || {
-            let mut places = BTreeMap::new();
             for event in heard.iter() {
-                let nudge = match event {
-                    ServiceEvent::ServiceResolved(found) => match read(&found, own) {
-                        Some((address, tag)) => {
-                            places.insert(found.fullname, address.clone());
-                            Some(Nudge::Found(address, tag))
+                match event {
+                    ServiceEvent::ServiceResolved(found) => {
+                        let place = read(&found, own);
+                        if place.is_some_and(|(at, tag)| !siblings.found(&found.fullname, at, tag)) {
+                            return;
                         }
-                        None => None,
-                    },
-                    ServiceEvent::ServiceRemoved(_, name) => places.remove(&name).map(Nudge::Lost),
-                    _ => None,
-                };
-                if nudge.is_some_and(|nudge| say.send(nudge).is_err()) {
-                    return;
+                    }
+                    ServiceEvent::ServiceRemoved(_, name) => siblings.lost(&name),
+                    _ => {}
                 }
             }
         };

@@ -6,7 +6,7 @@ use crate::discovery::Discovery;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,14 +18,18 @@ const IDLE: Duration = Duration::from_secs(15);
 const SOON: Duration = Duration::from_millis(200);
 /// The longest pause for a till that can not be reached.
 const LONGEST: Duration = Duration::from_secs(120);
-/// The most addresses that are kept: a network full of them is not a shop.
-const MAX_ADDRESSES: usize = 64;
+/// The most announced addresses that are kept: a network full of them is not a shop. Typed ones have room besides.
+const MAX_ANNOUNCED: usize = 64;
+
+/// Said where they are more.
+const CROWDED: &str = "more addresses are announced on this network than a shop has tills: somebody may be \
+                       flooding it. A till that is not found by itself still is where you type the address";
 
 /// A handle on the thread, and what it knows.
 #[derive(Clone)]
 pub struct SiblingLoop {
-    say: Sender<Nudge>,
-    places: Arc<Mutex<BTreeMap<String, Place>>>,
+    say: SyncSender<Nudge>,
+    places: Arc<Mutex<Places>>,
 }
 
 /// A handle that the program holds until it ends.
@@ -46,16 +50,18 @@ pub struct Meeting {
     pub lan: Option<SocketAddr>,
 }
 
-pub(crate) enum Nudge {
-    /// Something was recorded.
-    Recorded,
+enum Nudge {
     /// There is a place to be tried.
     Due,
-    /// A till announced itself.
-    Found(String, Tag),
-    /// It said that it leaves.
-    Lost(String),
     Stop,
+}
+
+/// Where tills may be.
+#[derive(Debug, Default)]
+struct Places {
+    at: BTreeMap<String, Place>,
+    /// Whether somebody announced an address for which there was no room.
+    crowded: bool,
 }
 
 /// A place where a till may be.
@@ -63,6 +69,8 @@ pub(crate) enum Nudge {
 struct Place {
     /// What was typed stays, whatever is announced.
     typed: bool,
+    /// The name under which it was announced, if it was.
+    announced: Option<String>,
     tag: Option<Tag>,
     next: Instant,
     failures: u32,
@@ -71,7 +79,7 @@ struct Place {
 
 /// A place, for whoever shows it.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct PlaceForm {
+struct PlaceForm {
     address: String,
     /// Somebody typed it; else a till announces itself there.
     typed: bool,
@@ -79,6 +87,14 @@ pub(crate) struct PlaceForm {
     problem: Option<String>,
     #[serde(skip)]
     tag: Option<Tag>,
+}
+
+/// Every place that is tried.
+#[derive(Serialize)]
+pub(crate) struct PlacesForm {
+    places: Vec<PlaceForm>,
+    /// What a person should know of this network, if there is something.
+    notice: Option<String>,
 }
 
 /// An address that somebody typed.
@@ -92,7 +108,8 @@ pub(crate) struct SiblingsForm {
     /// Our own name where strangers listen.
     tag: String,
     siblings: Vec<SiblingForm>,
-    places: Vec<PlaceForm>,
+    #[serde(flatten)]
+    around: PlacesForm,
 }
 
 #[derive(Serialize)]
@@ -111,11 +128,11 @@ struct SiblingForm {
 
 impl SiblingsForm {
     /// The tills that the cloud told of, and the places that are tried.
-    pub(crate) fn of(till: &Till, places: Vec<PlaceForm>) -> Result<Self, TillError> {
+    pub(crate) fn of(till: &Till, around: PlacesForm) -> Result<Self, TillError> {
         let form = |status: SiblingStatus| {
             let at = |place: &&PlaceForm| place.tag.is_some() && place.tag == status.tag;
             SiblingForm {
-                address: places.iter().find(at).map(|place| place.address.clone()),
+                address: around.places.iter().find(at).map(|place| place.address.clone()),
                 actor: status.sibling.actor.to_string(),
                 letter: status.sibling.letter,
                 name: status.sibling.name,
@@ -125,40 +142,121 @@ impl SiblingsForm {
             }
         };
         let siblings = till.siblings()?.into_iter().map(form).collect();
-        Ok(Self { tag: till.tag().to_string(), siblings, places })
+        Ok(Self { tag: till.tag().to_string(), siblings, around })
     }
 }
 
 impl SiblingLoop {
     /// A handle on no thread, for a program that meets nobody.
     pub fn idle() -> Self {
-        Self { say: channel().0, places: Arc::default() }
+        Self::new().0
+    }
+
+    fn new() -> (Self, Receiver<Nudge>) {
+        // One nudge that waits is as good as many.
+        let (say, nudges) = sync_channel(1);
+        (Self { say, places: Arc::default() }, nudges)
+    }
+
+    /// Has the thread look which place is due. Whether it runs.
+    fn nudge(&self) -> bool {
+        !matches!(self.say.try_send(Nudge::Due), Err(TrySendError::Disconnected(_)))
     }
 
     /// An address that somebody typed: try it now. Harmless when the thread has ended.
     pub(crate) fn try_at(&self, address: String) {
-        put(&mut self.lock(), address, None);
-        let _ = self.say.send(Nudge::Due);
+        self.lock().at.entry(address).or_insert_with(Place::new).try_now().typed = true;
+        self.nudge();
     }
 
     /// An address is not to be tried any more, unless a till is heard to announce itself there.
     pub(crate) fn forget(&self, address: &str) {
-        self.lock().remove(address);
+        self.lock().at.remove(address);
     }
 
-    /// Every place that is tried, and what came of it.
-    pub(crate) fn places(&self) -> Vec<PlaceForm> {
+    /// A till announced itself, under a name. Whether anybody listens still.
+    pub(crate) fn found(&self, name: &str, address: String, tag: Tag) -> bool {
+        let mut places = self.lock();
+        if !places.has_room(&address) {
+            if !std::mem::replace(&mut places.crowded, true) {
+                tracing::warn!("{CROWDED}");
+            }
+            return true;
+        }
+        let place = places.at.entry(address).or_insert_with(Place::new).try_now();
+        (place.announced, place.tag) = (Some(name.to_owned()), Some(tag));
+        drop(places);
+        self.nudge()
+    }
+
+    /// Who announced itself under this name said that it leaves.
+    pub(crate) fn lost(&self, name: &str) {
+        let mut places = self.lock();
+        places.at.retain(|_, place| place.typed || place.announced.as_deref() != Some(name));
+        places.crowded &= places.announced() >= MAX_ANNOUNCED;
+    }
+
+    /// Every place that is tried, and what came of it; and what a person should know of this network.
+    pub(crate) fn places(&self) -> PlacesForm {
         let form = |(address, place): (&String, &Place)| PlaceForm {
             address: address.clone(),
             typed: place.typed,
             problem: place.problem.clone(),
             tag: place.tag,
         };
-        self.lock().iter().map(form).collect()
+        let known = self.lock();
+        let notice = known.crowded.then(|| CROWDED.to_owned());
+        PlacesForm { places: known.at.iter().map(form).collect(), notice }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
+    /// Something was recorded: whoever could be met last is met soon. Whether anybody listens still.
+    fn recorded(&self) -> bool {
+        let soon = after(SOON);
+        // A till that can not be reached is not asked more often because we sell more.
+        for place in self.lock().at.values_mut().filter(|place| place.failures == 0) {
+            place.next = place.next.min(soon);
+        }
+        self.nudge()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Places {
+    fn announced(&self) -> usize {
+        self.at.values().filter(|place| !place.typed).count()
+    }
+
+    /// Whether an announced address may be kept. Where there are too many, one at which nobody could be met
+    /// gives way.
+    fn has_room(&mut self, address: &str) -> bool {
+        if self.at.contains_key(address) || self.announced() < MAX_ANNOUNCED {
+            return true;
+        }
+        let in_vain = self.at.iter().filter(|(_, place)| !place.typed && place.failures > 0);
+        let worst = in_vain.max_by_key(|(_, place)| place.failures).map(|(at, _)| at.clone());
+        worst.is_some_and(|worst| self.at.remove(&worst).is_some())
+    }
+
+    /// The next place whose turn it is: what a person typed goes before what anybody may announce.
+    fn due(&self, now: Instant) -> Option<(String, Option<Tag>)> {
+        let due = self.at.iter().filter(|(_, place)| place.next <= now);
+        let first = due.min_by_key(|(_, place)| (!place.typed, place.next));
+        first.map(|(address, place)| (address.clone(), place.tag))
+    }
+}
+
+impl Place {
+    fn new() -> Self {
+        let next = Instant::now();
+        Self { typed: false, announced: None, tag: None, next, failures: 0, problem: None }
+    }
+
+    fn try_now(&mut self) -> &mut Self {
+        self.next = Instant::now();
+        self
     }
 }
 
@@ -179,27 +277,21 @@ impl InTouch {
 /// # Errors
 /// A typed address is none, or no thread could be started.
 pub fn keep_in_touch(till: Arc<Till>, clock: Clock, meeting: &Meeting) -> std::io::Result<InTouch> {
-    let (say, nudges) = channel();
-    let siblings = SiblingLoop { say: say.clone(), places: Arc::default() };
+    let (siblings, nudges) = SiblingLoop::new();
     let kept = till.places().map_err(std::io::Error::other)?;
     for address in &meeting.typed {
         siblings.try_at(read_address(address).map_err(std::io::Error::other)?);
     }
     kept.iter().filter_map(|address| read_address(address).ok()).for_each(|address| siblings.try_at(address));
     let events = till.events();
-    let recorded = say.clone();
-    let carry = move || {
-        while events
-            .recv()
-            .is_ok_and(|event| event != till::Event::Ledger || recorded.send(Nudge::Recorded).is_ok())
-        {
-        }
-    };
+    let told = siblings.clone();
+    let carry =
+        move || while events.recv().is_ok_and(|event| event != till::Event::Ledger || told.recorded()) {};
     std::thread::Builder::new().name("recorded".to_owned()).spawn(carry)?;
     // Without multicast, tills meet by typed addresses; nobody has to do anything about it.
     let reachable = meeting.lan.filter(|lan| !lan.ip().is_loopback());
     let discovery = reachable.and_then(|lan| {
-        let started = Discovery::start(till.tag(), lan.port(), say);
+        let started = Discovery::start(till.tag(), lan.port(), siblings.clone());
         started.inspect_err(|error| tracing::warn!(%error, "tills are not found by themselves here")).ok()
     });
     let shared = siblings.clone();
@@ -212,17 +304,15 @@ fn run(till: &Till, clock: &Clock, siblings: &SiblingLoop, nudges: &Receiver<Nud
     let http = HttpSiblings::new();
     loop {
         let now = Instant::now();
-        let due =
-            siblings.lock().iter().find(|(_, place)| place.next <= now).map(|(a, p)| (a.clone(), p.tag));
+        let due = siblings.lock().due(now);
         if let Some((address, tag)) = due {
             meet(till, clock, siblings, (&http, &address), tag);
         }
-        let next = siblings.lock().values().map(|place| place.next).min();
+        let next = siblings.lock().at.values().map(|place| place.next).min();
         let pause = next.map_or(IDLE, |next| next.saturating_duration_since(Instant::now()));
         match nudges.recv_timeout(pause) {
             Ok(Nudge::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            Ok(nudge) => siblings.heed(nudge),
-            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Nudge::Due) | Err(RecvTimeoutError::Timeout) => {}
         }
     }
 }
@@ -236,7 +326,7 @@ fn meet(
 ) {
     let met = till.meet(&http.at(address), tag, clock());
     let mut places = siblings.lock();
-    let Some(place) = places.get_mut(address) else { return };
+    let Some(place) = places.at.get_mut(address) else { return };
     let before = (place.tag, place.problem.clone());
     match met {
         Ok(met) => {
@@ -257,40 +347,6 @@ fn meet(
     if before != (place.tag, place.problem.clone()) {
         till.tell_of_siblings();
     }
-}
-
-impl SiblingLoop {
-    fn heed(&self, nudge: Nudge) {
-        let mut places = self.lock();
-        match nudge {
-            Nudge::Recorded => {
-                let soon = after(SOON);
-                // A till that can not be reached is not asked more often because we sell more.
-                for place in places.values_mut().filter(|place| place.failures == 0) {
-                    place.next = place.next.min(soon);
-                }
-            }
-            Nudge::Found(address, tag) => put(&mut places, address, Some(tag)),
-            Nudge::Lost(address) => places.retain(|at, place| place.typed || *at != address),
-            Nudge::Due | Nudge::Stop => {}
-        }
-    }
-}
-
-/// Notes where a till may be; it is tried at once.
-fn put(places: &mut BTreeMap<String, Place>, address: String, tag: Option<Tag>) {
-    if places.len() >= MAX_ADDRESSES && !places.contains_key(&address) {
-        // What a person typed goes before what anybody on the network may announce.
-        let announced = places.iter().find(|(_, place)| !place.typed).map(|(at, _)| at.clone());
-        match announced.filter(|_| tag.is_none()) {
-            Some(announced) => drop(places.remove(&announced)),
-            None => return,
-        }
-    }
-    let now = Instant::now();
-    let new = Place { typed: false, tag: None, next: now, failures: 0, problem: None };
-    let place = places.entry(address).or_insert(new);
-    (place.typed, place.tag, place.next) = (place.typed || tag.is_none(), tag.or(place.tag), now);
 }
 
 /// `host:port`, and nothing else of a URL.
@@ -324,15 +380,67 @@ fn chance() -> Duration {
 mod tests {
     use super::*;
 
+    /// A till that somebody pretends to be.
+    fn pretend(siblings: &SiblingLoop, n: usize) {
+        let tag = format!("{n:016x}").parse().unwrap();
+        assert!(siblings.found(&format!("{n}._leja"), format!("10.0.0.1:{n}"), tag));
+    }
+
+    /// As if each place had been tried, and had failed so often.
+    fn tried(siblings: &SiblingLoop, failures: impl Fn(&str) -> u32) {
+        for (address, place) in &mut siblings.lock().at {
+            (place.failures, place.next) = (failures(address), after(LONGEST));
+        }
+    }
+
     #[test]
-    fn whatever_is_announced_a_typed_address_has_room() {
-        let mut places = BTreeMap::new();
-        let tag: Tag = "0123456789abcdef".parse().unwrap();
-        (0..MAX_ADDRESSES + 5).for_each(|n| put(&mut places, format!("10.0.0.{n}:1"), Some(tag)));
-        put(&mut places, "192.168.1.20:8311".to_owned(), None);
-        put(&mut places, "10.0.1.1:1".to_owned(), Some(tag));
-        assert_eq!(places.len(), MAX_ADDRESSES);
-        assert!(places["192.168.1.20:8311"].typed && !places.contains_key("10.0.1.1:1"));
+    fn whatever_is_announced_what_was_typed_has_room_and_the_first_turn() {
+        let (siblings, _nudges) = SiblingLoop::new();
+        let typed: Vec<String> = (0..100).map(|n| format!("192.168.1.20:{}", 8000 + n)).collect();
+        typed.iter().for_each(|address| siblings.try_at(address.clone()));
+        (0..1000).for_each(|n| pretend(&siblings, n));
+        siblings.try_at("192.168.1.21:8311".to_owned());
+        let PlacesForm { places, notice } = siblings.places();
+        assert_eq!(places.iter().filter(|place| !place.typed).count(), MAX_ANNOUNCED);
+        assert!(typed.iter().all(|address| places.iter().any(|place| place.address == *address)));
+        assert!(notice.unwrap().contains("type the address"), "and it is told");
+        tried(&siblings, |_| 1);
+        let later = after(LONGEST + LONGEST);
+        assert!(siblings.lock().due(later).unwrap().0.starts_with("192.168"));
+        // What was typed and is announced as well stays when that till leaves.
+        assert!(siblings.found("typed", typed[0].clone(), "00000000000000ff".parse().unwrap()));
+        siblings.lost("typed");
+        assert!(siblings.places().places.iter().any(|place| place.address == typed[0]));
+    }
+
+    #[test]
+    fn a_flood_of_announcements_is_bounded_and_a_till_that_was_met_stays() {
+        let (siblings, _nudges) = SiblingLoop::new();
+        pretend(&siblings, 7);
+        tried(&siblings, |_| 0);
+        (100..1100).for_each(|n| pretend(&siblings, n));
+        assert_eq!(
+            (siblings.places().places.len(), siblings.places().notice.is_some()),
+            (MAX_ANNOUNCED, true)
+        );
+        // Nobody is there: they give way to who comes later, and only they.
+        tried(&siblings, |address| u32::from(address != "10.0.0.1:7"));
+        (2000..2100).for_each(|n| pretend(&siblings, n));
+        let here = |address: &str| siblings.places().places.iter().any(|place| place.address == address);
+        assert!(here("10.0.0.1:7") && here("10.0.0.1:2000") && !here("10.0.0.1:2099"));
+        assert_eq!(siblings.places().places.len(), MAX_ANNOUNCED);
+        siblings.lost("2000._leja");
+        assert_eq!(siblings.places().notice, None, "there is room again");
+    }
+
+    #[test]
+    fn selling_wakes_only_who_was_met() {
+        let (siblings, _nudges) = SiblingLoop::new();
+        (0..60).for_each(|n| pretend(&siblings, n));
+        tried(&siblings, |address| u32::from(address == "10.0.0.1:8"));
+        siblings.recorded();
+        let soon = after(IDLE);
+        assert_eq!(siblings.lock().at.values().filter(|place| place.next > soon).count(), 1);
     }
 
     #[test]
@@ -345,21 +453,6 @@ mod tests {
         {
             assert!(read_address(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_flood_of_announcements_is_bounded_and_selling_wakes_only_who_was_met() {
-        let siblings = SiblingLoop::idle();
-        for n in 0..1000 {
-            siblings.try_at(format!("10.0.0.1:{}", n + 1));
-        }
-        assert_eq!(siblings.places().len(), MAX_ADDRESSES);
-        let later = after(LONGEST);
-        for (n, place) in siblings.lock().values_mut().enumerate() {
-            (place.next, place.failures) = (later, u32::from(n == 0));
-        }
-        siblings.heed(Nudge::Recorded);
-        assert_eq!(siblings.lock().values().filter(|place| place.next == later).count(), 1);
     }
 
     #[test]
