@@ -1,0 +1,6 @@
+//! What cashiers and head office see: the built program, its pages, and a real browser.
+
+mod connection;
+mod demo;
+mod goods;
+mod payments;
