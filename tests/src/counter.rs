@@ -63,22 +63,18 @@ impl Shop {
     }
 
     fn member(&mut self, role: &str, folder: &str, name: &str, code: &str) -> String {
-        let mut command = Command::new(built("leja"));
-        command.args([role, "--listen", NOWHERE, "--enrol", code.trim(), "--name", name]);
-        command.arg("--data").arg(self.data.path().join(folder));
-        command.args(["--hub", &format!("http://{}", self.address)]);
-        let member = Running::start(&mut command);
-        let address = member.address();
-        self.members.push(member);
-        address
+        self.start(role, folder, &["--enrol", code.trim(), "--name", name])
     }
 
     /// Starts a till anew, with an address for other tills.
     pub fn on_the_lan(&mut self, folder: &str) -> String {
+        self.start("till", folder, &["--lan", NOWHERE])
+    }
+
+    fn start(&mut self, role: &str, folder: &str, more: &[&str]) -> String {
         let mut command = Command::new(built("leja"));
-        command.args(["till", "--listen", NOWHERE, "--lan", NOWHERE]);
-        command.arg("--data").arg(self.data.path().join(folder));
-        command.args(["--hub", &format!("http://{}", self.address)]);
+        command.args([role, "--listen", NOWHERE, "--hub", &format!("http://{}", self.address)]);
+        command.arg("--data").arg(self.data.path().join(folder)).args(more);
         let member = Running::start(&mut command);
         let address = member.address();
         self.members.push(member);

@@ -13,5 +13,6 @@ pub mod simulation;
 pub mod sqs;
 pub mod stick;
 pub mod store_contract;
+pub mod tills;
 pub mod world;
 pub mod year;

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tests::process::{Running, built, http, until};
+use tests::tills::is_whole;
 use tests::world::{World, sell};
-use till::{SaleFilter, examine};
+use till::SaleFilter;
 
 /// The largest file the till may write at first: a log of some sales.
 const KILOBYTES: u32 = 300;
@@ -108,9 +109,7 @@ fn a_till_on_a_disk_that_is_too_small_keeps_what_it_acknowledged_and_goes_on_whe
     for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
         std::fs::copy(held.join(name), kept.join(name)).unwrap();
     }
-    for check in examine(&kept.join("ledger.sqlite")).unwrap() {
-        assert_eq!(check.faults, Vec::<String>::new(), "{}", check.name);
-    }
+    is_whole(&kept);
     let kept = ledger::Reader::open(&kept.join("ledger.sqlite")).unwrap();
     let kept = kept.sales(&shop, SaleFilter::All, None, 100_000).unwrap().len();
     assert_eq!(kept, sold, "what was acknowledged is there, and nothing else");
@@ -192,9 +191,7 @@ fn a_till_whose_disk_is_full_acknowledges_nothing_more_and_goes_on_when_there_is
         sold += 1;
     }
     till.kill();
-    for check in examine(&path.join("ledger.sqlite")).unwrap() {
-        assert_eq!(check.faults, Vec::<String>::new(), "{}", check.name);
-    }
+    is_whole(&path);
     let kept = world.open(path).sales(&shop, SaleFilter::All, None, 10_000).unwrap().len();
     assert_eq!(kept, sold, "what was acknowledged is there, and nothing else");
 }

@@ -4,8 +4,9 @@ use domain::{FactId, Line, Money, Person, Product, ProductId, Quantity, Sale, Sh
 use service::Store;
 use std::sync::atomic::Ordering;
 use tests::simulation::hostile::Mallory;
+use tests::tills::is_whole;
 use tests::world::{Replica, World, asha, code, exchange, kes, of, sell, verdicts};
-use till::{Folder, Reach, SaleFilter, SyncReport, examine};
+use till::{Folder, Reach, SaleFilter, SyncReport};
 
 const DAY: i64 = 86_400;
 
@@ -78,14 +79,7 @@ fn says_the_same(one: &Replica, other: &Replica, shop: &ShopId) {
     for till in [one, other] {
         assert_eq!(till.verify(shop).unwrap(), Vec::<String>::new());
         assert_eq!(till.status().unwrap().set_aside, Vec::<String>::new());
-        is_sound(till);
-    }
-}
-
-/// Journals, signatures and computed rows are what they should be, however much of the history is here.
-fn is_sound(till: &Replica) {
-    for check in examine(&till.path.join("ledger.sqlite")).unwrap() {
-        assert_eq!(check.faults, Vec::<String>::new(), "{}: {}", check.name, check.seen);
+        is_whole(&till.path);
     }
 }
 
@@ -103,7 +97,7 @@ fn a_new_till_has_the_catalogue_and_the_open_days_first_and_everything_in_the_en
         front.registers(&shop, domain::Kind::Product).unwrap(),
         "all of the catalogue"
     );
-    is_sound(&new);
+    is_whole(&new.path);
     let told = new.history(world.now()).unwrap().unwrap();
     assert!(told.have > 0 && told.have < told.of, "{told:?}");
     let sale = sell(&new, 350, world.now());
@@ -150,7 +144,7 @@ fn a_till_that_breaks_its_own_strand_is_judged_alike_by_a_new_till_and_by_those_
     new.line.weather.lock().unwrap().requests_left = Some(2);
     new.sync(world.now()).unwrap_err();
     assert!(new.history(world.now()).unwrap().is_some(), "it says that there is more to come");
-    is_sound(&new);
+    is_whole(&new.path);
     new.line.weather.lock().unwrap().requests_left = None;
     fill(&new, world.now());
     exchange(&world, &[&front, &office, &new]);
@@ -224,7 +218,7 @@ fn a_till_that_keeps_a_few_days_fetches_no_more() {
         front.registers(&shop, domain::Kind::Product).unwrap()
     );
     assert_eq!(new.verify(&shop).unwrap(), Vec::<String>::new());
-    is_sound(&new);
+    is_whole(&new.path);
     let again: SyncReport = new.sync(world.now()).unwrap();
     assert_eq!((again.older, again.history_left), (0, false));
     // And trade goes on, both ways.
@@ -360,11 +354,11 @@ fn the_history_of_a_new_till_comes_from_a_stick_too() {
     let torn = front.path.with_extension("torn");
     std::fs::write(&torn, &bytes[..bytes.len() * 3 / 4]).unwrap();
     assert!(new.import(&torn, world.now()).unwrap().fault.is_some());
-    is_sound(&new);
+    is_whole(&new.path);
     let came = new.import(&of_front, world.now()).unwrap();
     assert_eq!((came.fault, came.journals.iter().map(|it| it.left).sum::<u64>()), (None, 0));
     assert!(verdicts(&new, &shop).len() > before + 40);
-    is_sound(&new);
+    is_whole(&new.path);
     let again = new.import(&of_front, world.now()).unwrap();
     assert_eq!(again.journals.iter().map(|it| it.new + it.left).sum::<u64>(), 0, "{again:?}");
 

@@ -1,26 +1,13 @@
 //! Stories of the tills of one shop that carry each other's sales.
 
-use domain::{FactId, Item, Member, Product, ProductId, ShopId};
+use domain::{Item, Product, ProductId, ShopId};
 use replica::wire::sibling::SiblingMessage;
 use replica::wire::{SyncAnswer, SyncRequest};
 use replica::{Batch, Keypair, noise};
-use service::Store;
 use std::net::SocketAddr;
+use tests::tills::{acquainted, key_of, names, revoke, sealed};
 use tests::world::{Replica, World, asha, exchange, kes, sell};
-use till::{Folder, HttpSiblings, Met, SaleFilter, SiblingError, SiblingLine, Till, TillError};
-
-/// The key of a replica, out of its folder.
-fn key_of(replica: &Replica) -> Keypair {
-    let seed = hex::decode(std::fs::read_to_string(replica.path.join("till.key")).unwrap()).unwrap();
-    Keypair::from_seed(&seed.try_into().unwrap())
-}
-
-/// The first entries of a till, sealed by some key.
-fn sealed(replica: &Replica, shop: &ShopId, key: &Keypair) -> Batch {
-    let ledger = ledger::Ledger::open(&replica.path.join("ledger.sqlite")).unwrap();
-    let entries = ledger.entries_after(shop, replica.identity().actor, 0, 100).unwrap();
-    Batch::seal(&entries, key).unwrap()
-}
+use till::{Folder, HttpSiblings, Met, SaleFilter, SiblingError, SiblingLine, TillError};
 
 /// Syncs once, by hand.
 fn send(by: &Replica, shop: &ShopId, request: &SyncRequest, world: &World) -> Result<SyncAnswer, String> {
@@ -28,11 +15,6 @@ fn send(by: &Replica, shop: &ShopId, request: &SyncRequest, world: &World) -> Re
     let path = format!("/v1/shops/{shop}/sync");
     let answer = credentials.ask(&by.line, "POST", &path, request.encode(), world.now());
     answer.map(|answer| SyncAnswer::decode(&answer).unwrap()).map_err(|error| error.to_string())
-}
-
-fn revoke(world: &World, replica: &Replica) {
-    let (member, home) = world.wait(world.store.member(replica.identity().actor)).unwrap().unwrap();
-    world.wait(world.store.put_member(&Member { revoked: true, ..member }, home.as_ref())).unwrap();
 }
 
 #[test]
@@ -102,25 +84,8 @@ fn a_till_that_compares_everything_is_told_who_is_in_the_shop() {
     assert_eq!((told.members, told.ends), (vec![], [].into()), "only then");
 }
 
-/// Tills that know each other: each has synced after the last was enrolled.
-fn acquainted<const N: usize>(world: &World, shop: &ShopId) -> [Replica; N] {
-    let tills: [Replica; N] =
-        std::array::from_fn(|n| world.till(shop, ["Front", "Back", "Yard", "Store"][n]));
-    for till in &tills {
-        till.sync(world.now()).unwrap();
-    }
-    tills
-}
-
 fn meet(world: &World, from: &Replica, to: &Replica) -> Met {
     from.meet(&world.wifi(to), None, world.now()).unwrap()
-}
-
-fn names(till: &Till, shop: &ShopId) -> Vec<FactId> {
-    let mut names: Vec<_> =
-        till.sales(shop, SaleFilter::All, None, 99_999).unwrap().iter().map(|sale| sale.id).collect();
-    names.sort_unstable();
-    names
 }
 
 #[test]

@@ -6,7 +6,8 @@ use replica::wire::stick::{Frame, FrameHead, HEAD_BYTES};
 use std::fs::File;
 use std::io::Read;
 use std::process::Command;
-use tests::stick::{acquainted, counts, export, frames, is_sound, large, names, stick, waiting, why};
+use tests::stick::{counts, cut_off, export, frames, large, stick, waiting, why};
+use tests::tills::{is_sound, names};
 use tests::world::{Replica, World, asha, code, exchange, kes, of, sell, verdicts};
 use till::{Folder, SaleFilter};
 
@@ -14,7 +15,7 @@ use till::{Folder, SaleFilter};
 fn two_tills_without_a_line_have_each_others_sales_by_a_stick() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a, b] = acquainted(&world, &shop);
+    let [a, b] = cut_off(&world, &shop);
     let first = world.now();
     for shillings in 1..=30 {
         world.pass(3600);
@@ -69,7 +70,7 @@ fn two_tills_without_a_line_have_each_others_sales_by_a_stick() {
 fn at_a_third_till_that_has_the_line_everything_goes_on_to_head_office() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a, b, c] = acquainted(&world, &shop);
+    let [a, b, c] = cut_off(&world, &shop);
     let office = world.office();
     office.sync(world.now()).unwrap();
     for shillings in 1..=5 {
@@ -123,7 +124,7 @@ fn head_office_takes_a_stick_and_answers_with_one() {
     let (shop, other) = (world.shop("mjini", "till", "123456"), world.shop("kijiji", "paybill", "600638"));
     let (c, office) = (world.till(&other, "Counter"), world.office());
     exchange(&world, &[&c, &office]);
-    let [a] = acquainted(&world, &shop);
+    let [a] = cut_off(&world, &shop);
     world.pass(16 * 60);
     exchange(&world, &[&office]);
     let sale = sell(&a, 70, world.now());
@@ -176,7 +177,7 @@ fn no_key_and_no_payment_is_on_a_stick() {
 fn a_till_that_was_restored_gets_what_it_lost_from_a_stick_after_its_next_sync() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a, b] = acquainted(&world, &shop);
+    let [a, b] = cut_off(&world, &shop);
     let office = world.office();
     sell(&a, 1, world.now());
     let backup = a.path.with_extension("backup");
@@ -219,7 +220,7 @@ fn a_till_that_was_restored_gets_what_it_lost_from_a_stick_after_its_next_sync()
     assert_eq!(totals, [1, 2, 3, 4].map(kes));
     assert_eq!(verdicts(&office, &shop), verdicts(&again, &shop));
     assert_eq!(verdicts(&office, &shop), verdicts(&b, &shop));
-    let [d] = acquainted(&world, &shop);
+    let [d] = cut_off(&world, &shop);
     export(&again, &stick(&again, "all"), &world);
     let came = d.import(&stick(&again, "all"), world.now()).unwrap();
     assert_eq!((verdicts(&d, &shop), came.fault), (verdicts(&again, &shop), None));
@@ -230,7 +231,7 @@ fn a_till_that_was_restored_gets_what_it_lost_from_a_stick_after_its_next_sync()
 fn a_till_sells_while_it_exports_and_every_file_is_whole() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a, b] = acquainted(&world, &shop);
+    let [a, b] = cut_off(&world, &shop);
     for _ in 0..50 {
         a.sell(of(5, Tender::Cash), &asha(), world.now(), None).unwrap();
     }
@@ -257,7 +258,7 @@ fn a_till_sells_while_it_exports_and_every_file_is_whole() {
 fn an_export_is_of_one_moment_however_long_it_takes() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a] = acquainted(&world, &shop);
+    let [a] = cut_off(&world, &shop);
     let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..250 {
         a.sell(large(&mut random), &asha(), world.now(), None).unwrap();

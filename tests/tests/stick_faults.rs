@@ -1,14 +1,12 @@
 //! Sticks that were pulled out too early, lay in the rain, belong to somebody else, or lie: what is whole and
 //! believed is taken in, what is not is told, and nothing is written over that would be lost.
 
-use domain::{Actor, Body, Document, Entry, FactId, Member, ShopId};
+use domain::{Actor, Body, Document, Entry, FactId, ShopId};
 use replica::wire::stick::{End, FRAME_BYTES, Frame, HEAD_BYTES, MAGIC, VERSION};
 use replica::{Batch, Head};
-use service::Store;
 use std::path::PathBuf;
-use tests::stick::{
-    acquainted, counts, entries, export, frames, is_sound, key_of, large, made, names, sealed, stick, why,
-};
+use tests::stick::{counts, cut_off, export, frames, large, made, stick, why};
+use tests::tills::{entries, is_sound, key_of, names, revoke, sealed};
 use tests::world::{Replica, World, asha, exchange, sell, verdicts};
 use till::Folder;
 
@@ -16,7 +14,7 @@ use till::Folder;
 fn a_stick_that_was_pulled_out_too_early_gives_what_is_whole_and_says_so() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a, b, c] = acquainted(&world, &shop);
+    let [a, b, c] = cut_off(&world, &shop);
     sell(&c, 9, world.now());
     let mut random = fastrand::Rng::with_seed(1);
     for _ in 0..400 {
@@ -55,7 +53,7 @@ fn a_stick_that_was_pulled_out_too_early_gives_what_is_whole_and_says_so() {
     let mut damaged = std::fs::read(&both).unwrap();
     damaged[places[1] + HEAD_BYTES + 100] ^= 1;
     std::fs::write(&torn, &damaged).unwrap();
-    let [d] = acquainted(&world, &shop);
+    let [d] = cut_off(&world, &shop);
     let came = d.import(&torn, world.now()).unwrap();
     let told = format!("damaged from byte {} to {}, which was left out", places[1], places[2]);
     assert_eq!(came.fault, Some(format!("it is {told}")));
@@ -72,7 +70,7 @@ fn a_stick_that_was_pulled_out_too_early_gives_what_is_whole_and_says_so() {
 fn a_damaged_length_costs_its_own_frame_and_it_is_told_which() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a, c] = acquainted(&world, &shop);
+    let [a, c] = cut_off(&world, &shop);
     sell(&c, 9, world.now());
     let mut random = fastrand::Rng::with_seed(2);
     for _ in 0..400 {
@@ -91,7 +89,7 @@ fn a_damaged_length_costs_its_own_frame_and_it_is_told_which() {
         let mut damaged = whole.clone();
         damaged[second + byte] ^= bit;
         std::fs::write(&torn, &damaged).unwrap();
-        let [d] = acquainted(&world, &shop);
+        let [d] = cut_off(&world, &shop);
         let came = d.import(&torn, world.now()).unwrap();
         let told = format!("it is damaged from byte {second} to {}, which was left out", places[2]);
         assert_eq!((came.fault.clone(), came.at), (Some(told), Some(world.now())), "byte {byte}");
@@ -108,7 +106,7 @@ fn a_damaged_length_costs_its_own_frame_and_it_is_told_which() {
 fn a_stick_of_another_shop_and_a_file_that_is_none_are_left_alone() {
     let world = World::new();
     let (shop, other) = (world.shop("mjini", "till", "123456"), world.shop("kijiji", "paybill", "600638"));
-    let ([a, b], [c]) = (acquainted(&world, &shop), acquainted(&world, &other));
+    let ([a, b], [c]) = (cut_off(&world, &shop), cut_off(&world, &other));
     sell(&a, 1, world.now());
     sell(&c, 2, world.now());
     let (of_a, of_c, file) = (stick(&a, "front"), stick(&a, "counter"), stick(&a, "file"));
@@ -159,10 +157,10 @@ fn a_stick_of_another_shop_and_a_file_that_is_none_are_left_alone() {
 fn who_writes_in_a_shop_the_cloud_alone_says() {
     let world = World::new();
     let (shop, other) = (world.shop("mjini", "till", "123456"), world.shop("kijiji", "paybill", "600638"));
-    let [a, b, gone] = acquainted(&world, &shop);
+    let [a, b, gone] = cut_off(&world, &shop);
     let file = stick(&a, "file");
     // Enrolled after our last sync.
-    let [new] = acquainted(&world, &shop);
+    let [new] = cut_off(&world, &shop);
     sell(&new, 1, world.now());
     export(&new, &file, &world);
     let came = a.import(&file, world.now()).unwrap();
@@ -215,11 +213,6 @@ fn who_writes_in_a_shop_the_cloud_alone_says() {
     assert!(why(&came).contains("nobody of that name is known here"), "{came:?}");
 }
 
-fn revoke(world: &World, replica: &Replica) {
-    let (member, home) = world.wait(world.store.member(replica.identity().actor)).unwrap().unwrap();
-    world.wait(world.store.put_member(&Member { revoked: true, ..member }, home.as_ref())).unwrap();
-}
-
 /// What a till wrote in its own shop, written as if it had been in another.
 fn in_another_shop(replica: &Replica, own: &ShopId, other: &ShopId) -> Vec<Entry> {
     let (mut head, mut strand) = (Head::genesis(other, replica.identity().actor), None);
@@ -237,7 +230,7 @@ fn in_another_shop(replica: &Replica, own: &ShopId, other: &ShopId) -> Vec<Entry
 fn what_does_not_pass_the_guard_is_kept_with_its_reason_and_the_rest_goes_on() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a, b] = acquainted(&world, &shop);
+    let [a, b] = cut_off(&world, &shop);
     sell(&a, 1, world.now());
     let mut all = entries(&a, &shop);
     let end = Some(replica::day_book::change(&all[0]).strand);
@@ -267,7 +260,7 @@ fn what_does_not_pass_the_guard_is_kept_with_its_reason_and_the_rest_goes_on() {
 fn a_bomb_and_a_file_of_nonsense_take_no_memory_and_stop_nothing() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");
-    let [a, b] = acquainted(&world, &shop);
+    let [a, b] = cut_off(&world, &shop);
     sell(&a, 1, world.now());
     let honest = Frame::Batches(shop.clone(), vec![sealed(&a, &shop, &key_of(&a))]);
     let actor = Actor::first(domain::TillId(9));
