@@ -7,8 +7,8 @@ use axum::http::Request;
 use daraja::Call;
 use daraja::outbound::{C2bVersion, Initiator, Method, ResponseType, SecurityCredential};
 use domain::{
-    Account, Document, Fact, FactBody, FactId, Line, Money, Person, Quantity, ReceiptCode, Role, Sale, Shop,
-    ShopId, ShortCode, Tender, Timestamp,
+    Account, Cited, Document, Fact, FactBody, FactId, Line, Money, Person, Quantity, ReceiptCode, Role, Sale,
+    Shop, ShopId, ShortCode, Tender, Timestamp,
 };
 use embedded::{EmbeddedStore, FileQueue};
 use ledger::Ledger;
@@ -574,7 +574,8 @@ pub fn verdicts(till: &Till, shop: &ShopId) -> Vec<(FactId, String, Money, bool,
         .into_iter()
         .map(|row| {
             let claims = till.claims(row.id).unwrap();
-            let leads = |receipt: &ReceiptCode| till.holder(shop, receipt).unwrap() == Some(row.id);
+            let leads =
+                |receipt: &ReceiptCode| till.holder(shop, receipt).unwrap() == Some(Cited::by_name(row.id));
             let told = claims.iter().map(|c| format!("{} {} {}", c.id, c.receipt, leads(&c.receipt)));
             (row.id, row.state.name().to_owned(), row.due, row.conflict, told.collect())
         })

@@ -280,7 +280,7 @@ fn a_cancelled_sale_puts_its_goods_back_once() {
     assert_eq!(agree(&world, &shop, &[&a, &b, &office]).as_deref(), Some("10"));
     // A till that cancels a sale before it was made, as its neighbours hear it.
     let next = FactId { actor: sale.actor, number: sale.number + 2 };
-    let void = domain::FactBody::Void { sale: next, reason: "early".into() };
+    let void = domain::FactBody::Void { sale: domain::Cited::by_name(next), reason: "early".into() };
     let mut late = world.till(&shop, "Late");
     late.forge(&shop, void, world.now());
     late.sync(world.now()).unwrap();

@@ -1,7 +1,7 @@
 //! Stories of two tills, a hub and head office, in one process.
 
 use domain::standing::SaleState;
-use domain::{FactBody, How, Money, Person, Source, Tender};
+use domain::{Cited, FactBody, How, Money, Person, Source, Tender};
 use service::Store;
 use tests::world::{Replica, World, asha, code, exchange, kes, of, sell, verdicts};
 use till::{Deed, SaleFilter, TillError};
@@ -142,7 +142,7 @@ fn two_tills_that_claim_one_payment_apart_name_the_same_leader_and_show_the_conf
     exchange(&world, &[&a, &b, &office]);
 
     for replica in [&a, &b, &office] {
-        assert_eq!(replica.holder(&shop, &code("UKL4AB12CD")).unwrap(), Some(two));
+        assert_eq!(replica.holder(&shop, &code("UKL4AB12CD")).unwrap(), Some(Cited::by_name(two)));
         let (lost, kept) = (replica.sale(one).unwrap(), replica.sale(two).unwrap());
         assert_eq!((lost.state, lost.due, lost.conflict), (SaleState::Open, kes(500), true));
         assert_eq!((kept.state, kept.conflict), (SaleState::Paid, false));
@@ -164,7 +164,10 @@ fn two_tills_that_claim_one_payment_apart_name_the_same_leader_and_show_the_conf
             .map(|happening| (happening.by, happening.deed))
             .collect();
         let receipt = code("UKL4AB12CD");
-        let claimed = |sale| Deed::Claimed { receipt: receipt.clone(), sale, how: How::Picked };
+        let claimed = |sale| {
+            let sale = Cited::by_name(sale);
+            Deed::Claimed { receipt: receipt.clone(), sale, how: How::Picked }
+        };
         let reason = "the customer paid at the back".to_owned();
         let expected = [
             (
@@ -173,7 +176,10 @@ fn two_tills_that_claim_one_payment_apart_name_the_same_leader_and_show_the_conf
             ),
             ("Juma".to_owned(), claimed(two)),
             ("Asha".to_owned(), claimed(one)),
-            ("Asha".to_owned(), Deed::Released { receipt: receipt.clone(), sale: one, reason }),
+            (
+                "Asha".to_owned(),
+                Deed::Released { receipt: receipt.clone(), sale: Cited::by_name(one), reason },
+            ),
         ];
         assert_eq!(told, expected);
     }
@@ -348,12 +354,12 @@ fn no_till_can_speak_about_another_shops_sales() {
     let victim = sell(&a, 500, world.now());
     world.pay("UKL4AB12CD", "600638", 500, "");
     // A hostile till writes facts about a sale that is not its shop's: its own program would refuse.
-    let claim = domain::Claim { receipt: code("UKL4AB12CD"), sale: victim, how: How::Typed };
+    let claim = domain::Claim { receipt: code("UKL4AB12CD"), sale: Cited::by_name(victim), how: How::Typed };
     let reason = "hostile".to_owned();
     for body in [
         FactBody::Claim(claim),
-        FactBody::Cash { sale: victim, amount: kes(500) },
-        FactBody::Void { sale: victim, reason },
+        FactBody::Cash { sale: Cited::by_name(victim), amount: kes(500) },
+        FactBody::Void { sale: Cited::by_name(victim), reason },
     ] {
         c.forge(&kijiji, body, world.now());
     }

@@ -481,7 +481,7 @@ function paymentView(shop, receipt) {
   const paint = () => show(node, [shown, back], () => paymentBody(...shown, back));
   async function refresh() {
     const payment = await get(`/v1/payments/${encodeURIComponent(receipt)}?${query}`);
-    const open = payment.sale || payment.reversed ? [] : (await get(`/v1/sales?state=open&limit=50&${query}`)).sales;
+    const open = payment.sale || payment.held || payment.reversed ? [] : (await get(`/v1/sales?state=open&limit=50&${query}`)).sales;
     shown = [payment, open];
     paint();
     followBack(payment);
@@ -515,16 +515,20 @@ async function giveBack(payment) {
   localStorage.setItem(backKey(payment), request);
 }
 
+/** Which sale has a payment that is not here. */
+export const heldText = ({ reference, at }) => `Held for sale ${reference}${at ? ` of ${when(at)}` : ""}, which is not here`;
+
 /** Whether somebody should look at a payment, why, and what can be done about it. */
 function paymentAlarms(payment, back) {
   const other = payment.asked_for && payment.asked_for.id !== payment.sale?.id && payment.asked_for;
-  const fate = payment.sale ? "is used for another sale" : "no sale has it";
+  const fate = payment.sale || payment.held ? "is used for another sale" : "no sale has it";
   return [
     payment.reversed && alarm("reversed-alarm", "This payment went back to the customer: it pays nothing.", "Malipo yamerudishwa kwa mteja."),
     payment.conflict && el("p", { class: "card bad" }, "More than one sale claims this payment."),
     payment.disagreements.length > 0 && alarm("disagreement-alarm", disagreement(payment.disagreements), "Ujumbe wa Safaricom haulingani: angalia taarifa."),
     other && !payment.reversed && alarm("asked-alarm", `The phone was asked for sale ${other.reference}, and ${fate}: give it back, or use it for the right sale.`,
       "Malipo haya yaliombwa kwa mauzo mengine."),
+    payment.held && el("p", { class: "warn", testid: "held" }, `${heldText(payment.held)}: it has not come yet, or a copy of its till wrote it. It takes the payment along when it comes; if it never does, release the payment.`),
     payment.review && el("p", { class: "warn", testid: "review" }, "So large that somebody should look at it."),
     back && !payment.reversed && el("p", { class: back.state === "refused" ? "card bad" : "warn", role: "status", testid: "back-state", "data-state": back.state },
       [BACK[back.state] ?? back.state, back.words].filter(Boolean).join(" ")),
@@ -546,9 +550,10 @@ function paymentBody(payment, open, back) {
     el("ul", { class: "facts", testid: "payment-facts" }, facts.filter(Boolean).map((fact) => el("li", {}, fact))),
     el("div", { class: "chips" },
       !payment.reversed && checkButton(payment.shop, payment.receipt),
+      payment.held && button("Release this payment", () => askRelease({ id: payment.held.claim, receipt: payment.receipt }), { class: "danger", testid: "release-held" }),
       takesBack && button("Give back to the customer", () => giveBack(payment), { class: "danger", testid: "give-back" })),
     payment.sale
       ? el("a", { class: "button", href: saleLink(payment.sale.id) }, `${payment.reversed ? "Was for" : "Settles"} sale ${payment.sale.reference} at ${payment.sale.till_name}`)
-      : !payment.reversed && el("section", { class: "stack" }, el("p", { class: "banner" }, "Not claimed by a sale"), open.map(use)),
+      : !payment.reversed && !payment.held && el("section", { class: "stack" }, el("p", { class: "banner" }, "Not claimed by a sale"), open.map(use)),
     timeline(payment.history)];
 }

@@ -1,6 +1,6 @@
 // Head office's page: every shop's day from this replica, exceptions first, with the means to correct them.
 
-import { api, button, byId, byName, cents, decimal, detailPanel, el, get, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, post, saleLink,
+import { api, button, byId, byName, cents, decimal, detailPanel, el, get, heldText, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, post, saleLink,
   show, stateText, total, trouble, when, wireHeader } from "./api.js";
 import { connectionSection } from "./connection.js";
 import { stageText } from "./stages.js";
@@ -62,6 +62,7 @@ function doubt(payment) {
   if (payment.reversed) return "Went back";
   if (payment.conflict) return "Conflict";
   if (payment.disagreements.length) return "Messages disagree";
+  if (payment.held) return heldText(payment.held);
   if (!payment.sale) return payment.asked_for ? `Asked for ${payment.asked_for.reference}` : "Unclaimed";
   return payment.review ? "Large" : null;
 }

@@ -1,6 +1,6 @@
 // The cashier's page. Selling never waits for a network: a sale is recorded first, then it gets paid.
 
-import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
+import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, heldText, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
   saleLink, salePath, show, stateText, trouble, uuid, when, wireHeader } from "./api.js";
 import { connectionSection } from "./connection.js";
 import { stageText } from "./stages.js";
@@ -193,7 +193,7 @@ function saleItem(sale, testid) {
 }
 
 function paymentItem(payment, testid) {
-  const wrong = payment.disagreements.length ? "Messages disagree" : payment.asked_for && `Asked for sale ${payment.asked_for.reference}: give back?`;
+  const wrong = payment.disagreements.length ? "Messages disagree" : payment.held ? heldText(payment.held) : payment.asked_for && `Asked for sale ${payment.asked_for.reference}: give back?`;
   return el("li", {}, el("a", { class: "item", href: paymentLink(payment.shop, payment.receipt), testid: `${testid}-${payment.receipt}`, "data-state": wrong && "conflict" },
     el("span", { class: "grow" }, payment.payer_name || payment.payer_phone, el("small", {}, wrong || payment.receipt)),
     el("span", { class: "end" }, kes(payment.amount), el("small", {}, when(payment.paid_at)))));
@@ -214,9 +214,9 @@ async function refresh() {
   byId("shop").textContent = shop.name;
   byId("till").textContent = `${me.name} · till ${me.letter}`;
   const of = `shop=${encodeURIComponent(shop.id)}`;
-  const [catalogue, open, conflicts, latest, unclaimed, disagreeing] = await Promise.all([`/v1/products?${of}`, `/v1/sales?state=open&limit=50&${of}`,
+  const [catalogue, open, conflicts, latest, unclaimed, disagreeing, held] = await Promise.all([`/v1/products?${of}`, `/v1/sales?state=open&limit=50&${of}`,
     `/v1/sales?state=conflict&limit=50&${of}`, `/v1/sales?state=all&limit=15&${of}`, `/v1/payments?state=unclaimed&limit=50&${of}`,
-    `/v1/payments?state=disagreeing&limit=20&${of}`].map(get));
+    `/v1/payments?state=disagreeing&limit=20&${of}`, `/v1/payments?state=held&limit=20&${of}`].map(get));
   products = byName(catalogue.products);
   openSales = open.sales;
   paintProducts();
@@ -227,7 +227,7 @@ async function refresh() {
   paintList("open", exceptions, (sale) => saleItem(sale, "open-sale"), "Every sale is paid.");
   // Nothing ends a disagreement: today's are shown, older ones are head office's.
   const astray = disagreeing.payments.filter((payment) => payment.sale && payment.paid_at.startsWith(status.day));
-  const strays = [...astray.map((payment) => [payment, "disagreeing"]), ...unclaimed.payments.map((payment) => [payment, "unclaimed"])];
+  const strays = [...astray.map((payment) => [payment, "disagreeing"]), ...held.payments.map((payment) => [payment, "held"]), ...unclaimed.payments.map((payment) => [payment, "unclaimed"])];
   paintList("unclaimed", strays, (stray) => paymentItem(...stray), "Every payment has its sale.");
   paintList("latest", latest.sales, (sale) => saleItem(sale, "latest-sale"), "No sale yet.");
   await connection.refresh(status);

@@ -7,8 +7,8 @@ use crate::problem::Problem;
 use crate::siblings::{NewPlace, SiblingsForm, read_address};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use domain::{FactId, How, Person, ReceiptCode, ShopId};
@@ -245,15 +245,25 @@ async fn void(
         .await
 }
 
+/// Gives the sale that the payment was claimed for; the payment, where that sale is not here.
 async fn release(
     State(app): State<App>,
     Path(id): Path<String>,
     Json(form): Json<Because>,
-) -> Result<Json<SaleForm>, Problem> {
-    app.change(move |till, now| {
-        Ok(till.release(read_id(&id)?, &form.reason, &Person::named(&form.by), now)?.id)
-    })
-    .await
+) -> Result<Response, Problem> {
+    let done = app.with(move |till, now| {
+        let (claim, by) = (read_id(&id)?, Person::named(&form.by));
+        let found = till.claimed(claim)?;
+        let sale = till.release(claim, &form.reason, &by, now)?;
+        let view = View::of(till, now)?;
+        Ok(match sale {
+            Some(sale) => Json(view.sale_with_history(sale.id)?).into_response(),
+            None => Json(view.payment_with_history(&found.shop, &found.receipt)?).into_response(),
+        })
+    });
+    let done = done.await;
+    app.nudge.nudge();
+    done
 }
 
 async fn payments(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Payments>, Problem> {
@@ -266,6 +276,7 @@ async fn payments(State(app): State<App>, Query(which): Query<Which>) -> Result<
                 None | Some("all") => till.payments(&shop, false, limit)?,
                 Some("unclaimed") => till.payments(&shop, true, limit)?,
                 Some("disagreeing") => till.disagreeing_payments(&shop, limit)?,
+                Some("held") => till.held_payments(&shop, limit)?,
                 Some(_) => return Err(Problem::bad_request("the state is unclaimed, disagreeing or all")),
             });
         }

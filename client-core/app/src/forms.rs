@@ -4,7 +4,7 @@
 use crate::problem::Problem;
 use crate::stages::StagesForm;
 use domain::{
-    Actor, FactId, How, Line, Money, ReceiptCode, ShopId, Source, Tender, TillId, Timestamp, Words,
+    Actor, Cited, FactId, How, Line, Money, ReceiptCode, ShopId, Source, Tender, TillId, Timestamp, Words,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -120,6 +120,9 @@ pub(crate) struct PaymentForm {
     /// The sale for which the customer's phone was asked.
     asked_for: Option<NamedSale>,
     sale: Option<NamedSale>,
+    /// Where the sale that has it is not here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HeldForm>,
     conflict: bool,
     disagreements: Vec<&'static str>,
     confirmed: bool,
@@ -127,6 +130,14 @@ pub(crate) struct PaymentForm {
     review: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<Vec<HappeningForm>>,
+}
+
+/// The sale that a payment waits for, and the claim to release if it waits in vain.
+#[derive(Serialize)]
+struct HeldForm {
+    reference: String,
+    at: Option<String>,
+    claim: String,
 }
 
 #[derive(Serialize)]
@@ -296,7 +307,7 @@ impl<'a> View<'a> {
 
     fn claim(&self, sale: &SaleRow, claim: &ClaimRow) -> Result<ClaimForm, Problem> {
         let holder = self.till.holder(&sale.shop, &claim.receipt)?;
-        let other = holder.filter(|holder| *holder != sale.id);
+        let other = holder.filter(|holder| *holder != Cited::by_name(sale.id));
         let payment = claim.payment.as_ref();
         let payer = payment.map(|payment| payment.payer.clone()).unwrap_or_default();
         Ok(ClaimForm {
@@ -313,7 +324,7 @@ impl<'a> View<'a> {
             at: claim.at.to_string(),
             payer_name: payer.name,
             payer_phone: payer.msisdn.map(|msisdn| msisdn.masked()),
-            leading_sale: other.map(|other| self.named(other)),
+            leading_sale: other.filter(|other| other.at.is_none()).map(|other| self.named(other.id)),
         })
     }
 
@@ -330,6 +341,11 @@ impl<'a> View<'a> {
             order: row.order.map(|sale| self.named(sale)),
             asked_for: row.asked_for.map(|sale| self.named(sale)),
             sale: row.sale.map(|sale| self.named(sale)),
+            held: row.held_for.map(|(sale, claim)| HeldForm {
+                reference: till::reference(sale.id, &self.letters),
+                at: sale.at.map(|at| at.to_string()),
+                claim: claim.to_string(),
+            }),
             conflict: row.contested,
             disagreements: named_disagreements(row),
             confirmed: row.confirmed,
@@ -440,7 +456,10 @@ impl<'a> View<'a> {
 
     /// A line of a timeline, in words.
     fn told(&self, happening: Happening) -> HappeningForm {
-        let sale = |id: FactId| self.named(id).reference;
+        let sale = |sale: Cited| match sale.at {
+            None => self.named(sale.id).reference,
+            Some(at) => format!("{} of {at}, which is not here", till::reference(sale.id, &self.letters)),
+        };
         let text = match happening.deed {
             Deed::Sold(Tender::Cash) => "sold for cash".to_owned(),
             Deed::Sold(Tender::Mpesa) => "sold, to be paid by M-Pesa".to_owned(),
@@ -456,11 +475,11 @@ impl<'a> View<'a> {
                 format!("{receipt} ({}) was another shop's and was taken back: {reason}", source_told(source))
             }
             Deed::Reversed { receipt } => format!("{receipt} went back to the customer"),
-            Deed::Claimed { receipt, sale: id, how } => {
-                format!("{receipt} claimed for sale {} ({})", sale(id), how_told(how))
+            Deed::Claimed { receipt, sale: it, how } => {
+                format!("{receipt} claimed for sale {} ({})", sale(it), how_told(how))
             }
-            Deed::Released { receipt, sale: id, reason } => {
-                format!("{receipt} released from sale {}: {reason}", sale(id))
+            Deed::Released { receipt, sale: it, reason } => {
+                format!("{receipt} released from sale {}: {reason}", sale(it))
             }
         };
         HappeningForm { at: happening.at.to_string(), by: happening.by, text }

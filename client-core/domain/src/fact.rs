@@ -1,7 +1,7 @@
 //! The facts that tills and head office write. A fact is written once and never changed; a correction
 //! is another fact.
 
-use crate::{Clock, Count, FactId, Money, ProductId, ReceiptCode, StockMove, Timestamp};
+use crate::{Cited, Clock, Count, FactId, Money, ProductId, ReceiptCode, StockMove, Timestamp};
 
 /// One thing that happened, under its natural name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,11 @@ impl Fact {
     pub fn own_time(&self) -> Timestamp {
         self.clock.map_or(self.at, |clock| clock.uncorrect(self.at))
     }
+
+    /// How others refer to it: by the name it had first, which is the one on its receipt, and its instant.
+    pub fn cited(&self) -> Cited {
+        Cited::new(self.formerly.unwrap_or(self.id), self.at)
+    }
 }
 
 /// What can happen.
@@ -37,7 +42,7 @@ pub enum FactBody {
     /// Cash was taken for a sale that was to be paid otherwise.
     Cash {
         /// The sale it pays.
-        sale: FactId,
+        sale: Cited,
         /// How much of it counts towards the sale; change is not in it.
         amount: Money,
     },
@@ -45,15 +50,15 @@ pub enum FactBody {
     Claim(Claim),
     /// A claim is taken back; the payment is free again.
     Release {
-        /// The claim's own name.
-        claim: FactId,
+        /// The claim.
+        claim: Cited,
         /// Why, in the person's words.
         reason: String,
     },
     /// A sale is cancelled; what was claimed for it is free again.
     Void {
         /// The sale.
-        sale: FactId,
+        sale: Cited,
         /// Why, in the person's words.
         reason: String,
     },
@@ -64,20 +69,24 @@ pub enum FactBody {
     /// The receipt of a sale was printed: whoever prints says so once the paper is out. Again for a copy.
     Printed {
         /// The sale.
-        sale: FactId,
+        sale: Cited,
     },
 }
 
 impl FactBody {
-    /// The same, where what it refers to goes by another name now.
+    /// The same, where what it refers to by name alone goes by another name now.
     #[must_use]
     pub fn renamed(self, name: impl Fn(FactId) -> FactId) -> Self {
+        let now = |cited: Cited| match cited.at {
+            Some(_) => cited,
+            None => Cited { id: name(cited.id), at: None },
+        };
         match self {
-            Self::Cash { sale, amount } => Self::Cash { sale: name(sale), amount },
-            Self::Claim(claim) => Self::Claim(Claim { sale: name(claim.sale), ..claim }),
-            Self::Release { claim, reason } => Self::Release { claim: name(claim), reason },
-            Self::Void { sale, reason } => Self::Void { sale: name(sale), reason },
-            Self::Printed { sale } => Self::Printed { sale: name(sale) },
+            Self::Cash { sale, amount } => Self::Cash { sale: now(sale), amount },
+            Self::Claim(claim) => Self::Claim(Claim { sale: now(claim.sale), ..claim }),
+            Self::Release { claim, reason } => Self::Release { claim: now(claim), reason },
+            Self::Void { sale, reason } => Self::Void { sale: now(sale), reason },
+            Self::Printed { sale } => Self::Printed { sale: now(sale) },
             Self::Sale(_) | Self::Stock(_) | Self::Count(_) => self,
         }
     }
@@ -256,7 +265,7 @@ pub struct Claim {
     /// The payment.
     pub receipt: ReceiptCode,
     /// The sale.
-    pub sale: FactId,
+    pub sale: Cited,
     /// How it was decided.
     pub how: How,
 }

@@ -18,6 +18,7 @@
 )]
 
 pub mod catalogue;
+pub mod cited;
 pub mod clock;
 pub mod fact;
 pub mod ids;
@@ -37,6 +38,7 @@ pub use catalogue::{
     Item, ItemKey, Kind, Named, PinHash, Product, Register, Setting, Staff, StaffRole, TaxRate, Version,
     WriteId,
 };
+pub use cited::Cited;
 pub use clock::Clock;
 pub use fact::{Claim, Fact, FactBody, How, Line, Person, Quantity, Sale, Tender};
 pub use ids::{
@@ -50,5 +52,5 @@ pub use payment::{
 };
 pub use shop::{Account, Member, Role, Shop, ShopRules, Validation};
 pub use stk::{Ending, Words};
-pub use stock::{Count, Level, Moved, Seen, Shelves, StockChange, StockError, StockMove, Why};
+pub use stock::{Count, Counted, Level, Moved, Seen, Shelves, StockChange, StockError, StockMove, Why};
 pub use time::{BusinessDay, TimeError, Timestamp};

@@ -2,12 +2,12 @@
 //!
 //! Stock is never written down as a number that somebody could overwrite. It is what was counted last, and the
 //! sum of what facts beyond that count say was sold, received and moved, so two tills that sell the last crate
-//! apart lose neither. A count says how far its writer knew every journal: what it knew of is in the count,
-//! whenever it comes to whomever, and what it did not know of is added to it. So nobody needs to have the facts
-//! before a count to say what there is.
+//! apart lose neither. A count says how far its writer knew every journal: what lies within is in the count,
+//! whenever it comes to whomever, and everything else is added to it. So nobody needs to have the facts before a
+//! count to say what there is.
 
-use crate::{Actor, Fact, FactBody, FactId, ProductId, Quantity};
-use std::collections::BTreeMap;
+use crate::{Actor, Cited, Fact, FactBody, FactId, ProductId, Quantity, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// How much of a product there is, or by how much that changed, in thousandths: it may be below nothing.
@@ -175,34 +175,65 @@ impl StockMove {
 /// How far each journal was known: whose entries, up to which number.
 pub type Seen = BTreeMap<Actor, u64>;
 
+/// How much of a product there was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// What was counted.
+    pub level: Level,
+    /// By how much of that the writer knew from facts that are not within what the count has seen. They come
+    /// by themselves, and this is not in the count.
+    pub beyond: Level,
+}
+
+impl Counted {
+    /// What the count stands for: what there was before the facts beyond it.
+    pub fn within(self) -> Level {
+        self.level.less(self.beyond)
+    }
+}
+
 /// What somebody counted: from there on the stock of these products is known.
+///
+/// Its writer may know of facts that the cloud does not have yet, and nobody can say under which name they get
+/// there: a till whose file was copied writes them again. So the count has seen only what the cloud has, where
+/// nothing ever gets another name, and says by how much the rest changed what was counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
     note: String,
-    goods: BTreeMap<ProductId, Level>,
+    goods: BTreeMap<ProductId, Counted>,
     seen: Seen,
+    replaces: BTreeSet<Cited>,
 }
 
 impl Count {
-    /// The most journals that a count may know of.
-    pub const MAX_SEEN: usize = 1000;
+    /// The most journals that a count may know of, and the most counts that it may replace.
+    pub const MAX_KNOWN: usize = 1000;
+    /// The last number that an entry may have.
+    const LAST: u64 = i64::MAX.unsigned_abs();
 
-    /// What was counted by somebody who knew so much.
+    /// What was counted by somebody who knew so much; `replaces` are the counts of these products that stood
+    /// until now.
     ///
     /// # Errors
     /// See [`StockError`].
-    pub fn new(note: &str, goods: BTreeMap<ProductId, Level>, seen: Seen) -> Result<Self, StockError> {
+    pub fn new(
+        note: &str,
+        goods: BTreeMap<ProductId, Counted>,
+        seen: Seen,
+        replaces: BTreeSet<Cited>,
+    ) -> Result<Self, StockError> {
         let note = note.trim();
         let fits = (1..=StockMove::MAX_GOODS).contains(&goods.len())
-            && seen.len() <= Self::MAX_SEEN
+            && seen.len().max(replaces.len()) <= Self::MAX_KNOWN
+            && seen.values().all(|number| *number <= Self::LAST)
             && note.chars().count() <= StockMove::MAX_NOTE_CHARS;
         if !fits {
             return Err(StockError::Size);
         }
-        if goods.values().any(|level| *level < Level::NONE) {
+        if goods.values().any(|counted| counted.level < Level::NONE) {
             return Err(StockError::Level);
         }
-        Ok(Self { note: note.to_owned(), goods, seen })
+        Ok(Self { note: note.to_owned(), goods, seen, replaces })
     }
 
     /// Who counted where, or why.
@@ -211,26 +242,21 @@ impl Count {
     }
 
     /// How much there was of each product.
-    pub const fn goods(&self) -> &BTreeMap<ProductId, Level> {
+    pub const fn goods(&self) -> &BTreeMap<ProductId, Counted> {
         &self.goods
     }
 
-    /// How far the writer knew every journal: what is within is in the count.
+    /// How far every journal was the cloud's too: what is within is in the count.
     pub const fn seen(&self) -> &Seen {
         &self.seen
     }
 
-    /// The same by a writer who knew something else.
-    #[must_use]
-    pub fn having_seen(self, seen: Seen) -> Self {
-        Self { seen, ..self }
-    }
-
-    /// Which of two counts stands: the one whose writer knew more. Who has seen a count and counts again knows
-    /// more than it did, whatever the clocks say; of two that did not know of each other, either would do, and
-    /// everybody takes the same.
-    pub fn rank(&self, id: FactId) -> (u64, FactId) {
-        (self.seen.values().fold(0, |sum: u64, number| sum.saturating_add(*number)), id)
+    /// The counts that it stands in the place of. Of several that nobody replaced the latest stands, and among
+    /// those of one instant the greatest name: they did not know of each other, either would do, and everybody
+    /// takes the same. What a count says of itself gives it no rank, so a till that lies about what it has seen
+    /// is set right by whoever counts next.
+    pub const fn replaces(&self) -> &BTreeSet<Cited> {
+        &self.replaces
     }
 }
 
@@ -253,27 +279,26 @@ pub fn weight(seen: Option<&Seen>, fact: FactId, voids: &[FactId]) -> i64 {
 #[derive(Debug, Clone, Default)]
 pub struct Shelves {
     changes: BTreeMap<ProductId, Vec<(FactId, i64)>>,
-    counts: BTreeMap<ProductId, (FactId, Level, Count)>,
-    voids: BTreeMap<FactId, Vec<FactId>>,
+    counts: BTreeMap<ProductId, Vec<Fact>>,
+    /// How others refer to what changed something: by name alone, and with its instant.
+    sales: BTreeMap<FactId, [Cited; 2]>,
+    voids: Vec<(Cited, FactId)>,
 }
 
 impl Shelves {
     /// Takes a fact in.
     pub fn take(&mut self, fact: &Fact) {
         match &fact.body {
-            FactBody::Void { sale, .. } => self.voids.entry(*sale).or_default().push(fact.id),
+            FactBody::Void { sale, .. } => self.voids.push((*sale, fact.id)),
             FactBody::Count(count) => {
-                for (product, level) in count.goods() {
-                    let counted = (fact.id, *level, count.clone());
-                    let stands = self.counts.get(product).map(|(id, _, count)| count.rank(*id));
-                    if stands < Some(count.rank(fact.id)) {
-                        self.counts.insert(product.clone(), counted);
-                    }
+                for product in count.goods().keys() {
+                    self.counts.entry(product.clone()).or_default().push(fact.clone());
                 }
             }
             _ => {
                 for StockChange { product, change } in changes(fact) {
                     self.changes.entry(product).or_default().push((fact.id, change));
+                    self.sales.insert(fact.id, [Cited::by_name(fact.id), fact.cited()]);
                 }
             }
         }
@@ -281,19 +306,44 @@ impl Shelves {
 
     /// How much there is, in thousandths, of every product that any fact names.
     pub fn levels(&self) -> BTreeMap<ProductId, i64> {
+        let mut said: BTreeMap<Cited, Vec<FactId>> = BTreeMap::new();
+        self.voids.iter().for_each(|(sale, void)| said.entry(*sale).or_default().push(*void));
+        let mut voids: BTreeMap<FactId, Vec<FactId>> = BTreeMap::new();
+        for (sale, names) in &self.sales {
+            let of_sale = names.iter().filter_map(|name| said.get(name)).flatten().copied();
+            voids.entry(*sale).or_default().extend(of_sale);
+        }
         let named = self.changes.keys().chain(self.counts.keys()).cloned();
-        named.map(|product| (product.clone(), self.level(&product))).collect()
+        named.map(|product| (product.clone(), self.level(&product, &voids))).collect()
     }
 
-    fn level(&self, product: &ProductId) -> i64 {
-        let stands = self.counts.get(product);
-        let seen = stands.map(|(_, _, count)| count.seen());
+    fn level(&self, product: &ProductId, voids: &BTreeMap<FactId, Vec<FactId>>) -> i64 {
+        let stands = self.stands(product);
+        let seen = stands.map(Count::seen);
         let beyond = |(fact, change): &(FactId, i64)| {
-            let voids = self.voids.get(fact).map_or(&[][..], Vec::as_slice);
+            let voids = voids.get(fact).map_or(&[][..], Vec::as_slice);
             change.saturating_mul(weight(seen, *fact, voids))
         };
         let changes = self.changes.get(product).into_iter().flatten().map(beyond);
-        changes.fold(stands.map_or(0, |(_, level, _)| level.milli()), i64::saturating_add)
+        let counted = stands.and_then(|count| count.goods().get(product));
+        changes.fold(counted.map_or(0, |counted| counted.within().milli()), i64::saturating_add)
+    }
+
+    fn stands(&self, product: &ProductId) -> Option<&Count> {
+        let all = self.counts.get(product)?;
+        let replaced = |fact: &Fact| {
+            let mut counts = all.iter().filter_map(count_of);
+            counts.any(|count| count.replaces().iter().any(|cited| cited.means(fact)))
+        };
+        let rank = |fact: &&Fact| -> (bool, Timestamp, FactId) { (!replaced(fact), fact.at, fact.id) };
+        all.iter().max_by_key(rank).and_then(count_of)
+    }
+}
+
+const fn count_of(fact: &Fact) -> Option<&Count> {
+    match &fact.body {
+        FactBody::Count(count) => Some(count),
+        _ => None,
     }
 }
 
@@ -389,13 +439,31 @@ mod tests {
         fact(name, FactBody::Sale(Sale::new(vec![line], total, Tender::Cash, None).unwrap()))
     }
 
-    fn counted(name: &str, level: &str, numbers: &[(u32, u64)]) -> Fact {
-        let goods = BTreeMap::from([(sugar(), Level::parse_counted(level).unwrap())]);
-        fact(name, FactBody::Count(Count::new("", goods, seen(numbers)).unwrap()))
+    /// A count by somebody who knew nothing beyond what the cloud had, in the place of others.
+    fn counted(name: &str, level: &str, numbers: &[(u32, u64)], replaces: &[&Fact]) -> Fact {
+        counted_beyond(name, (level, 0), numbers, replaces)
     }
 
-    fn void(name: &str, sale: &str) -> Fact {
-        fact(name, FactBody::Void { sale: id(sale), reason: "slip".into() })
+    fn counted_beyond(
+        name: &str,
+        (level, beyond): (&str, i64),
+        numbers: &[(u32, u64)],
+        replaces: &[&Fact],
+    ) -> Fact {
+        let beyond = Level::from_milli(beyond).unwrap();
+        let goods =
+            BTreeMap::from([(sugar(), Counted { level: Level::parse_counted(level).unwrap(), beyond })]);
+        let replaces = replaces.iter().map(|count| count.cited()).collect();
+        fact(name, FactBody::Count(Count::new("", goods, seen(numbers), replaces).unwrap()))
+    }
+
+    fn void(name: &str, sale: &Fact) -> Fact {
+        fact(name, FactBody::Void { sale: sale.cited(), reason: "slip".into() })
+    }
+
+    /// The same in another life of its till.
+    fn again(name: &str, former: &Fact) -> Fact {
+        Fact { id: id(name), formerly: Some(former.id), ..former.clone() }
     }
 
     /// What there is after these facts, in every order of them.
@@ -414,42 +482,85 @@ mod tests {
     }
 
     #[test]
-    fn a_count_has_what_its_writer_knew_of_and_the_rest_is_added_to_it() {
+    fn a_count_has_what_the_cloud_had_and_the_rest_is_added_to_it() {
         let came = StockMove::moved(Why::Received, "", vec![(sugar(), Quantity::parse("20").unwrap())]);
         let came = fact("1-1", FactBody::Stock(came.unwrap()));
         let (known, later, elsewhere) = (sold("1-2", "4"), sold("1-4", "1"), sold("2-1", "2"));
-        let count = counted("1-3", "15", &[(1, 2)]);
+        let count = counted("1-3", "15", &[(1, 2)], &[]);
         assert_eq!(level(&[came, known, count.clone(), later.clone(), elsewhere.clone()]), 12_000);
         assert_eq!(level(&[count, later, elsewhere]), 12_000, "without what came before it");
     }
 
     #[test]
-    fn who_counts_again_and_knows_of_the_count_before_is_right_and_of_two_apart_one_is_taken_by_all() {
-        let first = counted("1-3", "15", &[(1, 2)]);
-        let again = counted("2-1", "14", &[(1, 3)]);
-        assert_eq!(level(&[first.clone(), again.clone()]), 14_000);
-        let apart = counted("3-1", "9", &[(1, 2)]);
+    fn what_was_known_before_the_cloud_had_it_is_in_what_was_counted_under_whatever_name_it_comes() {
+        let sale = sold("2-1", "4");
+        let count = counted_beyond("1-1", ("6", -4_000), &[], &[]);
+        assert_eq!(level(&[sale.clone(), count.clone()]), 6_000);
+        assert_eq!(level(&[again("2.1-1", &sale), count.clone()]), 6_000);
+        let stranger = Fact { at: sale.at.plus_millis(60_000), ..sold("2-1", "1") };
+        assert_eq!(level(&[stranger, again("2.1-1", &sale), count]), 5_000, "the name has another sale now");
+    }
+
+    #[test]
+    fn who_counts_in_the_place_of_a_count_is_right_and_of_two_apart_one_is_taken_by_all() {
+        let first = counted("1-3", "15", &[(1, 2)], &[]);
+        let second = counted("2-1", "14", &[(1, 3)], &[&first]);
+        assert_eq!(level(&[first.clone(), second.clone()]), 14_000);
+        let earlier = |fact: Fact| Fact { at: fact.at.plus_millis(-1), ..fact };
+        let slow = earlier(counted("2-1", "13", &[(1, 3)], &[&first]));
+        assert_eq!(level(&[first.clone(), slow]), 13_000, "whatever the clocks say");
+        let apart = counted("3-1", "9", &[(1, 2)], &[]);
         assert_eq!(level(&[first.clone(), apart.clone()]), 9_000);
-        assert_eq!(level(&[first, apart, again]), 14_000);
+        assert_eq!(level(&[first.clone(), earlier(apart.clone())]), 15_000, "the later of the two");
+        let both = counted("1-5", "8", &[], &[&second, &apart]);
+        assert_eq!(level(&[first.clone(), apart.clone(), second.clone(), both]), 8_000);
+        let renamed = again("1.1-1", &first);
+        assert_eq!(level(&[renamed, second]), 14_000, "under whatever name the first comes again");
+    }
+
+    #[test]
+    fn a_count_that_lies_about_what_it_has_seen_is_set_right_by_the_next_one() {
+        let lie = counted("9-1", "100", &[(1, i64::MAX.unsigned_abs()), (9, i64::MAX.unsigned_abs())], &[]);
+        let lie = Fact { at: lie.at.plus_millis(9_000_000), ..lie };
+        assert_eq!(level(&[lie.clone(), sold("1-1", "1")]), 100_000);
+        let honest = counted("1-2", "5", &[(1, 1)], &[&lie]);
+        assert_eq!(level(&[lie.clone(), sold("1-1", "1"), honest, sold("1-3", "1")]), 4_000);
+        let (one, other) = (counted("8-1", "1", &[], &[]), counted("8-2", "2", &[], &[]));
+        let FactBody::Count(count) = &one.body else { unreachable!() };
+        let ring = Count::new("", count.goods().clone(), Seen::new(), BTreeSet::from([other.cited()]));
+        let one = Fact { body: FactBody::Count(ring.unwrap()), ..one };
+        let other = counted("8-2", "2", &[], &[&one]);
+        assert_eq!(level(&[one, other]), 2_000, "counts that replace each other are counts");
     }
 
     #[test]
     fn what_is_cancelled_after_it_was_counted_is_back_on_the_shelf_and_what_was_before_is_in_the_count() {
-        let (sale, count) = (sold("1-1", "4"), counted("1-3", "6", &[(1, 2)]));
-        assert_eq!(level(&[sale.clone(), count.clone(), void("1-4", "1-1")]), 10_000);
-        assert_eq!(level(&[sale.clone(), void("1-2", "1-1"), count.clone()]), 6_000);
-        assert_eq!(level(&[sale, void("1-2", "1-1"), void("2-1", "1-1"), count.clone()]), 6_000, "once");
-        assert_eq!(level(&[count, sold("1-4", "1"), void("1-5", "1-4")]), 6_000);
+        let (sale, count) = (sold("1-1", "4"), counted("1-3", "6", &[(1, 2)], &[]));
+        assert_eq!(level(&[sale.clone(), count.clone(), void("1-4", &sale)]), 10_000);
+        assert_eq!(level(&[sale.clone(), void("1-2", &sale), count.clone()]), 6_000);
+        assert_eq!(level(&[sale.clone(), void("1-2", &sale), void("2-1", &sale), count.clone()]), 6_000);
+        let later = sold("1-4", "1");
+        assert_eq!(level(&[count.clone(), later.clone(), void("1-5", &later)]), 6_000);
+        let other = Fact { at: sale.at.plus_millis(1), ..sale.clone() };
+        assert_eq!(level(&[other, count, void("1-4", &sale)]), 6_000, "another sale was meant");
     }
 
     #[test]
     fn a_count_that_makes_no_sense_is_none() {
-        let goods = |level| BTreeMap::from([(sugar(), Level::from_milli(level).unwrap())]);
-        assert_eq!(Count::new("", BTreeMap::new(), Seen::new()), Err(StockError::Size));
-        assert_eq!(Count::new("", goods(-1), Seen::new()), Err(StockError::Level));
-        assert_eq!(Count::new(&"x".repeat(81), goods(1), Seen::new()), Err(StockError::Size));
+        let goods = |milli| {
+            let level = Level::from_milli(milli).unwrap();
+            BTreeMap::from([(sugar(), Counted { level, beyond: Level::NONE })])
+        };
+        let count = |note: &str, goods, seen, replaces| Count::new(note, goods, seen, replaces);
+        let none = BTreeSet::new;
+        assert_eq!(count("", BTreeMap::new(), Seen::new(), none()), Err(StockError::Size));
+        assert_eq!(count("", goods(-1), Seen::new(), none()), Err(StockError::Level));
+        assert_eq!(count(&"x".repeat(81), goods(1), Seen::new(), none()), Err(StockError::Size));
         let many = (0..1001).map(|till| (Actor::first(TillId(till)), 1)).collect();
-        assert_eq!(Count::new("", goods(1), many), Err(StockError::Size));
+        assert_eq!(count("", goods(1), many, none()), Err(StockError::Size));
+        assert_eq!(count("", goods(1), seen(&[(1, u64::MAX)]), none()), Err(StockError::Size));
+        let many = (1..=1001).map(|number| Cited::by_name(id(&format!("1-{number}")))).collect();
+        assert_eq!(count("", goods(1), Seen::new(), many), Err(StockError::Size));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who owns a payment. The verdict is a function of the set of claims alone, so every replica that has
 //! the same facts names the same leader, whatever the order in which they arrived.
 
-use crate::{Claim, FactId, How, Timestamp};
+use crate::{Cited, Claim, FactId, How, Timestamp};
 use std::collections::BTreeSet;
 
 /// A claim as it lies in the ledger, with what has since been said about it.
@@ -23,7 +23,7 @@ pub struct Verdict {
     /// The claim that has the payment, if any does.
     pub leader: Option<FactId>,
     /// The sales whose claims lost; empty unless two sales want one payment.
-    pub losers: BTreeSet<FactId>,
+    pub losers: BTreeSet<Cited>,
 }
 
 /// Judges the claims on one receipt code.
@@ -50,6 +50,7 @@ mod tests {
     }
 
     fn claim(name: FactId, sale: FactId, how: How, minute: i64) -> StandingClaim {
+        let sale = Cited::by_name(sale);
         let receipt = ReceiptCode::parse("UKL4AB12CD").unwrap();
         let at = Timestamp::from_millis(1_700_000_000_000).unwrap().plus_millis(minute * 60_000);
         StandingClaim { id: name, at, claim: Claim { receipt, sale, how }, withdrawn: false }
@@ -61,7 +62,7 @@ mod tests {
         let b = claim(id(2, 2), id(2, 1), How::Picked, 4);
         let verdict = judge(&[a, b]);
         assert_eq!(verdict.leader, Some(id(2, 2)));
-        assert_eq!(verdict.losers, BTreeSet::from([id(1, 1)]));
+        assert_eq!(verdict.losers, BTreeSet::from([Cited::by_name(id(1, 1))]));
     }
 
     #[test]

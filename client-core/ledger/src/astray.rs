@@ -4,11 +4,11 @@
 //! kept, and told of until their till has written them again in a new life.
 
 use crate::journal::{self, Taken};
-use crate::rows::{self, signed, unsigned};
+use crate::rows::{signed, unsigned};
 use crate::settle::{self, Dirty};
 use crate::{Ledger, LedgerError, Reader, catalogue, renew, stock};
-use domain::{Actor, Entry, Fact, FactId, Money, Register, ShopId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use domain::{Actor, Entry, Fact, FactId, Register, ShopId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
 /// A journal that goes another way in the cloud than here.
@@ -33,57 +33,14 @@ pub struct Parting {
 pub struct Remaining {
     /// What becomes of its other entries, in the order in which they merge.
     pub entries: Vec<Taken>,
-    /// What stands in its registers.
+    /// What this file's own writer had set after having seen it, and sets again: others can not take in what builds
+    /// on what went out.
+    pub again: Vec<Entry>,
+    /// What stands in its registers after that.
     pub registers: Vec<Register>,
 }
 
-/// Cash that was taken here, or a cancellation, for a sale that went astray afterwards. Under the name that it was
-/// for, it counts for another sale now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misled {
-    /// The name.
-    pub sale: FactId,
-    /// What the sale that was meant is called now, if it came back.
-    pub became: Option<FactId>,
-    /// The cash; `None` for a cancellation.
-    pub cash: Option<Money>,
-    /// Who did it.
-    pub by: String,
-}
-
 impl Reader {
-    /// Cash and cancellations of this file's own that count for another sale than the one they were for.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn misled(&self, shop: &ShopId) -> Result<Vec<Misled>, LedgerError> {
-        let (key, own) = self.home(shop)?;
-        let sql =
-            "SELECT till, incarnation, number, became, found FROM astray WHERE shop = ? AND document <> 0";
-        let mut find = self.connection.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| {
-            let sale = FactId { actor: rows::actor(row)?, number: unsigned(row, "number")? };
-            Ok((sale, rows::parsed_option(row, "became", str::parse)?, row.get::<_, i64>("found")?))
-        };
-        let astray = find.query_map([key], read)?.collect::<Result<Vec<_>, _>>()?;
-        let sql = "SELECT id, amount, by FROM cash WHERE sale = ?1 AND shop = ?2 AND at <= ?3
-                   UNION ALL SELECT id, NULL, by FROM voids WHERE sale = ?1 AND shop = ?2 AND at <= ?3";
-        let mut find = self.connection.prepare_cached(sql)?;
-        let mut misled = Vec::new();
-        for (sale, became, found) in astray {
-            let read = |row: &Row<'_>| {
-                let id: FactId = rows::parsed(row, "id", str::parse)?;
-                let cash = row.get::<_, Option<i64>>("amount")?.map(Money::from_cents);
-                Ok((id, Misled { sale, became, cash, by: row.get("by")? }))
-            };
-            let said = find.query_map(params![sale.to_string(), key, found], read)?;
-            let said = said.collect::<Result<Vec<_>, _>>()?;
-            // Others have seen the sale that the cloud has; here it was the other one.
-            misled.extend(said.into_iter().filter(|(id, _)| id.actor.till == own.till).map(|(_, it)| it));
-        }
-        Ok(misled)
-    }
-
     /// The entries of a shop that went astray and have not come back under another name. What was set in the
     /// catalogue has no name; it comes back with its till.
     ///
@@ -153,8 +110,10 @@ impl Ledger {
             for (former, name) in &parting.became {
                 came_back(c, key, *former, *name, None)?;
             }
-            if let Some(Remaining { entries, registers }) = &parting.catalogue {
+            if let Some(Remaining { entries, again, registers }) = &parting.catalogue {
                 entries.iter().try_for_each(|taken| journal::wake(c, key, taken))?;
+                let append = |entry| journal::append(c, key, (None, entry), journal::APPLIED, None);
+                again.iter().try_for_each(append)?;
                 catalogue::replace(c, key, registers)?;
             }
             stock::recount(c, key)?;

@@ -177,12 +177,21 @@ CREATE TABLE goods (
 CREATE TABLE counts (
     shop        INTEGER NOT NULL,
     product     TEXT NOT NULL,
-    rank        INTEGER NOT NULL,
     till        INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
     number      INTEGER NOT NULL,
+    cited       TEXT NOT NULL,
+    at          INTEGER NOT NULL,
     level       INTEGER NOT NULL,
-    PRIMARY KEY (shop, product, rank, till, incarnation, number)
+    PRIMARY KEY (shop, product, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE replaced (
+    shop        INTEGER NOT NULL,
+    cited       TEXT NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    PRIMARY KEY (shop, cited, till, incarnation, number)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE seen (
     shop           INTEGER NOT NULL,
@@ -195,9 +204,12 @@ CREATE TABLE seen (
     PRIMARY KEY (shop, till, incarnation, number, of_till, of_incarnation)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE stock (
-    shop    INTEGER NOT NULL,
-    product TEXT NOT NULL,
-    level   INTEGER NOT NULL,
+    shop        INTEGER NOT NULL,
+    product     TEXT NOT NULL,
+    level       INTEGER NOT NULL,
+    till        INTEGER,
+    incarnation INTEGER,
+    number      INTEGER,
     PRIMARY KEY (shop, product)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE clock (
@@ -210,9 +222,22 @@ CREATE TABLE prints (
     shop INTEGER NOT NULL,
     sale TEXT NOT NULL,
     at   INTEGER NOT NULL,
-    by   TEXT NOT NULL
+    by   TEXT NOT NULL,
+    cited TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX prints_of_sale ON prints (sale, shop);
 CREATE TABLE places (
     address TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+-- What older releases said refers by name alone.
+ALTER TABLE cash ADD COLUMN cited TEXT;
+ALTER TABLE claims ADD COLUMN cited TEXT;
+ALTER TABLE claims ADD COLUMN formerly TEXT;
+ALTER TABLE releases ADD COLUMN cited TEXT;
+ALTER TABLE voids ADD COLUMN cited TEXT;
+CREATE INDEX cash_unmet ON cash (sale) WHERE sale = cited;
+CREATE INDEX claims_by_former_name ON claims (formerly) WHERE formerly IS NOT NULL;
+CREATE INDEX claims_unmet ON claims (sale) WHERE sale = cited;
+CREATE INDEX releases_unmet ON releases (claim) WHERE claim = cited;
+CREATE INDEX voids_unmet ON voids (sale) WHERE sale = cited;
+CREATE INDEX prints_unmet ON prints (sale) WHERE sale = cited;

@@ -2,7 +2,7 @@
 
 use crate::rows::{self, money, parsed, time};
 use crate::{LedgerError, Reader, SaleRow};
-use domain::{FactId, How, Money, ReceiptCode, ShopId, Source, Tender, Timestamp};
+use domain::{Cited, FactId, How, Money, ReceiptCode, ShopId, Source, Tender, Timestamp};
 use rusqlite::{Params, Row, params};
 
 /// One thing that happened.
@@ -61,8 +61,8 @@ pub enum Deed {
     Claimed {
         /// The payment.
         receipt: ReceiptCode,
-        /// The sale.
-        sale: FactId,
+        /// The sale; how it is cited, where it is not here.
+        sale: Cited,
         /// How that was decided.
         how: How,
     },
@@ -70,8 +70,8 @@ pub enum Deed {
     Released {
         /// The payment.
         receipt: ReceiptCode,
-        /// The sale it was claimed for.
-        sale: FactId,
+        /// The sale it was claimed for; how it is cited, where it is not here.
+        sale: Cited,
         /// Why.
         reason: String,
     },

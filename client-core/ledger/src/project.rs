@@ -1,10 +1,11 @@
 //! Facts and feed items as rows.
 
+use crate::cited::{CLAIMS, Referred, SALES, called, relink};
 use crate::rows::{self, how_name, tender_name};
 use crate::settle::Dirty;
 use crate::{LedgerError, stock};
 use domain::standing::Standing;
-use domain::{CheckoutId, Fact, FactBody, FactId, FeedItem, Money, ReceiptCode, Sale, Timestamp};
+use domain::{CheckoutId, Cited, Fact, FactBody, FactId, FeedItem, Money, ReceiptCode, Sale, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Writes the rows of a fact and notes what has to be settled anew. Gives the local number of a sale.
@@ -18,41 +19,79 @@ pub(crate) fn fact(
     match &fact.body {
         FactBody::Sale(made) => return sale(c, shop, fact, made, dirty).map(Some),
         FactBody::Cash { sale, amount } => {
-            let sql = "INSERT INTO cash (id, shop, sale, amount, at, by) VALUES (?, ?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), amount.cents(), at, by])?;
-            dirty.sale(*sale);
+            let (sale, cited) = said_of(c, shop, &SALES, *sale)?;
+            let sql = "INSERT INTO cash (id, shop, sale, amount, at, by, cited) VALUES (?, ?, ?, ?, ?, ?, ?)";
+            let row = params![id, shop, sale.to_string(), amount.cents(), at, by, cited];
+            c.prepare_cached(sql)?.execute(row)?;
+            dirty.sale(sale);
         }
         FactBody::Claim(claim) => {
-            let sql =
-                "INSERT INTO claims (id, shop, receipt, sale, how, at, by) VALUES (?, ?, ?, ?, ?, ?, ?)";
-            let (receipt, sale) = (claim.receipt.as_str(), claim.sale.to_string());
-            c.prepare_cached(sql)?.execute(params![id, shop, receipt, sale, how_name(claim.how), at, by])?;
+            let (sale, cited) = said_of(c, shop, &SALES, claim.sale)?;
+            let sql = "INSERT INTO claims (id, shop, receipt, sale, how, at, by, cited, formerly)
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            let (receipt, how) = (claim.receipt.as_str(), how_name(claim.how));
+            let formerly = fact.formerly.map(|name| name.to_string());
+            let row = params![id, shop, receipt, sale.to_string(), how, at, by, cited, formerly];
+            c.prepare_cached(sql)?.execute(row)?;
+            relink(c, shop, &CLAIMS, fact.cited(), None)?;
             dirty.receipt(claim.receipt.clone());
         }
         FactBody::Release { claim, reason } => {
-            let sql = "INSERT INTO releases (id, shop, claim, reason, at, by) VALUES (?, ?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, shop, claim.to_string(), reason, at, by])?;
-            dirty.claim(c, shop, *claim)?;
+            let (claim, cited) = said_of(c, shop, &CLAIMS, *claim)?;
+            let sql =
+                "INSERT INTO releases (id, shop, claim, reason, at, by, cited) VALUES (?, ?, ?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, claim.to_string(), reason, at, by, cited])?;
+            if claim.at.is_none() {
+                dirty.claim(c, shop, claim.id)?;
+            }
         }
         FactBody::Void { sale, reason } => {
-            let sql = "INSERT INTO voids (id, shop, sale, reason, at, by) VALUES (?, ?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by])?;
-            dirty.sale_and_its_receipts(c, shop, *sale)?;
-            stock::void(c, shop, *sale, fact.id)?;
+            let (sale, cited) = said_of(c, shop, &SALES, *sale)?;
+            let sql =
+                "INSERT INTO voids (id, shop, sale, reason, at, by, cited) VALUES (?, ?, ?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by, cited])?;
+            if sale.at.is_none() {
+                dirty.sale_and_its_receipts(c, shop, sale.id)?;
+                stock::void(c, shop, sale.id, fact.id)?;
+            }
         }
         FactBody::Stock(_) => stock::fact(c, shop, fact)?,
-        FactBody::Count(count) => stock::count(c, shop, fact.id, count)?,
+        FactBody::Count(count) => stock::count(c, shop, fact, count)?,
         FactBody::Printed { sale } => {
-            let sql = "INSERT INTO prints (id, shop, sale, at, by) VALUES (?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), at, by])?;
+            let (sale, cited) = said_of(c, shop, &SALES, *sale)?;
+            let sql = "INSERT INTO prints (id, shop, sale, at, by, cited) VALUES (?, ?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), at, by, cited])?;
         }
     }
     Ok(None)
 }
 
-/// Takes the rows of a fact out again.
-pub(crate) fn forget(c: &Connection, fact: FactId) -> Result<(), LedgerError> {
-    for table in ["sales", "cash", "claims", "releases", "voids", "prints"] {
+/// What is referred to by what it is called here, and how it is cited.
+fn said_of(
+    c: &Connection,
+    shop: i64,
+    of: &Referred,
+    cited: Cited,
+) -> Result<(Cited, Option<String>), LedgerError> {
+    Ok((called(c, shop, of, cited)?, cited.at.map(|_| cited.to_string())))
+}
+
+/// Takes the rows of a fact out again. What was said about it waits for it to come back under another name.
+pub(crate) fn forget(c: &Connection, shop: i64, fact: FactId, dirty: &mut Dirty) -> Result<(), LedgerError> {
+    for (table, referred) in [("sales", &SALES), ("claims", &CLAIMS)] {
+        let sql = format!("DELETE FROM {table} WHERE id = ? RETURNING at, formerly");
+        let read = |row: &rusqlite::Row<'_>| {
+            let first = rows::parsed_option(row, "formerly", str::parse)?.unwrap_or(fact);
+            Ok(Cited::new(first, rows::time(row, "at")?))
+        };
+        let Some(cited) = c.prepare_cached(&sql)?.query_row([fact.to_string()], read).optional()? else {
+            continue;
+        };
+        for name in relink(c, shop, referred, cited, Some(fact))? {
+            dirty.fact(c, shop, name)?;
+        }
+    }
+    for table in ["cash", "releases", "voids", "prints"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?.execute([fact.to_string()])?;
     }
     Ok(())
@@ -83,7 +122,7 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
     ])?;
     let number = u64::try_from(c.last_insert_rowid()).map_err(rows::damaged)?;
     // What was said about this sale may have come before the sale itself, from another till.
-    dirty.if_mentioned(c, shop, fact.id)?;
+    dirty.if_mentioned(c, shop, fact)?;
     stock::fact(c, shop, fact)?;
     Ok(number)
 }

@@ -104,11 +104,10 @@ impl Reader {
                    WHERE p.shop = ? AND p.sale IS NOT p.asked_for AND p.asked_for IS NOT NULL AND s.till = ?
                      AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.sale = p.asked_for AND c.shop = p.shop
                                        AND c.receipt = p.receipt)
-                     -- Two sales had this name, one of them in a copy of its till's file. Which was asked for
-                     -- knows only who asked.
-                     AND (NOT EXISTS (SELECT 1 FROM sales o WHERE o.formerly = p.asked_for)
-                       OR EXISTS (SELECT 1 FROM feed f JOIN pushes q ON q.checkout = f.name AND q.sale = f.sale
-                                  WHERE f.shop = p.shop AND f.receipt = p.receipt AND f.sale = p.asked_for))
+                     -- Two sales may have this name, one of them in a copy of its till's file. Which was asked
+                     -- for knows only who asked.
+                     AND EXISTS (SELECT 1 FROM feed f JOIN pushes q ON q.checkout = f.name AND q.sale = f.sale
+                                 WHERE f.shop = p.shop AND f.receipt = p.receipt AND f.sale = p.asked_for)
                    ORDER BY p.number";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {

@@ -1,12 +1,11 @@
 //! What people ask: sales, payments, figures.
 
 use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
-use crate::{LedgerError, Reader};
+use crate::{LedgerError, PaymentRow, Reader};
 use domain::matching::{FreePayment, OpenSale};
 use domain::standing::{SaleState, Standing};
 use domain::{
-    Actor, BusinessDay, Disagreement, Fact, FactId, How, Money, Payer, ReceiptCode, Sale, ShopId, Tender,
-    TillId, Timestamp,
+    Actor, BusinessDay, Cited, Fact, FactId, How, Money, ReceiptCode, Sale, ShopId, Tender, TillId, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,43 +67,19 @@ pub struct ClaimRow {
     pub payment: Option<PaymentRow>,
 }
 
-/// A payment and which sale has it.
+/// What a claim says, and whether it was released.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaymentRow {
-    /// Its local number, for seed B's endpoints.
-    pub number: u64,
-    /// Its shop.
+pub struct Claimed {
+    /// The shop whose journal says it.
     pub shop: ShopId,
-    /// The receipt code.
+    /// How others refer to it.
+    pub cited: Cited,
+    /// The sale that it is for; how that is cited, where it is not here.
+    pub sale: Cited,
+    /// The payment.
     pub receipt: ReceiptCode,
-    /// How much.
-    pub amount: Money,
-    /// When it was paid.
-    pub paid_at: Timestamp,
-    /// When we first heard of it.
-    pub received_at: Timestamp,
-    /// Who paid.
-    pub payer: Payer,
-    /// What the customer typed as account number.
-    pub account_reference: String,
-    /// Which kinds of message tell of it.
-    pub sources: Vec<String>,
-    /// In what the messages disagree.
-    pub disagreements: Vec<Disagreement>,
-    /// A source that was asked for says so too, and not only a message posted to us.
-    pub confirmed: bool,
-    /// The money went back to the customer.
-    pub reversed: bool,
-    /// So large that somebody should look at it.
-    pub review: bool,
-    /// The sale that was named when the payment was validated.
-    pub order: Option<FactId>,
-    /// The sale for which the customer's phone was asked, where the payment answers a push.
-    pub asked_for: Option<FactId>,
-    /// The sale that has it.
-    pub sale: Option<FactId>,
-    /// Other sales want it too.
-    pub contested: bool,
+    /// It was taken back.
+    pub released: bool,
 }
 
 /// A shop's figures for a day.
@@ -253,82 +228,36 @@ impl Reader {
         found.into_iter().map(fill).collect()
     }
 
-    /// The sale and receipt of a claim.
+    /// A claim by its name.
     ///
     /// # Errors
     /// There is no such claim, or the file can not be read.
-    pub fn claim(&self, id: FactId) -> Result<(FactId, ReceiptCode), LedgerError> {
-        let mut find = self.connection.prepare_cached("SELECT sale, receipt FROM claims WHERE id = ?")?;
+    pub fn claim(&self, id: FactId) -> Result<Claimed, LedgerError> {
+        let sql = "SELECT c.*, shops.id AS shop_id,
+                     EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop) AS released
+                   FROM claims c JOIN shops ON shops.key = c.shop WHERE c.id = ?";
+        let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
-            Ok((parsed(row, "sale", str::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
+            let first = parsed_option(row, "formerly", str::parse)?.unwrap_or(id);
+            Ok(Claimed {
+                shop: parsed(row, "shop_id", ShopId::parse)?,
+                cited: Cited::new(first, time(row, "at")?),
+                sale: parsed(row, "sale", str::parse)?,
+                receipt: parsed(row, "receipt", ReceiptCode::parse)?,
+                released: row.get("released")?,
+            })
         };
         let found = find.query_row([id.to_string()], read).optional()?;
         found.ok_or_else(|| LedgerError::Unknown(format!("claim {id}")))
     }
 
-    /// The sale that leads on a receipt, whether or not its payment has been seen.
+    /// The sale that leads on a receipt, whether or not its payment has been seen; how it is cited, where it is
+    /// not here.
     ///
     /// # Errors
     /// The file can not be read.
-    pub fn holder(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<FactId>, LedgerError> {
+    pub fn holder(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<Cited>, LedgerError> {
         crate::settle::leading_sale(&self.connection, self.shop_key(shop)?, receipt)
-    }
-
-    /// A payment by its receipt code.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn payment(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<PaymentRow>, LedgerError> {
-        let key = params![self.shop_key(shop)?, receipt.as_str()];
-        Ok(self.payments_where("p.shop = ? AND p.receipt = ?", key)?.pop())
-    }
-
-    /// A payment by its local number.
-    ///
-    /// # Errors
-    /// There is none, or the file can not be read.
-    pub fn payment_numbered(&self, number: u64) -> Result<PaymentRow, LedgerError> {
-        let found = self.payments_where("p.number = ?", [rows::signed(number)?])?.pop();
-        found.ok_or_else(|| LedgerError::Unknown(format!("payment {number}")))
-    }
-
-    /// Payments of a shop, newest first: all of them, or those that no sale has and that did not go back.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn payments(
-        &self,
-        shop: &ShopId,
-        unclaimed: bool,
-        limit: u32,
-    ) -> Result<Vec<PaymentRow>, LedgerError> {
-        let filter = if unclaimed { "p.sale IS NULL AND p.reversed = 0" } else { "1" };
-        let condition = format!("p.shop = ? AND {filter} ORDER BY p.paid_at DESC, p.receipt LIMIT ?");
-        self.payments_where(&condition, params![self.shop_key(shop)?, limit])
-    }
-
-    /// The payments of one amount that no sale has, newest first.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn unclaimed_of(&self, shop: &ShopId, amount: Money) -> Result<Vec<PaymentRow>, LedgerError> {
-        let condition = "p.shop = ? AND p.amount = ? AND p.sale IS NULL AND p.reversed = 0
-                         ORDER BY p.paid_at DESC, p.receipt";
-        self.payments_where(condition, params![self.shop_key(shop)?, amount.cents()])
-    }
-
-    pub(crate) fn payments_where(
-        &self,
-        condition: &str,
-        key: impl Params,
-    ) -> Result<Vec<PaymentRow>, LedgerError> {
-        let sql = format!(
-            "SELECT p.*, shops.id AS shop_id, p.amount >= shops.review_from AS review,
-               EXISTS (SELECT 1 FROM payments o WHERE o.receipt = p.receipt AND o.shop <> p.shop) AS elsewhere
-             FROM payments p JOIN shops ON shops.key = p.shop WHERE {condition}"
-        );
-        let mut find = self.connection.prepare_cached(&sql)?;
-        Ok(find.query_map(key, payment_row)?.collect::<Result<_, _>>()?)
     }
 
     /// The payments and open sales of a shop that could still meet: equal amounts, none claimed. A payment
@@ -483,6 +412,11 @@ impl SaleRow {
         }
     }
 
+    /// How facts refer to it.
+    pub fn cited(&self) -> Cited {
+        Cited::new(self.formerly.unwrap_or(self.id), self.at)
+    }
+
     /// The short reference that customers and cashiers use: the letter of the till's life and the sale's number.
     pub fn reference(&self, letters: &BTreeMap<Actor, String>) -> String {
         reference(self.id, letters)
@@ -507,18 +441,6 @@ pub fn reference(sale: FactId, letters: &BTreeMap<Actor, String>) -> String {
     format!("{letter}{}", sale.number)
 }
 
-impl From<PaymentRow> for FreePayment {
-    fn from(row: PaymentRow) -> Self {
-        Self {
-            receipt: row.receipt,
-            amount: row.amount,
-            paid_at: row.paid_at,
-            account_reference: row.account_reference,
-            order: row.order,
-        }
-    }
-}
-
 pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
     let state: String = row.get("state")?;
     Ok(SaleRow {
@@ -539,31 +461,5 @@ pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         unconfirmed: row.get("unconfirmed")?,
         formerly: parsed_option(row, "formerly", str::parse)?,
         printed: rows::time_option(row, "printed")?,
-    })
-}
-
-fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
-    let (sources, disagreements): (String, String) = (row.get("sources")?, row.get("disagreements")?);
-    let named = disagreements.split(',').filter_map(Disagreement::named);
-    // Seen where the ledgers of several shops lie together, at head office.
-    let elsewhere = row.get::<_, bool>("elsewhere")?.then_some(Disagreement::Shop);
-    Ok(PaymentRow {
-        number: unsigned(row, "number")?,
-        shop: parsed(row, "shop_id", ShopId::parse)?,
-        receipt: parsed(row, "receipt", ReceiptCode::parse)?,
-        amount: money(row, "amount")?,
-        paid_at: time(row, "paid_at")?,
-        received_at: time(row, "received_at")?,
-        payer: rows::payer(row)?,
-        account_reference: row.get("account_reference")?,
-        sources: sources.split(',').map(ToOwned::to_owned).collect(),
-        disagreements: named.chain(elsewhere).collect(),
-        confirmed: row.get("confirmed")?,
-        reversed: row.get("reversed")?,
-        review: row.get("review")?,
-        order: parsed_option(row, "order_sale", str::parse)?,
-        asked_for: parsed_option(row, "asked_for", str::parse)?,
-        sale: parsed_option(row, "sale", str::parse)?,
-        contested: row.get("contested")?,
     })
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tables that are computed.
-const COMPUTED: [&str; 15] = [
+const COMPUTED: [&str; 16] = [
     "journals",
     "runs",
     "sales",
@@ -31,6 +31,7 @@ const COMPUTED: [&str; 15] = [
     "barcodes",
     "goods",
     "counts",
+    "replaced",
     "seen",
     "stock",
 ];

@@ -232,10 +232,10 @@ pub(crate) fn forget(
         dirty.fact(c, shop, *fact)?;
     }
     for fact in facts {
-        project::forget(c, *fact)?;
+        project::forget(c, shop, *fact, dirty)?;
     }
     let after = params![shop, actor.till.0, actor.incarnation, signed(last)?];
-    for table in ["journal", "goods", "counts", "seen"] {
+    for table in ["journal", "goods", "counts", "replaced", "seen"] {
         let sql =
             format!("DELETE FROM {table} WHERE shop = ? AND till = ? AND incarnation = ? AND number > ?");
         c.execute(&sql, after)?;

@@ -208,16 +208,20 @@ CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
 CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
 
 -- What was said about sales and claims. Each row has the shop whose journal said it, and counts for that
--- shop only: at head office, no till can speak about another shop's sales.
+-- shop only: at head office, no till can speak about another shop's sales. `cited` is what was referred to, as it
+-- was said: the first name and the instant, like '2-17@1763712000000'. `sale` is what that is called here; as long
+-- as it is not here, the same as `cited`. Older releases referred by name alone; that stands in `sale`.
 CREATE TABLE cash (
     id     TEXT PRIMARY KEY,
     shop   INTEGER NOT NULL,
     sale   TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0),
     at     INTEGER NOT NULL,
-    by     TEXT NOT NULL
+    by     TEXT NOT NULL,
+    cited  TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cash_of_sale ON cash (sale, shop);
+CREATE INDEX cash_unmet ON cash (sale) WHERE sale = cited;
 
 CREATE TABLE claims (
     id      TEXT PRIMARY KEY,
@@ -226,10 +230,15 @@ CREATE TABLE claims (
     sale    TEXT NOT NULL,
     how     TEXT NOT NULL,
     at      INTEGER NOT NULL,
-    by      TEXT NOT NULL
+    by      TEXT NOT NULL,
+    cited   TEXT,
+    -- The name it had first, if its till had to write it again in a new life.
+    formerly TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_of_receipt ON claims (shop, receipt);
 CREATE INDEX claims_of_sale ON claims (sale, shop);
+CREATE INDEX claims_by_former_name ON claims (formerly) WHERE formerly IS NOT NULL;
+CREATE INDEX claims_unmet ON claims (sale) WHERE sale = cited;
 
 CREATE TABLE releases (
     id     TEXT PRIMARY KEY,
@@ -237,9 +246,11 @@ CREATE TABLE releases (
     claim  TEXT NOT NULL,
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
-    by     TEXT NOT NULL
+    by     TEXT NOT NULL,
+    cited  TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX releases_of_claim ON releases (claim, shop);
+CREATE INDEX releases_unmet ON releases (claim) WHERE claim = cited;
 
 CREATE TABLE voids (
     id     TEXT PRIMARY KEY,
@@ -247,9 +258,11 @@ CREATE TABLE voids (
     sale   TEXT NOT NULL,
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
-    by     TEXT NOT NULL
+    by     TEXT NOT NULL,
+    cited  TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX voids_of_sale ON voids (sale, shop);
+CREATE INDEX voids_unmet ON voids (sale) WHERE sale = cited;
 
 -- When the receipt of a sale was printed; again for each copy.
 CREATE TABLE prints (
@@ -257,9 +270,11 @@ CREATE TABLE prints (
     shop INTEGER NOT NULL,
     sale TEXT NOT NULL,
     at   INTEGER NOT NULL,
-    by   TEXT NOT NULL
+    by   TEXT NOT NULL,
+    cited TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX prints_of_sale ON prints (sale, shop);
+CREATE INDEX prints_unmet ON prints (sale) WHERE sale = cited;
 
 -- One row a receipt code: what its evidence adds up to, and which sale has it.
 CREATE TABLE payments (
@@ -284,6 +299,7 @@ CREATE TABLE payments (
     order_sale        TEXT,
     -- The sale whose push it answers.
     asked_for         TEXT,
+    -- The sale that has it; where a copy of its till wrote that sale and it has not come again, how it is cited.
     sale              TEXT,
     contested         INTEGER NOT NULL DEFAULT 0,
     -- A receipt code is the identity of the money: one row, or a shilling counts twice.
@@ -344,17 +360,29 @@ CREATE TABLE goods (
     PRIMARY KEY (shop, product, till, incarnation, number)
 ) STRICT, WITHOUT ROWID;
 
--- What was counted of each product. The highest rank stands, and with it how far its writer knew each journal.
+-- What was counted of each product, without what its writer knew beyond what it had seen.
 CREATE TABLE counts (
     shop        INTEGER NOT NULL,
     product     TEXT NOT NULL,
-    rank        INTEGER NOT NULL,
     till        INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
     number      INTEGER NOT NULL,
+    -- How others refer to it, and when it was made.
+    cited       TEXT NOT NULL,
+    at          INTEGER NOT NULL,
     level       INTEGER NOT NULL,
-    PRIMARY KEY (shop, product, rank, till, incarnation, number)
+    PRIMARY KEY (shop, product, till, incarnation, number)
 ) STRICT, WITHOUT ROWID;
+-- In whose place a count stands.
+CREATE TABLE replaced (
+    shop        INTEGER NOT NULL,
+    cited       TEXT NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    PRIMARY KEY (shop, cited, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+-- How far a count's writer knew the cloud's journals.
 CREATE TABLE seen (
     shop           INTEGER NOT NULL,
     till           INTEGER NOT NULL,
@@ -369,9 +397,13 @@ CREATE TABLE seen (
 -- What there is: what was counted last, and what happened beyond that, less the sales that were cancelled. Below
 -- zero, more was sold than was known to be there.
 CREATE TABLE stock (
-    shop    INTEGER NOT NULL,
-    product TEXT NOT NULL,
-    level   INTEGER NOT NULL,
+    shop        INTEGER NOT NULL,
+    product     TEXT NOT NULL,
+    level       INTEGER NOT NULL,
+    -- The count that stands, if anybody ever counted it.
+    till        INTEGER,
+    incarnation INTEGER,
+    number      INTEGER,
     PRIMARY KEY (shop, product)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,11 +1,14 @@
 //! After facts or evidence came in: judge the receipts they touch, and fold the sales behind them. The
 //! rules are the domain's; here are only the rows they work on.
 
-use crate::LedgerError;
+use crate::cited::{SALES, relink};
 use crate::rows::{self, money, parsed, parsed_option, time};
+use crate::{LedgerError, stock};
 use domain::standing::{ClaimWeight, standing};
 use domain::verdict::{StandingClaim, Verdict, judge};
-use domain::{Claim, Evidence, FactId, Payment, ReceiptCode, Retraction, Reversal, ShortCode, Source};
+use domain::{
+    Cited, Claim, Evidence, Fact, FactId, Payment, ReceiptCode, Retraction, Reversal, ShortCode, Source,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
 
@@ -25,8 +28,9 @@ impl Dirty {
         self.receipts.is_empty() && self.sales.is_empty()
     }
 
-    pub(crate) fn sale(&mut self, sale: FactId) {
-        self.sales.insert(sale);
+    /// What is not here stands nowhere.
+    pub(crate) fn sale(&mut self, sale: Cited) {
+        self.sales.extend(sale.at.is_none().then_some(sale.id));
     }
 
     /// How much there is to settle.
@@ -64,30 +68,36 @@ impl Dirty {
         for table in ["cash", "claims", "voids"] {
             let sql = format!("SELECT sale FROM {table} WHERE id = ? AND shop = ?");
             let read = |row: &Row<'_>| parsed(row, "sale", str::parse);
-            if let Some(sale) = c.prepare_cached(&sql)?.query_row(key, read).optional()? {
-                self.sale_and_its_receipts(c, shop, sale)?;
+            if let Some(Cited { id, at: None }) = c.prepare_cached(&sql)?.query_row(key, read).optional()? {
+                self.sale_and_its_receipts(c, shop, id)?;
             }
         }
         let mut find = c.prepare_cached("SELECT claim FROM releases WHERE id = ? AND shop = ?")?;
         match find.query_row(key, |row| parsed(row, "claim", str::parse)).optional()? {
-            Some(claim) => self.claim(c, shop, claim),
-            None => Ok(()),
+            Some(Cited { id, at: None }) => self.claim(c, shop, id),
+            _ => Ok(()),
         }
     }
 
-    /// A sale that nothing has been said about stands as it was written.
-    pub(crate) fn if_mentioned(
-        &mut self,
-        c: &Connection,
-        shop: i64,
-        sale: FactId,
-    ) -> Result<(), LedgerError> {
+    /// A new sale that nothing has been said about stands as it was written.
+    pub(crate) fn if_mentioned(&mut self, c: &Connection, shop: i64, sale: &Fact) -> Result<(), LedgerError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM claims WHERE sale = ?1 AND shop = ?2)
                        OR EXISTS (SELECT 1 FROM cash WHERE sale = ?1 AND shop = ?2)
-                       OR EXISTS (SELECT 1 FROM voids WHERE sale = ?1 AND shop = ?2)";
-        let mentioned: bool =
-            c.prepare_cached(sql)?.query_row(params![sale.to_string(), shop], |row| row.get(0))?;
-        if mentioned { self.sale_and_its_receipts(c, shop, sale) } else { Ok(()) }
+                       OR EXISTS (SELECT 1 FROM voids WHERE sale = ?1 AND shop = ?2)
+                       OR EXISTS (SELECT 1 FROM claims WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM cash WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM voids WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM prints WHERE sale = cited)";
+        let mut find = c.prepare_cached(sql)?;
+        let mentioned: bool = find.query_row(params![sale.id.to_string(), shop], |row| row.get(0))?;
+        if !mentioned && sale.formerly.is_none() {
+            return Ok(());
+        }
+        let same = relink(c, shop, &SALES, sale.cited(), None)?;
+        if same.len() > 1 {
+            stock::recount(c, shop)?;
+        }
+        same.into_iter().chain([sale.id]).try_for_each(|sale| self.sale_and_its_receipts(c, shop, sale))
     }
 }
 
@@ -98,7 +108,8 @@ pub(crate) fn settle(c: &Connection, shop: i64, dirty: &Dirty) -> Result<(), Led
         let claims = claims_of_receipt(c, shop, receipt)?;
         let verdict = judge(&claims);
         put_payment(c, shop, receipt, &claims, &verdict)?;
-        sales.extend(claims.iter().map(|claim| claim.claim.sale));
+        let here = claims.iter().map(|claim| claim.claim.sale).filter(|sale| sale.at.is_none());
+        sales.extend(here.map(|sale| sale.id));
     }
     sales.iter().try_for_each(|sale| fold_sale(c, shop, *sale))
 }
@@ -230,12 +241,12 @@ fn put_payment(
     Ok(())
 }
 
-/// The sale whose claim leads on a receipt.
+/// The sale whose claim leads on a receipt; how it is cited, where it is not here.
 pub(crate) fn leading_sale(
     c: &Connection,
     shop: i64,
     receipt: &ReceiptCode,
-) -> Result<Option<FactId>, LedgerError> {
+) -> Result<Option<Cited>, LedgerError> {
     let claims = claims_of_receipt(c, shop, receipt)?;
     let leader = judge(&claims).leader;
     Ok(claims.iter().find(|claim| Some(claim.id) == leader).map(|claim| claim.claim.sale))
@@ -243,7 +254,7 @@ pub(crate) fn leading_sale(
 
 /// What one claim means to its sale: who leads, and whether the payment has been seen.
 fn weigh(c: &Connection, shop: i64, receipt: &ReceiptCode, sale: FactId) -> Result<ClaimWeight, LedgerError> {
-    if leading_sale(c, shop, receipt)? != Some(sale) {
+    if leading_sale(c, shop, receipt)? != Some(Cited::by_name(sale)) {
         return Ok(ClaimWeight::Lost);
     }
     Ok(match payment_of(c, shop, receipt)? {

@@ -5,9 +5,9 @@
 use crate::rows::{self, parsed, signed, unsigned};
 use crate::{LedgerError, Reader};
 use domain::stock::weight;
-use domain::{Actor, Count, Fact, FactId, Level, ProductId, Seen, ShopId, StockChange};
+use domain::{Actor, Cited, Count, Fact, FactId, Level, ProductId, Seen, ShopId, StockChange};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a product's stock adds up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,17 @@ pub struct StockRow {
     /// Everything that this takes is here. Else part of the history is not, nobody has counted since, and the
     /// level is only by how much it changed.
     pub whole: bool,
+}
+
+/// What is known before somebody counts; see [`Reader::before_count`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeforeCount {
+    /// How far every journal is the cloud's too.
+    pub seen: Seen,
+    /// By how much facts beyond that change each product.
+    pub beyond: BTreeMap<ProductId, Level>,
+    /// The counts in whose place the new one stands.
+    pub replaces: BTreeSet<Cited>,
 }
 
 /// The count of a product that stands.
@@ -42,7 +53,7 @@ pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact) -> Result<(), LedgerE
         let product = product.as_str();
         let row = params![shop, product, actor.till.0, actor.incarnation, signed(number)?, change];
         c.prepare_cached(sql)?.execute(row)?;
-        let seen = stands(c, shop, product)?.map(|stands| stands.seen);
+        let seen = stands(c, shop, product)?;
         add(c, shop, product, change.saturating_mul(weight(seen.as_ref(), fact.id, &voids)))?;
     }
     Ok(())
@@ -60,7 +71,7 @@ pub(crate) fn void(c: &Connection, shop: i64, sale: FactId, void: FactId) -> Res
     let read = |row: &Row<'_>| Ok((row.get::<_, String>("product")?, row.get::<_, i64>("change")?));
     let key = params![sale.actor.till.0, sale.actor.incarnation, signed(sale.number)?, shop];
     for (product, change) in find.query_map(key, read)?.collect::<Result<Vec<_>, _>>()? {
-        let seen = stands(c, shop, &product)?.map(|stands| stands.seen);
+        let seen = stands(c, shop, &product)?;
         let weight = |voids: &[FactId]| weight(seen.as_ref(), sale, voids);
         let turned = weight(&voids).saturating_sub(weight(&before));
         add(c, shop, &product, change.saturating_mul(turned))?;
@@ -70,20 +81,25 @@ pub(crate) fn void(c: &Connection, shop: i64, sale: FactId, void: FactId) -> Res
 
 /// Takes in what somebody counted. Where it is the count that stands now, the stock is what it says, and what
 /// happened beyond it.
-pub(crate) fn count(c: &Connection, shop: i64, id: FactId, count: &Count) -> Result<(), LedgerError> {
-    let (till, life, number) = (id.actor.till.0, id.actor.incarnation, signed(id.number)?);
+pub(crate) fn count(c: &Connection, shop: i64, fact: &Fact, count: &Count) -> Result<(), LedgerError> {
+    let FactId { actor: Actor { till, incarnation }, number } = fact.id;
+    let (till, number) = (till.0, signed(number)?);
     let sql = "INSERT INTO seen (shop, till, incarnation, number, of_till, of_incarnation, upto)
                VALUES (?, ?, ?, ?, ?, ?, ?)";
     for (actor, upto) in count.seen() {
-        let upto = i64::try_from(*upto).unwrap_or(i64::MAX);
-        let row = params![shop, till, life, number, actor.till.0, actor.incarnation, upto];
+        let row = params![shop, till, incarnation, number, actor.till.0, actor.incarnation, signed(*upto)?];
         c.prepare_cached(sql)?.execute(row)?;
     }
-    let rank = i64::try_from(count.rank(id).0).unwrap_or(i64::MAX);
-    let sql = "INSERT INTO counts (shop, product, rank, till, incarnation, number, level)
-               VALUES (?, ?, ?, ?, ?, ?, ?)";
-    for (product, level) in count.goods() {
-        let row = params![shop, product.as_str(), rank, till, life, number, level.milli()];
+    let sql = "INSERT INTO replaced (shop, cited, till, incarnation, number) VALUES (?, ?, ?, ?, ?)";
+    for cited in count.replaces() {
+        c.prepare_cached(sql)?.execute(params![shop, cited.to_string(), till, incarnation, number])?;
+    }
+    let sql = "INSERT INTO counts (shop, product, till, incarnation, number, cited, at, level)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let (cited, at) = (fact.cited().to_string(), fact.at.millis());
+    for (product, counted) in count.goods() {
+        let level = counted.within().milli();
+        let row = params![shop, product.as_str(), till, incarnation, number, cited, at, level];
         c.prepare_cached(sql)?.execute(row)?;
     }
     let products: Vec<&str> = count.goods().keys().map(ProductId::as_str).collect();
@@ -101,37 +117,71 @@ pub(crate) fn recount(c: &Connection, shop: i64) -> Result<(), LedgerError> {
 
 /// Adds products up from the count that stands, and from what lies beyond it.
 fn add_up(c: &Connection, shop: i64, products: &[&str]) -> Result<(), LedgerError> {
-    let mut find = c.prepare_cached("SELECT till, incarnation FROM journals WHERE shop = ?")?;
-    let actors = find.query_map([shop], rows::actor)?.collect::<Result<Vec<Actor>, _>>()?;
-    let mut find = c.prepare_cached("SELECT DISTINCT sale FROM voids WHERE shop = ?")?;
-    let voided = find.query_map([shop], |row| parsed(row, "sale", str::parse))?;
-    let voided = voided.collect::<Result<Vec<FactId>, _>>()?;
+    let facts = Facts::of(c, shop)?;
     for product in products {
-        let stands = stands(c, shop, product)?;
-        let seen = stands.as_ref().map(|stands| &stands.seen);
-        let mut level = stands.as_ref().map_or(0, |stands| stands.level);
-        let mut counted = |fact: FactId, change: i64| -> Result<(), LedgerError> {
-            let weight = weight(seen, fact, &voids_of(c, shop, fact)?);
-            level = level.saturating_add(change.saturating_mul(weight));
-            Ok(())
-        };
-        let upto = |actor: &Actor| seen.and_then(|seen| seen.get(actor)).copied().unwrap_or(0);
-        for actor in &actors {
-            for (number, change) in goods(c, (shop, product, *actor), upto(actor)..u64::MAX)? {
-                counted(FactId { actor: *actor, number }, change)?;
-            }
-        }
-        // What the count has, and was cancelled since.
-        for sale in voided.iter().filter(|sale| sale.number <= upto(&sale.actor)) {
-            let before = sale.number.saturating_sub(1);
-            for (_, change) in goods(c, (shop, product, sale.actor), before..sale.number)? {
-                counted(*sale, change)?;
-            }
-        }
-        let sql = "INSERT OR REPLACE INTO stock (shop, product, level) VALUES (?, ?, ?)";
-        c.prepare_cached(sql)?.execute(params![shop, product, level])?;
+        let stands = elect(c, shop, product)?;
+        let (level, seen) =
+            stands.as_ref().map_or((0, None), |(_, stands)| (stands.level, Some(&stands.seen)));
+        let level = level.saturating_add(facts.beyond(c, product, seen)?);
+        let count = stands.map(|(count, _)| count);
+        let (till, incarnation) = (count.map(|id| id.actor.till.0), count.map(|id| id.actor.incarnation));
+        let number = count.map(|id| signed(id.number)).transpose()?;
+        let sql = "INSERT OR REPLACE INTO stock (shop, product, level, till, incarnation, number)
+                   VALUES (?, ?, ?, ?, ?, ?)";
+        c.prepare_cached(sql)?.execute(params![shop, product, level, till, incarnation, number])?;
     }
     Ok(())
+}
+
+/// The journals of a shop, and the sales that were cancelled.
+struct Facts {
+    shop: i64,
+    actors: Vec<Actor>,
+    voids: BTreeMap<FactId, Vec<FactId>>,
+}
+
+impl Facts {
+    fn of(c: &Connection, shop: i64) -> Result<Self, LedgerError> {
+        let mut find = c.prepare_cached("SELECT till, incarnation FROM journals WHERE shop = ?")?;
+        let actors = find.query_map([shop], rows::actor)?.collect::<Result<Vec<Actor>, _>>()?;
+        let mut find = c.prepare_cached("SELECT sale, id FROM voids WHERE shop = ?")?;
+        let read = |row: &Row<'_>| {
+            Ok((parsed::<Cited>(row, "sale", str::parse)?, parsed::<FactId>(row, "id", str::parse)?))
+        };
+        let mut voids: BTreeMap<FactId, Vec<FactId>> = BTreeMap::new();
+        for found in find.query_map([shop], read)? {
+            let (sale, void) = found?;
+            if sale.at.is_none() {
+                voids.entry(sale.id).or_default().push(void);
+            }
+        }
+        Ok(Self { shop, actors, voids })
+    }
+
+    /// What facts beyond what was seen did to a product.
+    fn beyond(&self, c: &Connection, product: &str, seen: Option<&Seen>) -> Result<i64, LedgerError> {
+        let mut sum = 0_i64;
+        let mut add = |fact: FactId, change: i64| {
+            let voids = self.voids.get(&fact).map_or(&[][..], Vec::as_slice);
+            sum = sum.saturating_add(change.saturating_mul(weight(seen, fact, voids)));
+        };
+        let upto = |actor: &Actor| seen.and_then(|seen| seen.get(actor)).copied().unwrap_or(0);
+        for actor in &self.actors {
+            for (number, change) in goods(c, (self.shop, product, *actor), upto(actor)..u64::MAX)? {
+                add(FactId { actor: *actor, number }, change);
+            }
+        }
+        // What was seen, and cancelled since: little, however much was ever cancelled.
+        let since = |void: &FactId| void.number > upto(&void.actor);
+        let seen = self.voids.iter().filter(|(sale, _)| sale.number <= upto(&sale.actor));
+        for (sale, _) in seen.filter(|(_, voids)| voids.iter().all(since)) {
+            let before = sale.number.saturating_sub(1);
+            for (_, change) in goods(c, (self.shop, product, sale.actor), before..sale.number)? {
+                add(*sale, change);
+            }
+        }
+        Ok(sum)
+    }
 }
 
 /// What one till's facts did to a product, after the first number and up to the last.
@@ -150,21 +200,40 @@ fn goods(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// The count of a product that stands; `None` if nobody ever counted it.
-fn stands(c: &Connection, shop: i64, product: &str) -> Result<Option<Stands>, LedgerError> {
-    let sql = "SELECT till, incarnation, number, level FROM counts WHERE shop = ? AND product = ?
-               ORDER BY rank DESC, till DESC, incarnation DESC, number DESC LIMIT 1";
+/// The count of a product that stands now; `None` if nobody ever counted it. See [`Count::replaces`].
+fn elect(c: &Connection, shop: i64, product: &str) -> Result<Option<(FactId, Stands)>, LedgerError> {
+    let sql = "SELECT till, incarnation, number, level FROM counts c WHERE shop = ?1 AND product = ?2
+               ORDER BY EXISTS (SELECT 1 FROM replaced r JOIN counts k USING (shop, till, incarnation, number)
+                 WHERE r.shop = c.shop AND r.cited = c.cited AND k.product = c.product),
+                 at DESC, till DESC, incarnation DESC, number DESC LIMIT 1";
     let mut find = c.prepare_cached(sql)?;
-    let read = |row: &Row<'_>| Ok((rows::actor(row)?, row.get::<_, i64>("number")?, row.get("level")?));
-    let Some((actor, number, level)) = find.query_row(params![shop, product], read).optional()? else {
+    let read = |row: &Row<'_>| {
+        let id = FactId { actor: rows::actor(row)?, number: unsigned(row, "number")? };
+        Ok((id, row.get("level")?))
+    };
+    let Some((id, level)) = find.query_row(params![shop, product], read).optional()? else {
         return Ok(None);
     };
+    Ok(Some((id, Stands { level, seen: seen(c, shop, id)? })))
+}
+
+/// How far every journal was within the count of a product that stands; `None` if nobody ever counted it.
+fn stands(c: &Connection, shop: i64, product: &str) -> Result<Option<Seen>, LedgerError> {
+    let sql =
+        "SELECT till, incarnation, number FROM stock WHERE shop = ? AND product = ? AND till IS NOT NULL";
+    let mut find = c.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| Ok(FactId { actor: rows::actor(row)?, number: unsigned(row, "number")? });
+    let count = find.query_row(params![shop, product], read).optional()?;
+    count.map(|count| seen(c, shop, count)).transpose()
+}
+
+fn seen(c: &Connection, shop: i64, FactId { actor, number }: FactId) -> Result<Seen, LedgerError> {
     let sql = "SELECT of_till AS till, of_incarnation AS incarnation, upto FROM seen
                WHERE shop = ? AND till = ? AND incarnation = ? AND number = ?";
     let mut find = c.prepare_cached(sql)?;
     let read = |row: &Row<'_>| Ok((rows::actor(row)?, unsigned(row, "upto")?));
-    let seen = find.query_map(params![shop, actor.till.0, actor.incarnation, number], read)?;
-    Ok(Some(Stands { level, seen: seen.collect::<Result<_, _>>()? }))
+    let found = find.query_map(params![shop, actor.till.0, actor.incarnation, signed(number)?], read)?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Who cancelled a sale; nearly always nobody.
@@ -201,7 +270,7 @@ impl Reader {
         let mut stock = Vec::with_capacity(found.len());
         for (product, level) in found {
             let whole = bases.is_empty()
-                || stands(&self.connection, key, product.as_str())?.is_some_and(|Stands { seen, .. }| {
+                || stands(&self.connection, key, product.as_str())?.is_some_and(|seen| {
                     let within = |actor: &Actor, number: u64| seen.get(actor).is_some_and(|n| *n >= number);
                     bases.iter().all(|(actor, base)| within(actor, *base))
                         && lost.iter().all(|void| within(&void.actor, void.number))
@@ -213,6 +282,39 @@ impl Reader {
         Ok(stock)
     }
 
+    /// What a count of these products has to say beside what was counted: how far every journal is known to be
+    /// the cloud's, by how much what lies beyond that changes each product, and the counts that stand or were
+    /// not replaced.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn before_count<'a>(
+        &self,
+        shop: &ShopId,
+        products: impl Iterator<Item = &'a ProductId>,
+    ) -> Result<BeforeCount, LedgerError> {
+        let (key, own) = self.home(shop)?;
+        let mut seen = self.same_as_cloud(shop)?;
+        seen.insert(own, self.cursors(shop)?.1);
+        seen.retain(|_, number| *number > 0);
+        let facts = Facts::of(&self.connection, key)?;
+        let mut before = BeforeCount { beyond: BTreeMap::new(), replaces: BTreeSet::new(), seen };
+        let sql = "SELECT cited FROM counts c WHERE shop = ?1 AND product = ?2 AND NOT EXISTS (
+                     SELECT 1 FROM replaced r JOIN counts k USING (shop, till, incarnation, number)
+                     WHERE r.shop = c.shop AND r.cited = c.cited AND k.product = c.product)
+                   UNION SELECT cited FROM counts c JOIN stock s USING (shop, product, till, incarnation, number)
+                   WHERE shop = ?1 AND product = ?2";
+        let mut find = self.connection.prepare_cached(sql)?;
+        for product in products {
+            let beyond = facts.beyond(&self.connection, product.as_str(), Some(&before.seen))?;
+            before.beyond.insert(product.clone(), Level::sum(beyond));
+            let found =
+                find.query_map(params![key, product.as_str()], |row| parsed(row, "cited", str::parse))?;
+            before.replaces.extend(found.collect::<Result<Vec<Cited>, _>>()?);
+        }
+        Ok(before)
+    }
+
     /// What cancelled sales that are older than what is here: nobody here can say what they put back.
     fn voids_of_lost_sales(
         &self,
@@ -222,8 +324,9 @@ impl Reader {
         let sql = "SELECT id, sale FROM voids v WHERE shop = ?
                      AND NOT EXISTS (SELECT 1 FROM sales s WHERE s.id = v.sale AND s.shop = v.shop)";
         let mut find = self.connection.prepare_cached(sql)?;
-        let read =
-            |row: &Row<'_>| Ok((parsed(row, "id", str::parse)?, parsed::<FactId>(row, "sale", str::parse)?));
+        let read = |row: &Row<'_>| {
+            Ok((parsed(row, "id", str::parse)?, parsed::<Cited>(row, "sale", str::parse)?.id))
+        };
         let found = find.query_map([shop], read)?.collect::<Result<Vec<(FactId, FactId)>, _>>()?;
         let lost = |sale: &FactId| bases.get(&sale.actor).is_some_and(|base| sale.number <= *base);
         Ok(found.into_iter().filter(|(_, sale)| lost(sale)).map(|(void, _)| void).collect())

@@ -218,13 +218,14 @@ fn bytes_of<'a>(value: &'a automerge::ValueRef<'_>) -> Option<&'a [u8]> {
 mod tests {
     use super::*;
     use automerge::transaction::Transactable;
-    use domain::{Claim, FactBody, How, Person, ReceiptCode, Timestamp};
+    use domain::{Cited, Claim, FactBody, How, Person, ReceiptCode, Timestamp};
     use proptest::prelude::*;
 
     fn fact(till: u32, number: u64, second: i64) -> Fact {
         let id = FactId { actor: Actor::first(domain::TillId(till)), number };
         let at = Timestamp::parse_daraja("20261121080000").unwrap().plus_millis(second * 1000);
-        let claim = Claim { receipt: ReceiptCode::parse("UKL4AB12CD").unwrap(), sale: id, how: How::Picked };
+        let (receipt, sale) = (ReceiptCode::parse("UKL4AB12CD").unwrap(), Cited::by_name(id));
+        let claim = Claim { receipt, sale, how: How::Picked };
         let (by, body) = (Person::named("Asha"), FactBody::Claim(claim));
         Fact { id, at, clock: None, formerly: None, by, body }
     }

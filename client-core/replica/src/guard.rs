@@ -112,7 +112,7 @@ mod tests {
     fn fact(number: u64) -> Fact {
         let id = FactId { actor: actor(), number };
         let at = Timestamp::parse_daraja("20261121080000").unwrap();
-        let body = FactBody::Void { sale: id, reason: "test".into() };
+        let body = FactBody::Void { sale: domain::Cited::by_name(id), reason: "test".into() };
         Fact { id, at, clock: None, formerly: None, by: Person::named("Asha"), body }
     }
 

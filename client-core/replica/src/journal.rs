@@ -388,7 +388,7 @@ mod tests {
         let write = |number: u64| {
             let id = FactId { actor, number };
             let at = at.plus_millis(i64::try_from(number).unwrap() * 25_000);
-            let body = domain::FactBody::Void { sale: id, reason: "slip".into() };
+            let body = domain::FactBody::Void { sale: domain::Cited::by_name(id), reason: "slip".into() };
             let (by, clock, formerly) = (domain::Person::named("Asha"), None, None);
             let fact = Fact { id, at, clock, formerly, by, body };
             let opened = head.fact(&fact, strand.filter(|_| number < 3));

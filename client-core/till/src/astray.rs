@@ -5,12 +5,12 @@
 //! until that till has written it again under another name.
 
 use crate::intake::outcome;
-use crate::{Event, Till, TillError, lock};
-use domain::{Actor, Document, Entry, Fact, FactBody, FactId, Person, Register, ShopId, Timestamp, Version};
-use ledger::{Content, Ledger, Misled, Outcome, Page, Parting, Reader, Remaining, Taken};
+use crate::{Event, Till, TillError, head, lock};
+use domain::{Actor, Document, Entry, Fact, FactBody, FactId, Register, ShopId, Timestamp, Version};
+use ledger::{Content, Ledger, Outcome, Page, Parting, Reader, Remaining, Taken};
 use replica::wire::SyncRequest;
 use replica::{Batch, Catalogue, ChainError, Head, PublicKey, day_book};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many pages are read to find where two journals part.
 const MAX_PAGES: u32 = 10_000;
@@ -97,63 +97,24 @@ impl Till {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), TillError> {
-        self.release_own_claims(shop, (actor, last), now)?;
         let mut catalogues = self.catalogues();
         let mut ledger = self.ledger();
         let tail = ledger.entries_after(shop, actor, last, usize::MAX)?;
-        let catalogue = without(&ledger, shop, &tail)?;
-        let before = match catalogue {
-            Some(_) => Catalogue::open(&ledger.catalogue(shop, false)?)?.registers().collect(),
-            None => Vec::new(),
-        };
+        let at = self.corrected(now);
         let parting = Parting {
             actor,
             last,
             became: became(&ledger, shop, actor, &tail)?,
-            catalogue,
+            catalogue: without(&ledger, shop, &tail, at)?,
             reason: reason.to_owned(),
-            at: self.corrected(now),
+            at,
         };
         ledger.set_astray(shop, &parting)?;
         catalogues.forget(shop);
-        let own = ledger.writer(shop)?;
         drop((ledger, catalogues));
-        // What we set after having seen it went with it: others can not take it in either.
-        let after = parting.catalogue.map(|left| left.registers).unwrap_or_default();
-        for (_, Register { leading, .. }) in before {
-            let Version { write, item, by, .. } = leading;
-            let stands = |register: &Register| register.versions().any(|version| version.write == write);
-            if write.actor == own && !after.iter().any(stands) {
-                self.set(shop, &item, &by, now)?;
-            }
-        }
         self.link().turned.insert(shop.clone());
         lock(&self.carrying).forget(shop, actor);
         self.tell(Event::Ledger);
-        Ok(())
-    }
-
-    /// A claim of ours on a sale that goes out would be another sale's under that name.
-    fn release_own_claims(
-        &self,
-        shop: &ShopId,
-        (actor, last): (Actor, u64),
-        now: Timestamp,
-    ) -> Result<(), TillError> {
-        let claims = {
-            let ledger = self.ledger();
-            let own = ledger.writer(shop)?;
-            let mut claims = Vec::new();
-            for entry in ledger.entries_after(shop, actor, last, usize::MAX)? {
-                let name = FactId { actor, number: entry.number };
-                claims.extend(ledger.claims(name)?.into_iter().map(|it| it.id).filter(|id| id.actor == own));
-            }
-            claims
-        };
-        let reason = "the sale was written by a copied till, and gets another name";
-        for claim in claims {
-            self.release(claim, reason, &Person::leja(), now)?;
-        }
         Ok(())
     }
 
@@ -180,15 +141,6 @@ impl Till {
             self.set_astray(shop, place, "its till wrote it again under another name", now)?;
         }
         Ok(())
-    }
-
-    /// What was done here for a sale that went astray and counts for another one now, in words.
-    pub(crate) fn told_misled(ledger: &Reader) -> Result<Vec<String>, ledger::LedgerError> {
-        let mut told = Vec::new();
-        for shop in ledger.shops()? {
-            told.extend(ledger.misled(&shop.id)?.iter().map(misled_in_words));
-        }
-        Ok(told)
     }
 
     /// What went astray and has not come back, in words.
@@ -254,22 +206,28 @@ fn became(
     Ok(became)
 }
 
-/// The catalogue as it is without some entries, if any of them is the catalogue's.
-fn without(ledger: &Ledger, shop: &ShopId, tail: &[Entry]) -> Result<Option<Remaining>, TillError> {
+/// The catalogue as it is without some entries, if any of them is the catalogue's. What our own writer set after
+/// having seen them goes with them, and is set again.
+fn without(
+    ledger: &Ledger,
+    shop: &ShopId,
+    tail: &[Entry],
+    now: Timestamp,
+) -> Result<Option<Remaining>, TillError> {
     if tail.iter().all(|entry| entry.document != Document::Catalogue) {
         return Ok(None);
     }
-    let gone = |entry: &Entry| tail.iter().any(|out| (out.actor, out.number) == (entry.actor, entry.number));
+    let gone: BTreeSet<FactId> = tail.iter().map(name_of).collect();
     let mut left = ledger.whole_catalogue(shop)?;
-    left.retain(|entry| !gone(entry));
-    let (mut catalogue, mut judged) = (Catalogue::default(), Vec::new());
+    left.retain(|entry| !gone.contains(&name_of(entry)));
+    let (mut catalogue, mut entries) = (Catalogue::default(), Vec::new());
     loop {
         let before = left.len();
         left.retain(|entry| {
             let outcome = outcome(catalogue.admit(entry));
             let waits = outcome == Outcome::Waiting;
             if !waits {
-                judged.push(Taken { entry: entry.clone(), outcome });
+                entries.push(Taken { entry: entry.clone(), outcome });
             }
             waits
         });
@@ -277,9 +235,32 @@ fn without(ledger: &Ledger, shop: &ShopId, tail: &[Entry]) -> Result<Option<Rema
             break;
         }
     }
-    judged.extend(left.into_iter().map(|entry| Taken { entry, outcome: Outcome::Waiting }));
+    entries.extend(left.into_iter().map(|entry| Taken { entry, outcome: Outcome::Waiting }));
+    let again = set_again(ledger, shop, &mut catalogue, now)?;
     let registers = catalogue.registers().map(|(_, register)| register).collect();
-    Ok(Some(Remaining { entries: judged, registers }))
+    Ok(Some(Remaining { entries, again, registers }))
+}
+
+/// Sets again in a catalogue what our own writer leads with in the ledger's.
+fn set_again(
+    ledger: &Ledger,
+    shop: &ShopId,
+    catalogue: &mut Catalogue,
+    now: Timestamp,
+) -> Result<Vec<Entry>, TillError> {
+    let own = ledger.writer(shop)?;
+    let mut head = head(ledger, shop, own)?;
+    let mut again = Vec::new();
+    for (key, Register { leading, .. }) in Catalogue::open(&ledger.catalogue(shop, false)?)?.registers() {
+        let Version { write, item, by, .. } = leading;
+        let stands = catalogue.register(&key).is_some_and(|left| left.versions().any(|it| it.write == write));
+        if write.actor == own && !stands {
+            let entry = head.change(own, catalogue.set(own, &item, &by, now).change);
+            head = Head::of(&entry);
+            again.push(entry);
+        }
+    }
+    Ok(again)
 }
 
 /// How a batch of the cloud's compares with our copy of its journal.
@@ -313,22 +294,12 @@ fn compare(ledger: &Ledger, shop: &ShopId, batch: &Batch, key: &PublicKey) -> Re
     Ok(Seen::Same(same))
 }
 
-fn misled_in_words(misled: &Misled) -> String {
-    let Misled { sale, became, cash, by } = misled;
-    let done = match cash {
-        Some(amount) => format!("the {amount} in cash that {by} took"),
-        None => format!("the cancellation that {by} made"),
-    };
-    let meant =
-        became.map_or_else(|| "has not come back yet".to_owned(), |now| format!("is called {now} now"));
-    format!(
-        "{done} for the sale {sale} counts for another sale: a copy of its till had written the one that was meant, \
-         which {meant}. Look at both, and set them right with the customers"
-    )
+const fn name_of(entry: &Entry) -> FactId {
+    FactId { actor: entry.actor, number: entry.number }
 }
 
 fn in_words(entry: &Entry) -> String {
-    let name = FactId { actor: entry.actor, number: entry.number };
+    let name = name_of(entry);
     let what = match day_book::fact(entry) {
         Some(Fact { body: FactBody::Sale(sale), by, at, .. }) => {
             format!("the sale {name} of {} that {} made at {at}", sale.total, by.as_str())

@@ -3,8 +3,8 @@
 use crate::{SaleRow, Till, TillError, reason_of};
 use domain::matching::{Candidate, FreePayment, candidates, proposals};
 use domain::standing::SaleState;
-use domain::{Claim, FactBody, FactId, How, Money, Person, ReceiptCode, ShopId, Timestamp};
-use ledger::PaymentRow;
+use domain::{Cited, Claim, FactBody, FactId, How, Money, Person, ReceiptCode, ShopId, Timestamp};
+use ledger::{Claimed, PaymentRow};
 
 impl Till {
     /// The payments that could settle a sale, best first, each with its reasons.
@@ -63,8 +63,10 @@ impl Till {
         let mut ledger = self.ledger();
         let found = ledger.sale(sale)?;
         match ledger.holder(&found.shop, &receipt)? {
-            Some(holder) if holder == sale => return Ok(found),
-            Some(holder) if how != How::StkRequest => return Err(TillError::Taken(holder)),
+            Some(Cited { id, at: None }) if id == sale => return Ok(found),
+            Some(Cited { id, at }) if how != How::StkRequest => {
+                return Err(at.map_or(TillError::Taken(id), |at| TillError::Held(id, at)));
+            }
             _ => {}
         }
         if how != How::StkRequest {
@@ -76,12 +78,29 @@ impl Till {
                 return Err(TillError::Refused(gone.to_owned()));
             }
         }
-        let claim = FactBody::Claim(Claim { receipt, sale, how });
+        let claim = FactBody::Claim(Claim { receipt, sale: found.cited(), how });
         self.write(&mut ledger, &found.shop, (by, now), claim, None)?;
         Ok(ledger.sale(sale)?)
     }
 
-    /// Takes a claim back, with a reason. The payment is free again, and the history keeps both.
+    /// The payments of a shop that a sale has which is not here, newest first.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn held_payments(&self, shop: &ShopId, limit: u32) -> Result<Vec<PaymentRow>, TillError> {
+        self.read(|ledger| ledger.held_payments(shop, limit))
+    }
+
+    /// A claim by its name.
+    ///
+    /// # Errors
+    /// There is none, or the ledger can not be read.
+    pub fn claimed(&self, claim: FactId) -> Result<Claimed, TillError> {
+        self.read(|ledger| ledger.claim(claim))
+    }
+
+    /// Takes a claim back, with a reason. The payment is free again, and the history keeps both. Gives the sale it
+    /// was for, if that is here.
     ///
     /// # Errors
     /// There is no such claim, it was released before, or nothing was recorded.
@@ -91,16 +110,17 @@ impl Till {
         reason: &str,
         by: &Person,
         now: Timestamp,
-    ) -> Result<SaleRow, TillError> {
+    ) -> Result<Option<SaleRow>, TillError> {
         let reason = reason_of(reason)?;
         let mut ledger = self.ledger();
-        let (sale, _) = ledger.claim(claim)?;
-        let shop = ledger.sale(sale)?.shop;
-        if !ledger.claims(sale)?.iter().any(|standing| standing.id == claim) {
+        let found = ledger.claim(claim)?;
+        if found.released {
             return Err(TillError::Refused("this claim was released before".to_owned()));
         }
-        self.write(&mut ledger, &shop, (by, now), FactBody::Release { claim, reason }, None)?;
-        Ok(ledger.sale(sale)?)
+        let release = FactBody::Release { claim: found.cited, reason };
+        self.write(&mut ledger, &found.shop, (by, now), release, None)?;
+        let sale = found.sale.at.is_none().then(|| ledger.sale(found.sale.id));
+        Ok(sale.transpose()?)
     }
 
     /// Claims what leaves no doubt, for this till's own sales: payments that answer its own STK pushes,
@@ -112,7 +132,7 @@ impl Till {
             match self.claim(sale, receipt, how, &Person::leja(), now) {
                 Ok(_) => claimed = claimed.saturating_add(1),
                 // Somebody was quicker: the sale is settled or the payment taken, which is what was wanted.
-                Err(TillError::Refused(_) | TillError::Taken(_)) => {}
+                Err(TillError::Refused(_) | TillError::Taken(_) | TillError::Held(..)) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -1,7 +1,7 @@
 //! What can go wrong, by what the caller can do about it.
 
 use crate::{CloudError, SiblingError};
-use domain::FactId;
+use domain::{FactId, Timestamp};
 use ledger::LedgerError;
 use replica::day_book::MergeError;
 
@@ -23,6 +23,12 @@ pub enum TillError {
     /// Another sale has this payment.
     #[error("this payment is already used for sale {0}: release it there first")]
     Taken(FactId),
+    /// A sale that is not here has this payment.
+    #[error(
+        "this payment is held for the sale {0} of {1}, which is not here: it has not come yet, or a copy of its \
+         till wrote it; wait for it, or release the payment first"
+    )]
+    Held(FactId, Timestamp),
     /// The folder can not be used.
     #[error("{0}")]
     Folder(String),

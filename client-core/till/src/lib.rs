@@ -54,8 +54,8 @@ use carry::Carrying;
 use catalogue::Shelf;
 use domain::matching::Rules;
 use domain::{
-    Actor, Body, BusinessDay, Document, Fact, FactBody, FactId, Line, Member, Money, Person, ReceiptCode,
-    Role, Sale, Shop, ShopId, TillId, Timestamp,
+    Actor, Body, BusinessDay, Cited, Document, Fact, FactBody, FactId, Line, Member, Money, Person,
+    ReceiptCode, Role, Sale, Shop, ShopId, TillId, Timestamp,
 };
 use ledger::{Base, Identity, Ledger, Reader};
 use replica::{Head, Keypair, Opened, day_book};
@@ -231,7 +231,7 @@ impl Till {
         if found.due == Money::ZERO {
             return Err(TillError::Refused("nothing is due on this sale".to_owned()));
         }
-        let cash = FactBody::Cash { sale, amount: found.due };
+        let cash = FactBody::Cash { sale: found.cited(), amount: found.due };
         self.write(&mut ledger, &found.shop, (by, now), cash, None)?;
         Ok(ledger.sale(sale)?)
     }
@@ -253,7 +253,8 @@ impl Till {
         if found.state == domain::standing::SaleState::Voided {
             return Err(TillError::Refused("this sale was cancelled before".to_owned()));
         }
-        self.write(&mut ledger, &found.shop, (by, now), FactBody::Void { sale, reason }, None)?;
+        let void = FactBody::Void { sale: found.cited(), reason };
+        self.write(&mut ledger, &found.shop, (by, now), void, None)?;
         Ok(ledger.sale(sale)?)
     }
 
@@ -373,11 +374,11 @@ impl Till {
         self.read(|ledger| ledger.payment_numbered(number))
     }
 
-    /// The sale that leads on a receipt code.
+    /// The sale that leads on a receipt code; how it is cited, where it is not here.
     ///
     /// # Errors
     /// The ledger can not be read.
-    pub fn holder(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<FactId>, TillError> {
+    pub fn holder(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<Cited>, TillError> {
         self.read(|ledger| ledger.holder(shop, receipt))
     }
 
@@ -453,7 +454,6 @@ impl Till {
         let (last_contact, waiting, mut set_aside, notices) = self.read(|ledger| {
             let (mut set_aside, notices) = (ledger.set_aside()?, ledger.notices()?);
             set_aside.extend(Self::told_astray(ledger)?);
-            set_aside.extend(Self::told_misled(ledger)?);
             Ok((ledger.last_contact()?, ledger.waiting_to_send()?, set_aside, notices))
         })?;
         set_aside.extend(lock(&self.carrying).refusals());

@@ -9,10 +9,7 @@
 
 use crate::exchange::SyncReport;
 use crate::{Event, Till, TillError, lock};
-use domain::{
-    Actor, Document, Entry, Fact, FactBody, FactId, ItemKey, Member, Register, Seen, ShopId, Timestamp,
-    Version,
-};
+use domain::{Actor, Document, Entry, Fact, FactId, ItemKey, Member, Register, ShopId, Timestamp, Version};
 use ledger::{Ledger, NewLife};
 use replica::wire::SyncRequest;
 use replica::wire::json::{AskLife, NewLife as Given};
@@ -243,7 +240,7 @@ fn next_step(
     Ok(Step::Ask(parted))
 }
 
-/// Facts as the first entries of another journal; what they refer to by its name there.
+/// Facts as the first entries of another journal.
 fn written_again(
     shop: &ShopId,
     actor: Actor,
@@ -260,13 +257,7 @@ fn written_again(
     for ((former, fact), id) in facts.iter().zip(numbered) {
         // The name on the receipt is the first it had.
         let formerly = fact.formerly.or(Some(*former));
-        let body = match fact.body.clone().renamed(now) {
-            FactBody::Count(count) => {
-                let seen = seen_again(count.seen(), former.actor, &names);
-                FactBody::Count(count.having_seen(seen))
-            }
-            body => body,
-        };
+        let body = fact.body.clone().renamed(now);
         let fact = Fact { id, formerly, body, ..fact.clone() };
         let Opened { entry, strand } = head.fact(&fact, strands.get(&fact.at.business_day()).copied());
         strands.insert(fact.at.business_day(), strand);
@@ -274,22 +265,6 @@ fn written_again(
         written.push((entry, fact));
     }
     written
-}
-
-/// How far every journal was known, where some of what was known of a journal goes by other names now.
-fn seen_again(seen: &Seen, former: Actor, names: &BTreeMap<FactId, FactId>) -> Seen {
-    let known = seen.get(&former).copied().unwrap_or(0);
-    let ours = || names.iter().filter(|(name, _)| name.actor == former);
-    let mut again = seen.clone();
-    if let Some((first, _)) = ours().next() {
-        again.insert(former, known.min(first.number.saturating_sub(1)));
-    }
-    for (_, name) in ours().filter(|(name, _)| name.number <= known) {
-        let number = again.entry(name.actor).or_default();
-        *number = name.number.max(*number);
-    }
-    again.retain(|_, number| *number > 0);
-    again
 }
 
 /// Sets again, under the new name, what only this file set in the catalogue.

@@ -113,9 +113,9 @@ impl Till {
     ) -> Result<SaleRow, TillError> {
         let mut ledger = self.ledger();
         let found = ledger.sale(sale)?;
-        let same = |body: &FactBody| matches!(body, FactBody::Printed { sale: printed } if *printed == sale);
-        if asked_before(&ledger, (&found.shop, request), same)?.is_none() {
-            self.write(&mut ledger, &found.shop, (by, now), FactBody::Printed { sale }, request)?;
+        let printed = FactBody::Printed { sale: found.cited() };
+        if asked_before(&ledger, (&found.shop, request), |body| *body == printed)?.is_none() {
+            self.write(&mut ledger, &found.shop, (by, now), printed, request)?;
         }
         Ok(ledger.sale(sale)?)
     }

@@ -1,7 +1,8 @@
 //! Goods at a till and at head office: what came, went, was counted, and what there is.
 
 use crate::{Till, TillError, asked_before};
-use domain::{Count, FactBody, FactId, Level, Person, ProductId, ShopId, StockMove, Timestamp};
+use domain::{Count, Counted, FactBody, FactId, Level, Person, ProductId, ShopId, StockMove, Timestamp};
+use ledger::BeforeCount;
 pub use ledger::StockRow;
 use std::collections::BTreeMap;
 
@@ -35,8 +36,8 @@ impl Till {
         Ok(self.write(&mut ledger, shop, (by, now), FactBody::Stock(moved), request)?.0)
     }
 
-    /// Records what somebody counted, and how far every journal is known here, so that a sale elsewhere that is
-    /// not known yet is still taken off when it comes. From there on what there is of these products is known,
+    /// Records what somebody counted, and how far every journal is known to be the cloud's, so that a sale elsewhere
+    /// that is not known yet is still taken off when it comes. From there on what there is of these products is known,
     /// also on a till that does not have the history before it.
     ///
     /// # Errors
@@ -55,7 +56,12 @@ impl Till {
         {
             return Ok(made);
         }
-        let count = Count::new(note, counted.clone(), ledger.vector(shop)?);
+        let BeforeCount { seen, beyond, replaces } = ledger.before_count(shop, counted.keys())?;
+        let of = |product: &ProductId| beyond.get(product).copied().unwrap_or(Level::NONE);
+        let good = |(product, level): (&ProductId, &Level)| {
+            (product.clone(), Counted { level: *level, beyond: of(product) })
+        };
+        let count = Count::new(note, counted.iter().map(good).collect(), seen, replaces);
         let count = count.map_err(|error| TillError::Refused(error.to_string()))?;
         Ok(self.write(&mut ledger, shop, (by, now), FactBody::Count(count), request)?.0)
     }

@@ -86,7 +86,8 @@ impl Deal {
                 Ok(new.map_or(Did::Nothing, |claim| Did::Claimed(row.shop, *sale, Box::new(claim))))
             }
             Self::Release(claim, reason) => {
-                let row = till.release(*claim, reason, by, now)?;
+                let row =
+                    till.release(*claim, reason, by, now)?.expect("what is released here is for a sale here");
                 let (claim, reason, by) = (*claim, reason.clone(), by.clone());
                 Ok(Did::Released { shop: row.shop, sale: row.id, claim, reason, by })
             }

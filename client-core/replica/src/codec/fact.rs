@@ -4,17 +4,17 @@
 //! test, and an absent clock, product or former name costs one byte. What follows from the rest is not
 //! written: a line's amount, and the total of a sale that has lines.
 //!
-//! Form 3 is form 2 with more that can happen. Only that is written in it, so that a till of an older release
-//! goes on reading everything else.
+//! Form 3 is form 2 with more that can happen, and with the instant of what a fact refers to. Only that is
+//! written in it, so that a till of an older release goes on reading everything else.
 
 use super::{CodecError, NameForm, fact_1, in_version, money, whole};
 use domain::fact::SaleError;
 use domain::{
-    Claim, Clock, Count, Fact, FactBody, FactId, How, Level, Line, Money, Moved, Person, ProductId, Quantity,
-    ReceiptCode, Sale, Seen, StockError, StockMove, Tender, Timestamp, Why,
+    Actor, Cited, Claim, Clock, Count, Counted, Fact, FactBody, FactId, How, Level, Line, Money, Moved,
+    Person, ProductId, Quantity, ReceiptCode, Sale, Seen, StockError, StockMove, Tender, Timestamp, Why,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What this release writes wherever it can, and what it writes the rest in.
 const VERSION: u8 = 2;
@@ -44,18 +44,42 @@ pub(super) enum BodyForm {
     Void { sale: NameForm, reason: String },
     Stock { why: WhyForm, note: String, goods: Vec<MovedForm> },
     // From here on form 3.
-    Printed { sale: NameForm },
-    Count { note: String, goods: Vec<(String, i64)>, seen: Vec<NameForm> },
+    Printed { sale: CitedForm },
+    Count { note: String, goods: Vec<CountedForm>, seen: Vec<NameForm>, replaces: Vec<CitedForm> },
+    CashFor { sale: CitedForm, amount: i64 },
+    ClaimFor { receipt: String, sale: CitedForm, how: HowForm },
+    ReleaseOf { claim: CitedForm, reason: String },
+    VoidOf { sale: CitedForm, reason: String },
 }
 
 impl BodyForm {
     /// The form in which this is said, and in no other: one fact has one way of writing it.
     const fn version(&self) -> u8 {
         match self {
-            Self::Printed { .. } | Self::Count { .. } => LATEST,
-            _ => VERSION,
+            Self::Sale { .. }
+            | Self::Cash { .. }
+            | Self::Claim { .. }
+            | Self::Release { .. }
+            | Self::Void { .. }
+            | Self::Stock { .. } => VERSION,
+            _ => LATEST,
         }
     }
+}
+
+/// A name, and the instant in milliseconds where the writer's release gave one.
+#[derive(Serialize, Deserialize)]
+pub(super) struct CitedForm {
+    name: NameForm,
+    at: Option<i64>,
+}
+
+/// A product, what was counted of it, and by how much of that was known beyond what was seen; in thousandths.
+#[derive(Serialize, Deserialize)]
+pub(super) struct CountedForm {
+    product: String,
+    level: i64,
+    beyond: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,37 +170,79 @@ impl From<&FactBody> for BodyForm {
                 },
                 order: sale.order.clone(),
             },
-            FactBody::Cash { sale, amount } => Self::Cash { sale: (*sale).into(), amount: amount.cents() },
-            FactBody::Claim(claim) => Self::Claim {
-                receipt: claim.receipt.as_str().to_owned(),
-                sale: claim.sale.into(),
-                how: claim.how.into(),
-            },
-            FactBody::Release { claim, reason } => {
-                Self::Release { claim: (*claim).into(), reason: reason.clone() }
+            FactBody::Cash { sale, amount } => {
+                let amount = amount.cents();
+                match sale.at {
+                    Some(_) => Self::CashFor { sale: sale.into(), amount },
+                    None => Self::Cash { sale: sale.id.into(), amount },
+                }
             }
-            FactBody::Void { sale, reason } => Self::Void { sale: (*sale).into(), reason: reason.clone() },
+            FactBody::Claim(claim) => {
+                let (receipt, how) = (claim.receipt.as_str().to_owned(), claim.how.into());
+                match claim.sale.at {
+                    Some(_) => Self::ClaimFor { receipt, sale: (&claim.sale).into(), how },
+                    None => Self::Claim { receipt, sale: claim.sale.id.into(), how },
+                }
+            }
+            FactBody::Release { claim, reason } => {
+                let reason = reason.clone();
+                match claim.at {
+                    Some(_) => Self::ReleaseOf { claim: claim.into(), reason },
+                    None => Self::Release { claim: claim.id.into(), reason },
+                }
+            }
+            FactBody::Void { sale, reason } => {
+                let reason = reason.clone();
+                match sale.at {
+                    Some(_) => Self::VoidOf { sale: sale.into(), reason },
+                    None => Self::Void { sale: sale.id.into(), reason },
+                }
+            }
             FactBody::Stock(stock) => Self::Stock {
                 why: stock.why.into(),
                 note: stock.note.clone(),
                 goods: stock.goods.iter().map(Into::into).collect(),
             },
-            FactBody::Printed { sale } => Self::Printed { sale: (*sale).into() },
-            FactBody::Count(count) => Self::Count {
-                note: count.note().to_owned(),
-                goods: count
-                    .goods()
-                    .iter()
-                    .map(|(id, level)| (id.as_str().to_owned(), level.milli()))
-                    .collect(),
-                seen: count
-                    .seen()
-                    .iter()
-                    .map(|(actor, number)| FactId { actor: *actor, number: *number }.into())
-                    .collect(),
-            },
+            FactBody::Printed { sale } => Self::Printed { sale: sale.into() },
+            FactBody::Count(count) => count.into(),
         }
     }
+}
+
+impl From<&Count> for BodyForm {
+    fn from(count: &Count) -> Self {
+        let good = |(id, counted): (&ProductId, &Counted)| CountedForm {
+            product: id.as_str().to_owned(),
+            level: counted.level.milli(),
+            beyond: counted.beyond.milli(),
+        };
+        let name = |(actor, number): (&Actor, &u64)| FactId { actor: *actor, number: *number }.into();
+        Self::Count {
+            note: count.note().to_owned(),
+            goods: count.goods().iter().map(good).collect(),
+            seen: count.seen().iter().map(name).collect(),
+            replaces: count.replaces().iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Cited> for CitedForm {
+    fn from(cited: &Cited) -> Self {
+        Self { name: cited.id.into(), at: cited.at.map(Timestamp::millis) }
+    }
+}
+
+impl TryFrom<CitedForm> for Cited {
+    type Error = CodecError;
+    fn try_from(form: CitedForm) -> Result<Self, CodecError> {
+        let at = form.at.map(Timestamp::from_millis).transpose().map_err(|_| CodecError::Unreadable)?;
+        Ok(Self { id: form.name.into(), at })
+    }
+}
+
+/// What this form is for: without an instant, form 2 says it.
+fn of_instant(form: CitedForm) -> Result<Cited, CodecError> {
+    Cited::try_from(form).and_then(|cited| cited.at.map(|_| cited).ok_or(CodecError::Unreadable))
 }
 
 impl TryFrom<BodyForm> for FactBody {
@@ -191,25 +257,36 @@ impl TryFrom<BodyForm> for FactBody {
                 let (lines, total) = goods.try_into()?;
                 Self::Sale(Sale::new(lines, total, tender, order)?)
             }
-            BodyForm::Cash { sale, amount } if amount > 0 => {
-                Self::Cash { sale: sale.into(), amount: money(amount)? }
+            BodyForm::Cash { sale, amount } => cash(Cited::by_name(sale.into()), amount)?,
+            BodyForm::CashFor { sale, amount } => cash(of_instant(sale)?, amount)?,
+            BodyForm::Claim { receipt, sale, how } => claim(&receipt, Cited::by_name(sale.into()), how)?,
+            BodyForm::ClaimFor { receipt, sale, how } => claim(&receipt, of_instant(sale)?, how)?,
+            BodyForm::Release { claim, reason } => {
+                Self::Release { claim: Cited::by_name(claim.into()), reason }
             }
-            BodyForm::Cash { .. } => return Err(CodecError::Unreadable),
-            BodyForm::Claim { receipt, sale, how } => Self::Claim(Claim {
-                receipt: ReceiptCode::parse(&receipt).map_err(|_| CodecError::Unreadable)?,
-                sale: sale.into(),
-                how: how.into(),
-            }),
-            BodyForm::Release { claim, reason } => Self::Release { claim: claim.into(), reason },
-            BodyForm::Void { sale, reason } => Self::Void { sale: sale.into(), reason },
+            BodyForm::ReleaseOf { claim, reason } => Self::Release { claim: of_instant(claim)?, reason },
+            BodyForm::Void { sale, reason } => Self::Void { sale: Cited::by_name(sale.into()), reason },
+            BodyForm::VoidOf { sale, reason } => Self::Void { sale: of_instant(sale)?, reason },
             BodyForm::Stock { why, note, goods } => {
                 let goods = goods.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
                 Self::Stock(StockMove::checked(why.into(), &note, goods)?)
             }
-            BodyForm::Printed { sale } => Self::Printed { sale: sale.into() },
-            BodyForm::Count { note, goods, seen } => Self::Count(counted(&note, goods, seen)?),
+            BodyForm::Printed { sale } => Self::Printed { sale: sale.try_into()? },
+            BodyForm::Count { note, goods, seen, replaces } => {
+                Self::Count(counted(&note, goods, seen, replaces)?)
+            }
         })
     }
+}
+
+fn cash(sale: Cited, amount: i64) -> Result<FactBody, CodecError> {
+    let amount = (amount > 0).then(|| money(amount)).ok_or(CodecError::Unreadable)??;
+    Ok(FactBody::Cash { sale, amount })
+}
+
+fn claim(receipt: &str, sale: Cited, how: HowForm) -> Result<FactBody, CodecError> {
+    let receipt = ReceiptCode::parse(receipt).map_err(|_| CodecError::Unreadable)?;
+    Ok(FactBody::Claim(Claim { receipt, sale, how: how.into() }))
 }
 
 impl From<&Sale> for Goods {
@@ -266,17 +343,26 @@ impl TryFrom<MovedForm> for Moved {
     }
 }
 
-/// Each product and each journal once, in their order.
-fn counted(note: &str, goods: Vec<(String, i64)>, seen: Vec<NameForm>) -> Result<Count, CodecError> {
-    let (many, known) = (goods.len(), seen.len());
-    let good = |(id, level): (String, i64)| Ok((product(&id)?, Level::from_milli(level)?));
+/// Each product, each journal and each count once, in their order.
+fn counted(
+    note: &str,
+    goods: Vec<CountedForm>,
+    seen: Vec<NameForm>,
+    replaces: Vec<CitedForm>,
+) -> Result<Count, CodecError> {
+    let many = (goods.len(), seen.len(), replaces.len());
+    let good = |CountedForm { product: id, level, beyond }: CountedForm| {
+        let (level, beyond) = (Level::from_milli(level)?, Level::from_milli(beyond)?);
+        Ok((product(&id)?, Counted { level, beyond }))
+    };
     let goods = goods.into_iter().map(good).collect::<Result<BTreeMap<_, _>, CodecError>>()?;
     let name = |name: NameForm| FactId::from(name);
     let seen: Seen = seen.into_iter().map(name).map(|name| (name.actor, name.number)).collect();
-    if (goods.len(), seen.len()) != (many, known) {
+    let replaces = replaces.into_iter().map(TryInto::try_into).collect::<Result<BTreeSet<_>, _>>()?;
+    if (goods.len(), seen.len(), replaces.len()) != many {
         return Err(CodecError::Unreadable);
     }
-    Ok(Count::new(note, goods, seen)?)
+    Ok(Count::new(note, goods, seen, replaces)?)
 }
 
 fn product(id: &str) -> Result<ProductId, CodecError> {
@@ -377,9 +463,17 @@ mod tests {
         FactBody::Sale(Sale::new(vec![], Money::from_cents(48_700), Tender::Cash, None).unwrap())
     }
 
-    fn claim() -> FactBody {
+    fn named() -> Cited {
+        Cited::by_name(name())
+    }
+
+    fn cited() -> Cited {
+        Cited::new(name(), plain(sale()).at)
+    }
+
+    fn claim(sale: Cited) -> FactBody {
         let receipt = ReceiptCode::parse("UKL4AB12CD").unwrap();
-        FactBody::Claim(Claim { receipt, sale: name(), how: How::Picked })
+        FactBody::Claim(Claim { receipt, sale, how: How::Picked })
     }
 
     /// Frozen: what the first releases wrote must be readable for ever.
@@ -390,10 +484,10 @@ mod tests {
                 sale(),
                 "01044173686100020f4d61697a6520666c6f757220326b67e80790c80290c802055375676172f403f0a802b89401c8dc030101094f524445522d303031",
             ),
-            (FactBody::Cash { sale: name(), amount: Money::from_cents(500) }, "0104417368610107002ae807"),
-            (claim(), "010441736861020a554b4c3441423132434407002a03"),
-            (FactBody::Release { claim: name(), reason: "slip".into() }, "0104417368610307002a04736c6970"),
-            (FactBody::Void { sale: name(), reason: "slip".into() }, "0104417368610407002a04736c6970"),
+            (FactBody::Cash { sale: named(), amount: Money::from_cents(500) }, "0104417368610107002ae807"),
+            (claim(named()), "010441736861020a554b4c3441423132434407002a03"),
+            (FactBody::Release { claim: named(), reason: "slip".into() }, "0104417368610307002a04736c6970"),
+            (FactBody::Void { sale: named(), reason: "slip".into() }, "0104417368610407002a04736c6970"),
         ];
         for (body, golden) in cases {
             assert_eq!(read(&hex::decode(golden).unwrap()), Ok(plain(body)));
@@ -424,16 +518,16 @@ mod tests {
             ),
             (plain(bare()), "02044173686100000001f8f8050000"),
             (
-                plain(FactBody::Cash { sale: name(), amount: Money::from_cents(500) }),
+                plain(FactBody::Cash { sale: named(), amount: Money::from_cents(500) }),
                 "02044173686100000107002ae807",
             ),
-            (plain(claim()), "0204417368610000020a554b4c3441423132434407002a03"),
+            (plain(claim(named())), "0204417368610000020a554b4c3441423132434407002a03"),
             (
-                plain(FactBody::Release { claim: name(), reason: "slip".into() }),
+                plain(FactBody::Release { claim: named(), reason: "slip".into() }),
                 "02044173686100000307002a04736c6970",
             ),
             (
-                plain(FactBody::Void { sale: name(), reason: "slip".into() }),
+                plain(FactBody::Void { sale: named(), reason: "slip".into() }),
                 "02044173686100000407002a04736c6970",
             ),
             (plain(moved(Why::Received)), "0204417368610000050004536f6b6f01057375676172a09c0100"),
@@ -456,17 +550,34 @@ mod tests {
     /// Frozen as well.
     #[test]
     fn facts_of_form_3_keep_their_bytes_and_are_said_in_no_other_form() {
-        let goods = [("salt", 0), ("sugar", 7_000)];
-        let goods =
-            goods.map(|(id, milli)| (ProductId::parse(id).unwrap(), Level::from_milli(milli).unwrap()));
+        let level = |milli| Level::from_milli(milli).unwrap();
+        let goods = [("salt", 0, 0), ("sugar", 7_000, -500)];
+        let goods = goods.map(|(id, milli, beyond)| {
+            (ProductId::parse(id).unwrap(), Counted { level: level(milli), beyond: level(beyond) })
+        });
         let seen = ["7-41", "7.1-3"].map(|name| name.parse::<FactId>().unwrap());
         let seen = seen.into_iter().map(|name| (name.actor, name.number)).collect();
-        let count = Count::new("Juma", goods.into_iter().collect(), seen).unwrap();
+        let replaces = BTreeSet::from([cited()]);
+        let count = Count::new("Juma", goods.into_iter().collect(), seen, replaces).unwrap();
         let cases = [
-            (FactBody::Printed { sale: name() }, "0304417368610000 0607002a"),
+            (FactBody::Printed { sale: cited() }, "0304417368610000 06 07002a 01 8082cec7bf68"),
+            (FactBody::Printed { sale: named() }, "0304417368610000 06 07002a 00"),
             (
                 FactBody::Count(count),
-                "0304417368610000 07 044a756d61 02 0473616c74 00 057375676172 b06d 02 070029 070103",
+                "0304417368610000 07 044a756d61 02 0473616c74 00 00 057375676172 b06d e707 02 070029 070103 01 07002a 01 8082cec7bf68",
+            ),
+            (
+                FactBody::Cash { sale: cited(), amount: Money::from_cents(500) },
+                "0304417368610000 08 07002a 01 8082cec7bf68 e807",
+            ),
+            (claim(cited()), "0304417368610000 09 0a554b4c34414231324344 07002a 01 8082cec7bf68 03"),
+            (
+                FactBody::Release { claim: cited(), reason: "slip".into() },
+                "0304417368610000 0a 07002a 01 8082cec7bf68 04736c6970",
+            ),
+            (
+                FactBody::Void { sale: cited(), reason: "slip".into() },
+                "0304417368610000 0b 07002a 01 8082cec7bf68 04736c6970",
             ),
         ];
         for (body, golden) in cases {
@@ -476,9 +587,11 @@ mod tests {
             bytes[0] = VERSION;
             assert_eq!(read(&bytes), Err(CodecError::Unreadable));
         }
-        let mut older = encode_fact(&plain(claim()));
+        let mut older = encode_fact(&plain(claim(named())));
         older[0] = LATEST;
         assert_eq!(read(&older), Err(CodecError::Unreadable));
+        let by_name = "0304417368610000 08 07002a 00 e807".replace(' ', "");
+        assert_eq!(read(&hex::decode(by_name).unwrap()), Err(CodecError::Unreadable), "form 2 says that");
     }
 
     #[test]
@@ -516,6 +629,8 @@ mod tests {
             assert_eq!(read(&old), Err(CodecError::Unreadable), "{amount}");
             let cash = form(BodyForm::Cash { sale: name().into(), amount });
             assert_eq!(read(&in_version(VERSION, &cash)), Err(CodecError::Unreadable), "{amount}");
+            let cash = form(BodyForm::CashFor { sale: (&cited()).into(), amount });
+            assert_eq!(read(&in_version(LATEST, &cash)), Err(CodecError::Unreadable), "{amount}");
             let (tender, order) = (TenderForm::Cash, None);
             let bare = form(BodyForm::Sale { goods: Goods::Total(amount), tender, order });
             assert_eq!(read(&in_version(VERSION, &bare)), Err(CodecError::Unreadable), "{amount}");

@@ -160,7 +160,7 @@ mod tests {
         for number in 1..=3 {
             let id = FactId { actor, number };
             let at = Timestamp::parse_daraja("20261121080000").unwrap();
-            let body = FactBody::Void { sale: id, reason: "slip".into() };
+            let body = FactBody::Void { sale: domain::Cited::by_name(id), reason: "slip".into() };
             let by = Person::named("Asha");
             let opened = head.fact(&Fact { id, at, clock: None, formerly: None, by, body }, strand);
             head = Head::of(&opened.entry);

@@ -4,7 +4,7 @@
 use super::model::{Correction, Oracle};
 use crate::simulation::desk::Desk;
 use domain::{
-    BusinessDay, FactId, How, Item, Kind, Line, Money, ReceiptCode, Register, ShopId, TillId, Version,
+    BusinessDay, Cited, FactId, How, Item, Kind, Line, Money, ReceiptCode, Register, ShopId, TillId, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use till::{Day, Deed, PaymentRow, SaleFilter, SaleRow, StockRow, TillError};
@@ -304,7 +304,9 @@ impl Oracle {
             };
             let is_it = |deed: &Deed| match deed {
                 Deed::Cancelled(told) => *cancelled && told == reason,
-                Deed::Released { reason: told, sale: of, .. } => !*cancelled && told == reason && of == sale,
+                Deed::Released { reason: told, sale: of, .. } => {
+                    !*cancelled && told == reason && *of == Cited::by_name(*sale)
+                }
                 _ => false,
             };
             if !told.iter().any(|happening| is_it(&happening.deed) && happening.by == *by) {

@@ -1,0 +1,160 @@
+//! Payments: what came in, and which sale has it.
+
+use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
+use crate::{LedgerError, Reader};
+use domain::matching::FreePayment;
+use domain::{Cited, Disagreement, FactId, Money, Payer, ReceiptCode, ShopId, Timestamp};
+use rusqlite::{Params, Row, params};
+
+/// A payment and which sale has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentRow {
+    /// Its local number, for seed B's endpoints.
+    pub number: u64,
+    /// Its shop.
+    pub shop: ShopId,
+    /// The receipt code.
+    pub receipt: ReceiptCode,
+    /// How much.
+    pub amount: Money,
+    /// When it was paid.
+    pub paid_at: Timestamp,
+    /// When we first heard of it.
+    pub received_at: Timestamp,
+    /// Who paid.
+    pub payer: Payer,
+    /// What the customer typed as account number.
+    pub account_reference: String,
+    /// Which kinds of message tell of it.
+    pub sources: Vec<String>,
+    /// In what the messages disagree.
+    pub disagreements: Vec<Disagreement>,
+    /// A source that was asked for says so too, and not only a message posted to us.
+    pub confirmed: bool,
+    /// The money went back to the customer.
+    pub reversed: bool,
+    /// So large that somebody should look at it.
+    pub review: bool,
+    /// The sale that was named when the payment was validated.
+    pub order: Option<FactId>,
+    /// The sale for which the customer's phone was asked, where the payment answers a push.
+    pub asked_for: Option<FactId>,
+    /// The sale that has it.
+    pub sale: Option<FactId>,
+    /// How the sale that has it is cited, where it is not here, because it has not come yet or a copy of its till
+    /// wrote it; and the claim.
+    pub held_for: Option<(Cited, FactId)>,
+    /// Other sales want it too.
+    pub contested: bool,
+}
+
+impl Reader {
+    /// A payment by its receipt code.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn payment(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<PaymentRow>, LedgerError> {
+        let key = params![self.shop_key(shop)?, receipt.as_str()];
+        Ok(self.payments_where("p.shop = ? AND p.receipt = ?", key)?.pop())
+    }
+
+    /// A payment by its local number.
+    ///
+    /// # Errors
+    /// There is none, or the file can not be read.
+    pub fn payment_numbered(&self, number: u64) -> Result<PaymentRow, LedgerError> {
+        let found = self.payments_where("p.number = ?", [rows::signed(number)?])?.pop();
+        found.ok_or_else(|| LedgerError::Unknown(format!("payment {number}")))
+    }
+
+    /// Payments of a shop, newest first: all of them, or those that no sale has and that did not go back.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn payments(
+        &self,
+        shop: &ShopId,
+        unclaimed: bool,
+        limit: u32,
+    ) -> Result<Vec<PaymentRow>, LedgerError> {
+        let filter = if unclaimed { "p.sale IS NULL AND p.reversed = 0" } else { "1" };
+        let condition = format!("p.shop = ? AND {filter} ORDER BY p.paid_at DESC, p.receipt LIMIT ?");
+        self.payments_where(&condition, params![self.shop_key(shop)?, limit])
+    }
+
+    /// The payments of one amount that no sale has, newest first.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn unclaimed_of(&self, shop: &ShopId, amount: Money) -> Result<Vec<PaymentRow>, LedgerError> {
+        let condition = "p.shop = ? AND p.amount = ? AND p.sale IS NULL AND p.reversed = 0
+                         ORDER BY p.paid_at DESC, p.receipt";
+        self.payments_where(condition, params![self.shop_key(shop)?, amount.cents()])
+    }
+
+    /// The payments that a sale has which is not here, newest first.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn held_payments(&self, shop: &ShopId, limit: u32) -> Result<Vec<PaymentRow>, LedgerError> {
+        let condition = "p.shop = ? AND p.sale IN (SELECT cited FROM claims WHERE sale = cited)
+                         ORDER BY p.paid_at DESC, p.receipt LIMIT ?";
+        self.payments_where(condition, params![self.shop_key(shop)?, limit])
+    }
+
+    pub(crate) fn payments_where(
+        &self,
+        condition: &str,
+        key: impl Params,
+    ) -> Result<Vec<PaymentRow>, LedgerError> {
+        let sql = format!(
+            "SELECT p.*, shops.id AS shop_id, p.amount >= shops.review_from AS review,
+               EXISTS (SELECT 1 FROM payments o WHERE o.receipt = p.receipt AND o.shop <> p.shop) AS elsewhere,
+               (SELECT id FROM claims c WHERE c.sale = c.cited AND c.sale = p.sale AND c.receipt = p.receipt
+                  AND c.shop = p.shop ORDER BY id LIMIT 1) AS held_by
+             FROM payments p JOIN shops ON shops.key = p.shop WHERE {condition}"
+        );
+        let mut find = self.connection.prepare_cached(&sql)?;
+        Ok(find.query_map(key, payment_row)?.collect::<Result<_, _>>()?)
+    }
+}
+
+impl From<PaymentRow> for FreePayment {
+    fn from(row: PaymentRow) -> Self {
+        Self {
+            receipt: row.receipt,
+            amount: row.amount,
+            paid_at: row.paid_at,
+            account_reference: row.account_reference,
+            order: row.order,
+        }
+    }
+}
+
+fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
+    let (sources, disagreements): (String, String) = (row.get("sources")?, row.get("disagreements")?);
+    let named = disagreements.split(',').filter_map(Disagreement::named);
+    // Seen where the ledgers of several shops lie together, at head office.
+    let elsewhere = row.get::<_, bool>("elsewhere")?.then_some(Disagreement::Shop);
+    let has_it: Option<Cited> = parsed_option(row, "sale", str::parse)?;
+    Ok(PaymentRow {
+        number: unsigned(row, "number")?,
+        shop: parsed(row, "shop_id", ShopId::parse)?,
+        receipt: parsed(row, "receipt", ReceiptCode::parse)?,
+        amount: money(row, "amount")?,
+        paid_at: time(row, "paid_at")?,
+        received_at: time(row, "received_at")?,
+        payer: rows::payer(row)?,
+        account_reference: row.get("account_reference")?,
+        sources: sources.split(',').map(ToOwned::to_owned).collect(),
+        disagreements: named.chain(elsewhere).collect(),
+        confirmed: row.get("confirmed")?,
+        reversed: row.get("reversed")?,
+        review: row.get("review")?,
+        order: parsed_option(row, "order_sale", str::parse)?,
+        asked_for: parsed_option(row, "asked_for", str::parse)?,
+        sale: has_it.filter(|sale| sale.at.is_none()).map(|sale| sale.id),
+        held_for: has_it.filter(|sale| sale.at.is_some()).zip(parsed_option(row, "held_by", str::parse)?),
+        contested: row.get("contested")?,
+    })
+}
