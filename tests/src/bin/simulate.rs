@@ -45,6 +45,8 @@ struct Sum {
     sales: usize,
     cuts: usize,
     copies: usize,
+    gone: usize,
+    carried: u64,
     failed: Vec<Failed>,
 }
 
@@ -61,6 +63,8 @@ fn main() -> ExitCode {
                 sum.sales += passed.sales;
                 sum.cuts += passed.cuts;
                 sum.copies += passed.copies;
+                sum.gone += passed.gone;
+                sum.carried += passed.carried;
                 if arguments.seeds == 1 {
                     println!("seed {seed}: nothing was lost; {passed:?}");
                 }
@@ -85,12 +89,15 @@ fn main() -> ExitCode {
         failed.trace.iter().for_each(|line| println!("{line}"));
     }
     println!(
-        "{} runs, {} till-days, {} receipts, {} power cuts, {} disks failed or copied, {} s; {} failed",
+        "{} runs, {} till-days, {} receipts, {} power cuts, {} disks failed or copied and {} entries gone with them, \
+         {} entries by stick, {} s; {} failed",
         sum.runs,
         sum.runs * scale.till_days(),
         sum.sales,
         sum.cuts,
         sum.copies,
+        sum.gone,
+        sum.carried,
         begun.elapsed().as_secs(),
         sum.failed.len()
     );

@@ -2,11 +2,14 @@
 
 use super::network::Line;
 use super::power::{Photo, cut};
-use domain::{Person, ShopId, Timestamp};
+use domain::{Actor, Fact, FactId, Person, ShopId, Timestamp};
 use fastrand::Rng;
+use ledger::{LedgerError, Reader};
+use replica::day_book;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
-use till::{Folder, Till, TillError, enrol};
+use till::{Exported, Folder, Till, TillError, enrol};
 
 /// A clock that is wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub struct Desk {
     pub clock: WrongClock,
     /// The desk beside which it began, as a copy of its disk or as a new till.
     pub beside: Option<usize>,
+    /// How many days of history it keeps; all of it unless told otherwise.
+    pub history: Option<u32>,
     folder: PathBuf,
     till: Option<Till>,
 }
@@ -66,8 +71,9 @@ impl Desk {
         enrol(&Folder::at(&folder).unwrap(), &line, code, name).unwrap();
         let clock = WrongClock::default();
         let (name, person) = (name.to_owned(), Person::named(name));
+        let (beside, history) = (None, None);
         let mut desk =
-            Self { name, shop, person, line, alone_until: 0, clock, beside: None, folder, till: None };
+            Self { name, shop, person, line, alone_until: 0, clock, beside, history, folder, till: None };
         desk.open().unwrap();
         desk
     }
@@ -82,8 +88,94 @@ impl Desk {
 
     fn open(&mut self) -> Result<(), TillError> {
         let folder = Folder::at(&self.folder)?;
-        self.till = Some(Till::open(&folder, Box::new(self.line.clone()))?);
+        let till = Till::open(&folder, Box::new(self.line.clone()))?;
+        self.till = Some(till.with_history(self.history));
         Ok(())
+    }
+
+    /// Looks into its ledger beside it.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn reader(&self) -> Result<Reader, TillError> {
+        Ok(Reader::open(&self.folder.join("ledger.sqlite"))?)
+    }
+
+    /// Every fact of a shop that is here, whoever wrote it.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn facts(&self, shop: &ShopId) -> Result<Vec<Fact>, TillError> {
+        let (reader, mut facts) = (self.reader()?, Vec::new());
+        for day in reader.days(shop)? {
+            facts.extend(reader.day_book(shop, day)?.iter().filter_map(day_book::fact));
+        }
+        Ok(facts)
+    }
+
+    /// The names of the catalogue's changes of a shop that are here.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn edits(&self, shop: &ShopId) -> Result<Vec<FactId>, TillError> {
+        let entries = self.reader()?.catalogue(shop, false)?.into_iter();
+        Ok(entries.map(|entry| FactId { actor: entry.actor, number: entry.number }).collect())
+    }
+
+    /// Whether something is written here under a name.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn has(&self, shop: &ShopId, id: FactId) -> Result<bool, TillError> {
+        match self.reader()?.entry(shop, id) {
+            Ok(_) => Ok(true),
+            Err(LedgerError::Unknown(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A fact that is here.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn fact(&self, shop: &ShopId, id: FactId) -> Result<Option<Fact>, TillError> {
+        match self.reader()?.entry(shop, id) {
+            Ok(entry) => Ok(day_book::fact(&entry)),
+            Err(LedgerError::Unknown(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The name of what it wrote last.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn newest(&self, shop: &ShopId) -> Result<FactId, TillError> {
+        let actor = match self.shop {
+            Some(_) => self.till().identity().actor,
+            // Head office has a name of its own in each shop.
+            None => self.reader()?.writer(shop)?,
+        };
+        let journals = self.till().members(shop)?.into_iter();
+        let own = journals.filter(|(member, _)| member.actor == actor).map(|(_, number)| number);
+        Ok(FactId { actor, number: own.max().unwrap_or(0) })
+    }
+
+    /// Writes everything that is here into a file for a stick, while it goes on.
+    ///
+    /// # Errors
+    /// The file can not be written.
+    pub fn export(&self, to: &Path, now: Timestamp) -> Result<Exported, TillError> {
+        Folder::at(&self.folder)?.export(to, now)
+    }
+
+    /// From now on it keeps so many days of history.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn keep_days(&mut self, days: Option<u32>) -> Result<(), TillError> {
+        self.history = days;
+        self.restart()
     }
 
     /// Ends the program and starts it again.
@@ -137,6 +229,14 @@ impl Desk {
         self.till().backup(&self.backup())
     }
 
+    /// How far each journal of a shop goes in the copy.
+    ///
+    /// # Errors
+    /// It can not be read.
+    pub fn backed_up(&self, shop: &ShopId) -> Result<BTreeMap<Actor, u64>, TillError> {
+        Ok(Reader::open(&self.backup())?.vector(shop)?)
+    }
+
     /// Whether there is a copy.
     pub fn is_backed_up(&self) -> bool {
         self.backup().exists()
@@ -169,8 +269,9 @@ impl Desk {
             born_there(&folder.join("ledger.sqlite"));
         }
         let (shop, person) = (self.shop.clone(), Person::named(&name));
-        let (clock, beside) = (self.clock, Some(place));
-        let mut copy = Self { name, shop, person, line, alone_until: 0, clock, beside, folder, till: None };
+        let (clock, beside, history) = (self.clock, Some(place), self.history);
+        let mut copy =
+            Self { name, shop, person, line, alone_until: 0, clock, beside, history, folder, till: None };
         copy.open()?;
         Ok(copy)
     }

@@ -1,7 +1,7 @@
 //! An enrolled till that says what it must not: every request is signed by its own good key. Between its lies it
 //! sells, as an honest till does; what it sold counts, and nobody else may come to harm.
 
-use super::oracle::{Did, SaleMade};
+use super::oracle::{Did, What, Written};
 use super::trade::Deal;
 use crate::world::Line2Hub;
 use domain::{
@@ -140,7 +140,8 @@ impl Mallory {
         let answer = self.write(&entry, now);
         if self.head == Head::of(&entry) {
             self.strands.insert(now.business_day(), Some(strand));
-            self.sold.push(Did::Sold(id, SaleMade { shop: self.shop.clone(), sale, at: now, by }));
+            let (shop, what) = (self.shop.clone(), What::Sold(sale));
+            self.sold.push(Did::Wrote(Box::new(Written { id, shop, at: now, by, what })));
         }
         answer
     }

@@ -1,6 +1,6 @@
 //! The simulation: shops, tills, head office, a hub and a Safaricom in one process and by one virtual
-//! clock, in which everything goes wrong that can: lines, stores, clocks, power, people, and an enrolled
-//! till that lies. At quiet moments and at the end an [`oracle`] looks for the seven losses.
+//! clock, in which everything goes wrong that can: lines, stores, clocks, power, sticks, people, and an
+//! enrolled till that lies. At quiet moments and at the end an [`oracle`] looks for the seven losses.
 //!
 //! ```text
 //! cargo run -p tests --bin simulate -- --seed 7 --days 3 --tills 2
@@ -39,6 +39,10 @@ pub struct Passed {
     pub cuts: usize,
     /// How many disks failed or were copied.
     pub copies: usize,
+    /// How many entries went with a disk that nobody else had.
+    pub gone: usize,
+    /// How many entries came by stick.
+    pub carried: u64,
     /// One value that stands for everything that happened and everything that was shown.
     pub trace: u64,
 }
@@ -122,6 +126,8 @@ pub fn simulate(seed: u64, scale: Scale, kept: &Kept) -> Result<Passed, Box<Fail
         sales: run.sales(),
         cuts: run.cuts,
         copies: run.copies,
+        gone: run.gone,
+        carried: run.carried,
         trace: hasher.finish(),
     })
 }

@@ -5,8 +5,11 @@
 //! the product what should be; what a till did by itself (claims that leave no doubt) it learns by looking,
 //! checks that it was allowed to, and from then on holds the till to it.
 
+mod facts;
 mod losses;
 mod model;
 
+pub use facts::Facts;
+
 pub use losses::{Books, Loss, View, Violation};
-pub use model::{Correction, Did, Oracle, SaleMade};
+pub use model::{Correction, Did, Edit, Goods, KnownClaim, Oracle, SaleMade, What, Written};

@@ -9,6 +9,9 @@ pub const DAY: i64 = 24 * 3_600_000;
 /// Shops are open for so long.
 const OPEN_MILLIS: i64 = 12 * 3_600_000;
 
+/// Whether tills trade on while two files of one till write under one name, on what they heard of either.
+pub const SIBLINGS_TRADE: bool = false;
+
 /// How large a world is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scale {
@@ -52,10 +55,20 @@ pub enum Kind {
     TakeCash,
     /// A price is changed.
     Edit,
+    /// The receipt of a sale comes out of a printer.
+    Print,
+    /// Goods come or go.
+    Goods,
+    /// Goods are counted.
+    Count,
     /// Somebody exchanges with the cloud.
     Sync,
     /// Two tills of one shop meet over its own network.
     Meet,
+    /// Somebody writes a stick.
+    Export,
+    /// Somebody reads a stick, an old one perhaps, or one that was pulled out too early.
+    Import,
     /// Head office mends something.
     Office,
     /// A till's line is down for a while, or the shop's own network, or both.
@@ -103,8 +116,13 @@ pub const ENABLED: &[(Kind, u32)] = &[
     (Kind::Void, 50),
     (Kind::TakeCash, 80),
     (Kind::Edit, 60),
+    (Kind::Print, 150),
+    (Kind::Goods, 60),
+    (Kind::Count, 50),
     (Kind::Sync, 600),
     (Kind::Meet, 250),
+    (Kind::Export, 40),
+    (Kind::Import, 60),
     (Kind::Office, 60),
     (Kind::Partition, 40),
     (Kind::Weather, 40),

@@ -3,12 +3,13 @@
 mod copies;
 mod outside;
 mod quiet;
+mod sticks;
 
 use super::desk::{Desk, WrongClock};
 use super::network::{Lan, Weather};
-use super::oracle::{Did, Loss, Oracle, Violation};
+use super::oracle::{Did, Loss, Oracle, Violation, What};
 use super::plan::{Event, Kind, Scale};
-use super::trade::{Deal, open_sale, survived};
+use super::trade::{Deal, latest_sale, open_sale};
 use super::world::Town;
 use domain::{FactId, How, ReceiptCode, ShopId, Tender};
 use fastrand::Rng;
@@ -25,6 +26,10 @@ pub struct Run {
     pub cuts: usize,
     /// How many disks failed or were copied.
     pub copies: usize,
+    /// How many entries went with a disk that nobody else had.
+    pub gone: usize,
+    /// How many entries came by stick.
+    pub carried: u64,
 }
 
 impl Run {
@@ -32,7 +37,16 @@ impl Run {
     pub fn new(seed: u64, scale: Scale) -> Self {
         let town = Town::new(seed, scale);
         let began = town.world.now().millis();
-        Self { town, oracle: Oracle::default(), began, trace: Vec::new(), cuts: 0, copies: 0 }
+        Self {
+            town,
+            oracle: Oracle::default(),
+            began,
+            trace: Vec::new(),
+            cuts: 0,
+            copies: 0,
+            gone: 0,
+            carried: 0,
+        }
     }
 
     /// How many receipts were printed.
@@ -118,7 +132,9 @@ impl Run {
             }
             Kind::Restore => return self.restore(who, random, wrong).unwrap_or_else(|why| why),
             Kind::Clone => return self.copy(who, random, wrong).unwrap_or_else(|why| why),
-            Kind::Join => return self.join(who),
+            Kind::Join => return self.join(who, random, wrong).unwrap_or_else(|why| why),
+            Kind::Export => return self.export(who, random, wrong),
+            Kind::Import => return self.import(who, random, wrong),
             _ => {}
         }
         let beside = self.town.desks.iter().position(|desk| desk.beside == Some(who));
@@ -154,6 +170,9 @@ impl Run {
             Kind::TakeCash => Deal::TakeCash(sale(random)?),
             Kind::Void => Deal::Void(sale(random)?, reason),
             Kind::Edit => Deal::edit(random, &shop, event.index),
+            Kind::Print => Deal::Print(latest_sale(&self.oracle, &shop, random)?),
+            Kind::Goods => Deal::goods(random, &shop),
+            Kind::Count => Deal::count(random, &shop),
             Kind::Sync => Deal::Sync,
             Kind::Prompt => {
                 let phone = domain::Msisdn::parse_phone(&format!("07123456{:02}", random.u8(..100))).ok()?;
@@ -178,7 +197,8 @@ impl Run {
 
     /// A code that a customer shows for a sale: the one that was paid for it, or another's.
     fn shown(&self, shop: &ShopId, another: bool, random: &mut Rng) -> Option<(FactId, ReceiptCode)> {
-        let own = self.oracle.shown.iter().filter(|(paid, ..)| paid == shop);
+        let is_there = |sale: &Option<FactId>| sale.is_none_or(|sale| self.oracle.sales.contains_key(&sale));
+        let own = self.oracle.shown.iter().filter(|(paid, _, sale)| paid == shop && is_there(sale));
         let latest: Vec<_> = own.rev().take(6).collect();
         let (_, receipt, sale) = random.choice(latest)?;
         let sale = if another { open_sale(&self.oracle, shop, random) } else { *sale };
@@ -207,7 +227,7 @@ impl Run {
             let told = told(desk, deal, &did);
             return match did {
                 Ok(did) => {
-                    self.oracle.acknowledge(&did);
+                    self.oracle.acknowledge(did);
                     told
                 }
                 Err(error) => {
@@ -237,7 +257,7 @@ impl Run {
             }
         };
         if there {
-            self.oracle.acknowledge(&did);
+            self.oracle.acknowledge(did);
         }
         wrong.extend(self.own_receipts(at));
         format!("{told}; the power goes {place}, kept {there}")
@@ -303,9 +323,10 @@ impl Run {
 }
 
 /// What people do at head office.
-const AT_OFFICE: [Kind; 5] = [Kind::Release, Kind::Pick, Kind::Edit, Kind::Void, Kind::Sync];
+const AT_OFFICE: [Kind; 7] =
+    [Kind::Release, Kind::Pick, Kind::Edit, Kind::Void, Kind::Goods, Kind::Count, Kind::Sync];
 /// What people do when the power goes.
-const CUT: [Kind; 8] = [
+const CUT: [Kind; 11] = [
     Kind::CashSale,
     Kind::CashSale,
     Kind::MpesaSale,
@@ -313,6 +334,9 @@ const CUT: [Kind; 8] = [
     Kind::Release,
     Kind::TakeCash,
     Kind::Edit,
+    Kind::Print,
+    Kind::Goods,
+    Kind::Count,
     Kind::Sync,
 ];
 
@@ -322,6 +346,7 @@ fn is_ordinary(error: &TillError) -> bool {
         error,
         TillError::Refused(_)
             | TillError::Taken(_)
+            | TillError::Held(..)
             | TillError::Sibling(_)
             | TillError::Cloud(CloudError::Unreachable(_) | CloudError::Refused(_))
             | TillError::Ledger(till::LedgerError::Unknown(_))
@@ -332,12 +357,22 @@ fn stopped(desk: &Desk, error: &TillError) -> Violation {
     Violation { loss: Loss::Stopped, message: format!("{}: {error}", desk.name) }
 }
 
+/// Whether what was done before the power went is there afterwards.
+fn survived(desk: &Desk, did: &Did) -> Result<bool, TillError> {
+    match did {
+        Did::Wrote(written) => desk.has(&written.shop, written.id),
+        Did::Synced(_) | Did::Nothing => Ok(false),
+    }
+}
+
 fn told(desk: &Desk, deal: &Deal, did: &Result<Did, TillError>) -> String {
     let came = match did {
-        Ok(Did::Sold(id, made)) => format!("{id} of {}", made.sale.total),
-        Ok(Did::Claimed(_, _, claim)) => format!("{}", claim.id),
+        Ok(Did::Wrote(written)) => match &written.what {
+            What::Sold(sale) => format!("{} of {}", written.id, sale.total),
+            _ => written.id.to_string(),
+        },
         Ok(Did::Synced(report)) => format!("{report:?}"),
-        Ok(_) => "done".to_owned(),
+        Ok(Did::Nothing) => "done".to_owned(),
         Err(error) => format!("refused: {error}"),
     };
     let what = match deal {

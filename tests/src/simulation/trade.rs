@@ -1,14 +1,14 @@
 //! What people do at a till and at head office, and what was acknowledged to them.
 
 use super::desk::Desk;
-use super::oracle::{Did, Oracle, SaleMade};
-use domain::standing::SaleState;
+use super::oracle::{Did, Oracle, What, Written};
 use domain::{
-    FactId, How, Item, ItemKey, Kind, Line, Money, Msisdn, Product, ProductId, Quantity, ReceiptCode,
-    Register, Sale, ShopId, Tender, Timestamp, Version,
+    FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Product, ProductId, Quantity, ReceiptCode,
+    Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
 };
 use fastrand::Rng;
-use till::{Deed, TillError};
+use std::collections::BTreeMap;
+use till::TillError;
 
 /// What a shop sells, in shillings. Few prices, so that sales are often alike.
 const PRICES: [i64; 5] = [50, 65, 120, 350, 500];
@@ -19,6 +19,8 @@ const PRODUCTS: [&str; 4] = ["bread", "milk", "sugar", "soap"];
 pub enum Deal {
     /// Sells goods.
     Sell(Sale),
+    /// Says that the receipt of a sale came out.
+    Print(FactId),
     /// Takes what is due in cash.
     TakeCash(FactId),
     /// Claims a payment for a sale.
@@ -29,10 +31,19 @@ pub enum Deal {
     Void(FactId, String),
     /// Changes a price.
     Edit(ShopId, Product),
+    /// Takes in goods, or sends some away.
+    Move(ShopId, StockMove),
+    /// Counts goods.
+    Count(ShopId, BTreeMap<ProductId, Level>),
     /// Asks a customer's phone.
     Prompt(FactId, Msisdn),
     /// Exchanges with the cloud.
     Sync,
+}
+
+/// One of the things a shop sells.
+fn a_product(random: &mut Rng) -> ProductId {
+    ProductId::parse(PRODUCTS[random.usize(..PRODUCTS.len())]).unwrap()
 }
 
 impl Deal {
@@ -41,9 +52,9 @@ impl Deal {
         let line = |random: &mut Rng| {
             let price = *random.choice(&PRICES).unwrap();
             let quantity = Quantity::from_milli(1000 * random.u32(1..3)).unwrap();
-            let product = PRODUCTS[random.usize(..PRODUCTS.len())];
-            let line = Line::new(product, quantity, Money::from_cents(price * 100)).unwrap();
-            line.of(ProductId::parse(product).unwrap())
+            let product = a_product(random);
+            let line = Line::new(product.as_str(), quantity, Money::from_cents(price * 100)).unwrap();
+            line.of(product)
         };
         let count = 1 + random.usize(..3);
         let lines: Vec<Line> = (0..count).map(|_| line(random)).collect();
@@ -53,9 +64,24 @@ impl Deal {
 
     /// A price that no other edit of the run sets.
     pub fn edit(random: &mut Rng, shop: &ShopId, place: usize) -> Self {
-        let id = ProductId::parse(PRODUCTS[random.usize(..PRODUCTS.len())]).unwrap();
+        let id = a_product(random);
         let price = Money::from_cents(1_000_000 + i64::try_from(place).unwrap());
         Self::Edit(shop.clone(), Product::new(id.clone(), id.as_str(), price).unwrap())
+    }
+
+    /// A delivery, or goods that come from another shop or go there.
+    pub fn goods(random: &mut Rng, shop: &ShopId) -> Self {
+        let why = *random.choice(&[Why::Received, Why::TransferredIn, Why::TransferredOut]).unwrap();
+        let quantity = |random: &mut Rng| Quantity::from_milli(500 * random.u32(1..60)).unwrap();
+        let goods = (0..random.usize(1..4)).map(|_| (a_product(random), quantity(random))).collect();
+        Self::Move(shop.clone(), StockMove::moved(why, "note", goods).unwrap())
+    }
+
+    /// Some of the shelves are counted.
+    pub fn count(random: &mut Rng, shop: &ShopId) -> Self {
+        let level = |random: &mut Rng| Level::from_milli(500 * random.i64(0..80)).unwrap();
+        let counted = (0..random.usize(1..4)).map(|_| (a_product(random), level(random))).collect();
+        Self::Count(shop.clone(), counted)
     }
 
     /// Does it. What came of it is acknowledged to the person when this returns.
@@ -64,41 +90,58 @@ impl Deal {
     /// The till's refusal.
     pub fn done(&self, desk: &Desk, now: Timestamp) -> Result<Did, TillError> {
         let (till, by) = (desk.till(), &desk.person);
+        let wrote = |shop: &ShopId, what: What| {
+            let (id, at) = (desk.newest(shop)?, till.corrected(now));
+            let (shop, by) = (shop.clone(), by.clone());
+            Ok(Did::Wrote(Box::new(Written { id, shop, at, by, what })))
+        };
         match self {
             Self::Sell(sale) => {
                 let sold = till.sell(sale.clone(), by, now, None)?.sale;
                 // The receipt says when by the corrected clock.
-                let made = SaleMade { shop: sold.shop, sale: sale.clone(), at: sold.at, by: by.clone() };
-                Ok(Did::Sold(sold.id, made))
+                let (id, shop, at, by) = (sold.id, sold.shop, sold.at, by.clone());
+                Ok(Did::Wrote(Box::new(Written { id, shop, at, by, what: What::Sold(sale.clone()) })))
+            }
+            Self::Print(sale) => {
+                let row = till.printed(*sale, by, now, None)?;
+                wrote(&row.shop, What::Printed { sale: *sale })
             }
             Self::TakeCash(sale) => {
-                let before = cash_of(desk, *sale)?;
-                let due = till.sale(*sale)?.due;
+                let amount = till.sale(*sale)?.due;
                 let row = till.take_cash(*sale, by, now)?;
-                let at = till.corrected(now);
-                Ok(Did::Cash { shop: row.shop, sale: *sale, amount: due, at, before })
+                wrote(&row.shop, What::Cash { sale: *sale, amount })
             }
             Self::Claim(sale, receipt, how) => {
                 let before = till.claims(*sale)?;
                 let row = till.claim(*sale, receipt.clone(), *how, by, now)?;
                 let mut claims = till.claims(*sale)?.into_iter();
                 let new = claims.find(|claim| !before.iter().any(|known| known.id == claim.id));
-                Ok(new.map_or(Did::Nothing, |claim| Did::Claimed(row.shop, *sale, Box::new(claim))))
+                let Some(claim) = new else { return Ok(Did::Nothing) };
+                let what = What::Claimed { sale: *sale, receipt: receipt.clone(), how: *how };
+                let (id, shop, at, by) = (claim.id, row.shop, claim.at, by.clone());
+                Ok(Did::Wrote(Box::new(Written { id, shop, at, by, what })))
             }
             Self::Release(claim, reason) => {
-                let row =
-                    till.release(*claim, reason, by, now)?.expect("what is released here is for a sale here");
-                let (claim, reason, by) = (*claim, reason.clone(), by.clone());
-                Ok(Did::Released { shop: row.shop, sale: row.id, claim, reason, by })
+                let row = till.release(*claim, reason, by, now)?;
+                let row = row.expect("what is released here is for a sale here");
+                wrote(&row.shop, What::Released { sale: row.id, claim: *claim, reason: reason.clone() })
             }
             Self::Void(sale, reason) => {
                 let row = till.void(*sale, reason, by, now)?;
-                Ok(Did::Voided { shop: row.shop, sale: *sale, reason: reason.clone(), by: by.clone() })
+                wrote(&row.shop, What::Voided { sale: *sale, reason: reason.clone() })
             }
             Self::Edit(shop, product) => {
                 let seen = prices(desk, shop, &product.id)?;
                 till.set(shop, &Item::Product(product.clone()), by, now)?;
-                Ok(Did::Edited { shop: shop.clone(), product: product.clone(), seen })
+                wrote(shop, What::Edited { product: product.clone(), seen })
+            }
+            Self::Move(shop, moved) => {
+                till.move_goods(shop, moved.clone(), by, now, None)?;
+                wrote(shop, What::Moved(moved.clone()))
+            }
+            Self::Count(shop, counted) => {
+                till.count_goods(shop, counted, "", by, now, None)?;
+                wrote(shop, What::Counted(counted.clone()))
             }
             Self::Prompt(sale, phone) => till.ask_for_payment(*sale, phone, now).map(|_| Did::Nothing),
             Self::Sync => till.sync(now).map(Did::Synced),
@@ -117,40 +160,18 @@ fn prices(desk: &Desk, shop: &ShopId, product: &ProductId) -> Result<Vec<Money>,
     Ok(register.iter().flat_map(Register::versions).filter_map(price).collect())
 }
 
-fn cash_of(desk: &Desk, sale: FactId) -> Result<usize, TillError> {
-    let told = desk.till().history_of_sale(sale)?.into_iter();
-    Ok(told.filter(|happening| matches!(happening.deed, Deed::CashTaken(_))).count())
-}
-
-/// Whether what was done before the power went is there afterwards.
-///
-/// # Errors
-/// The till can not be read.
-pub fn survived(desk: &Desk, did: &Did) -> Result<bool, TillError> {
-    let till = desk.till();
-    let missing = |error: &TillError| matches!(error, TillError::Ledger(till::LedgerError::Unknown(_)));
-    Ok(match did {
-        Did::Sold(id, _) => match till.sale(*id) {
-            Ok(_) => true,
-            Err(error) if missing(&error) => false,
-            Err(error) => return Err(error),
-        },
-        Did::Cash { sale, before, .. } => cash_of(desk, *sale)? > *before,
-        Did::Claimed(_, sale, claim) => till.claims(*sale)?.iter().any(|known| known.id == claim.id),
-        Did::Released { sale, claim, .. } => !till.claims(*sale)?.iter().any(|known| known.id == *claim),
-        Did::Voided { sale, .. } => {
-            let told = |happening: &till::Happening| matches!(happening.deed, Deed::Cancelled(_));
-            till.sale(*sale)?.state == SaleState::Voided && till.history_of_sale(*sale)?.iter().any(told)
-        }
-        Did::Edited { shop, product, .. } => prices(desk, shop, &product.id)?.contains(&product.price),
-        Did::Synced(_) | Did::Nothing => false,
-    })
-}
-
 /// A sale that may still be paid, made in this shop: one of the latest, or any.
 pub fn open_sale(oracle: &Oracle, shop: &ShopId, random: &mut Rng) -> Option<FactId> {
     let open = oracle.open_sales(shop);
     let latest = open.len().saturating_sub(4);
     let from = if random.u8(..4) == 0 { 0 } else { latest };
     random.choice(&open[from..]).copied()
+}
+
+/// One of the latest sales of a shop.
+pub fn latest_sale(oracle: &Oracle, shop: &ShopId, random: &mut Rng) -> Option<FactId> {
+    let own = oracle.sales.iter().filter(|(_, made)| made.shop == *shop);
+    let mut own: Vec<(Timestamp, FactId)> = own.map(|(id, made)| (made.at, *id)).collect();
+    own.sort();
+    random.choice(own.into_iter().rev().take(6)).map(|(_, id)| id)
 }

@@ -15,8 +15,10 @@ use fastrand::Rng;
 use local::safaricom::{Delays, Delivery, Fate, Faults, Number, Setup, Simulator, Status, What};
 use service::Store;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use till::TillError;
 
 /// The numbers that customers pay to: a till and paybills.
 const NUMBERS: [(&str, &str); 4] =
@@ -48,8 +50,20 @@ pub struct Town {
     pub shops: Vec<Shop>,
     /// The tills, shop by shop, and head office last.
     pub desks: Vec<Desk>,
+    /// The sticks that lie about in the shops.
+    pub sticks: Vec<Stick>,
     /// Where the tills live.
     pub folder: tempfile::TempDir,
+}
+
+/// A stick that somebody wrote.
+pub struct Stick {
+    /// In which shop it lies.
+    pub shop: ShopId,
+    /// Whose journals are on it: head office writes those of every shop.
+    pub of: BTreeSet<ShopId>,
+    /// The file on it.
+    pub file: PathBuf,
 }
 
 impl Town {
@@ -65,7 +79,8 @@ impl Town {
         let safaricom = simulator.unwrap();
         safaricom.deliver_over(Delivery::Router(world.router()));
         let folder = tempfile::tempdir().unwrap();
-        let mut town = Self { world, safaricom, shops: Vec::new(), desks: Vec::new(), folder };
+        let (shops, desks, sticks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut town = Self { world, safaricom, shops, desks, sticks, folder };
         let mut random = Rng::with_seed(seed ^ 0x70_77_4e);
         for place in 0..scale.shops as usize {
             town.open_shop(place, scale.tills, random.bool());
@@ -107,11 +122,15 @@ impl Town {
         self.shops.push(Shop { id, number, paybill: account == "paybill", tills, actors, mallory });
     }
 
-    /// A new till begins in a shop that has traded; gives its name.
-    pub fn join(&mut self, at: usize) -> String {
+    /// A new till begins in a shop that has traded, and keeps so many days of its history; gives its name.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn join(&mut self, at: usize, days: Option<u32>) -> Result<String, TillError> {
         let (shop, name) = (self.desks[at].shop.clone(), format!("{}-new", self.desks[at].name));
         let mut desk = self.desk(&name, shop.as_ref());
         desk.beside = Some(at);
+        desk.keep_days(days)?;
         let actor = desk.till().identity().actor;
         if let Some(shop) = self.shops.iter_mut().find(|it| Some(&it.id) == shop.as_ref()) {
             shop.tills.insert(actor.till);
@@ -119,7 +138,7 @@ impl Town {
         }
         // Head office stays the last.
         self.desks.insert(self.desks.len() - 1, desk);
-        name
+        Ok(name)
     }
 
     fn desk(&self, name: &str, shop: Option<&ShopId>) -> Desk {
@@ -140,6 +159,7 @@ impl Town {
             let moved = self.safaricom.transactions(shop.number).into_iter();
             for paid in moved.filter(|entry| entry.kind.is_payment() && entry.status == Status::Completed) {
                 let receipt = domain::ReceiptCode::parse(&paid.receipt).unwrap();
+                books.moved.insert(receipt.clone(), paid.completed);
                 books.money.insert((shop.id.clone(), receipt), paid.amount);
             }
         }

@@ -1,10 +1,13 @@
 //! The seven losses, each a check of its own. A check looks at one replica's ledger and says in words what
 //! is wrong with it.
 
-use super::model::{Correction, Oracle};
+use super::model::{Correction, Goods, Oracle, What, Written};
+use super::{Did, Facts};
 use crate::simulation::desk::Desk;
+use crate::simulation::plan::DAY;
 use domain::{
-    BusinessDay, Cited, FactId, How, Item, Kind, Line, Money, ReceiptCode, Register, ShopId, TillId, Version,
+    Actor, BusinessDay, Cited, Claim, Fact, FactBody, FactId, How, Item, Kind, Line, Money, Person,
+    ProductId, ReceiptCode, Register, Shelves, ShopId, TillId, Timestamp, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use till::{Day, Deed, PaymentRow, SaleFilter, SaleRow, StockRow, TillError};
@@ -45,6 +48,8 @@ pub struct Violation {
 pub struct Books {
     /// Every payment to a shop.
     pub money: BTreeMap<(ShopId, ReceiptCode), Money>,
+    /// When each moved.
+    pub moved: BTreeMap<ReceiptCode, Timestamp>,
     /// Those whose confirmation was answered with 200.
     pub acknowledged: BTreeSet<ReceiptCode>,
     /// The bodies that wait in the inbox.
@@ -61,35 +66,115 @@ pub struct View<'a> {
     products: Vec<Register>,
     stock: Vec<StockRow>,
     days: BTreeMap<BusinessDay, Day>,
+    /// From when on everything has to be here; all of it unless told otherwise.
+    since: Option<Timestamp>,
+    /// Up to where each journal is not here.
+    bases: BTreeMap<Actor, u64>,
+    /// What somebody decided about in what is not here: nobody here can say where it stands.
+    dim: Dim,
+}
+
+/// Sales and payments about which there are facts that a till does not have.
+#[derive(Default)]
+struct Dim {
+    sales: BTreeSet<FactId>,
+    payments: BTreeSet<ReceiptCode>,
+}
+
+impl Dim {
+    /// What is dim at a till that has the facts beyond these bases, and of these payments what was told since.
+    fn of(
+        facts: &Facts,
+        bases: &BTreeMap<Actor, u64>,
+        payments: &BTreeMap<ReceiptCode, PaymentRow>,
+        since: Timestamp,
+    ) -> Self {
+        let claims: BTreeMap<FactId, &Claim> = facts.claims().collect();
+        let all = claims.values().map(|claim| &claim.receipt).chain(payments.keys());
+        // Of an older payment some of what was told of it may be here.
+        let whole = |code: &ReceiptCode| payments.get(code).is_some_and(|row| row.paid_at >= since);
+        let payments = all.filter(|code| !whole(code)).cloned().collect();
+        let mut dim = Self { sales: BTreeSet::new(), payments };
+        for fact in facts.all().filter(|fact| !is_here(bases, fact.id)) {
+            match &fact.body {
+                FactBody::Sale(_) => drop(dim.sales.insert(fact.id)),
+                FactBody::Claim(Claim { sale, receipt, .. }) => {
+                    dim.sales.extend(facts.meant(*sale));
+                    dim.payments.insert(receipt.clone());
+                }
+                FactBody::Cash { sale, .. } | FactBody::Void { sale, .. } | FactBody::Printed { sale } => {
+                    dim.sales.extend(facts.meant(*sale));
+                }
+                FactBody::Release { claim, .. } => {
+                    let about = facts.meant(*claim).and_then(|claim| claims.get(&claim));
+                    dim.sales.extend(about.and_then(|claim| facts.meant(claim.sale)));
+                    dim.payments.extend(about.map(|claim| claim.receipt.clone()));
+                }
+                FactBody::Stock(_) | FactBody::Count(_) => {}
+            }
+        }
+        // Who has a payment hangs on every sale that wants it, and where a sale stands on every such payment.
+        loop {
+            let before = (dim.sales.len(), dim.payments.len());
+            for claim in claims.values() {
+                let sale = facts.meant(claim.sale);
+                if sale.is_some_and(|sale| dim.sales.contains(&sale)) || dim.payments.contains(&claim.receipt)
+                {
+                    dim.sales.extend(sale);
+                    dim.payments.insert(claim.receipt.clone());
+                }
+            }
+            if (dim.sales.len(), dim.payments.len()) == before {
+                return dim;
+            }
+        }
+    }
+}
+
+fn is_here(bases: &BTreeMap<Actor, u64>, id: FactId) -> bool {
+    bases.get(&id.actor).is_none_or(|base| id.number > *base)
 }
 
 impl<'a> View<'a> {
-    /// Looks.
+    /// Looks. `facts` are all there are, wherever they are.
     ///
     /// # Errors
     /// The ledger can not be read.
-    pub fn of(desk: &'a Desk, shop: &ShopId) -> Result<Self, TillError> {
+    pub fn of(desk: &'a Desk, shop: &ShopId, facts: &Facts, now: Timestamp) -> Result<Self, TillError> {
         let till = desk.till();
         // Local numbers are a file's own.
         let sales = till.sales(shop, SaleFilter::All, None, ALL)?;
         let sales = sales.into_iter().map(|row| (row.id, SaleRow { number: 0, ..row }));
         let payments = till.payments(shop, false, ALL)?;
         let payments = payments.into_iter().map(|row| (row.receipt.clone(), PaymentRow { number: 0, ..row }));
+        let payments = payments.collect();
         let sales: BTreeMap<FactId, SaleRow> = sales.collect();
         let lines = sales.values().map(|row| Ok((row.id, till.lines(row)?)));
         let lines = lines.collect::<Result<_, TillError>>()?;
         let days: BTreeSet<BusinessDay> = sales.values().map(|row| row.at.business_day()).collect();
         let days = days.into_iter().map(|day| Ok((day, till.day(shop, day)?)));
+        let journals = desk.reader()?.backlog(shop)?.journals.into_iter();
+        let bases = journals.map(|(actor, base, _)| (actor, base.number)).collect();
+        let since = desk.history.map(|days| now.plus_millis(-i64::from(days) * DAY));
+        let dim = since.map(|since| Dim::of(facts, &bases, &payments, since)).unwrap_or_default();
         Ok(Self {
+            since,
+            dim,
+            bases,
             desk,
             shop: shop.clone(),
-            payments: payments.collect(),
+            payments,
             products: till.registers(shop, Kind::Product)?,
             stock: till.stock(shop, false)?,
             days: days.collect::<Result<_, TillError>>()?,
             sales,
             lines,
         })
+    }
+
+    /// Whether a fact is here, as far as history goes here.
+    fn has(&self, id: FactId) -> bool {
+        is_here(&self.bases, id)
     }
 
     fn says(&self, loss: Loss, what: impl std::fmt::Display) -> Violation {
@@ -109,47 +194,125 @@ impl<'a> View<'a> {
 }
 
 impl Oracle {
-    /// Learns what tills claimed by themselves, as a replica that has everything shows it. A claim that
-    /// nobody made, or that no till may make by itself, is a loss.
-    ///
-    /// # Errors
-    /// The ledger can not be read.
-    pub fn learn(&mut self, view: &View<'_>, books: &Books) -> Result<Vec<Violation>, TillError> {
+    /// Learns what tills did by themselves. A claim that nobody made, or that no till may make by itself, is a
+    /// loss, and so is anything else that nobody wrote.
+    pub fn learn(&mut self, shop: &ShopId, facts: &Facts, books: &Books) -> Vec<Violation> {
         let mut wrong = Vec::new();
-        for sale in self
-            .sales
-            .iter()
-            .filter(|(_, made)| made.shop == view.shop)
-            .map(|(id, _)| *id)
-            .collect::<Vec<_>>()
-        {
-            if self.sales[&sale].sale.tender == domain::Tender::Cash {
+        for fact in facts.all() {
+            let id = fact.id;
+            if self.written.contains_key(&id) || self.tried.contains(&id) || self.comes_back(id) {
                 continue;
             }
-            for claim in view.desk.till().claims(sale)? {
-                if self.claims.contains_key(&claim.id) {
-                    continue;
+            let (at, by) = (fact.at, fact.by.clone());
+            match &fact.body {
+                FactBody::Claim(Claim { sale, receipt, how }) if by == Person::leja() => {
+                    let money = books.money.get(&(shop.clone(), receipt.clone()));
+                    let meant = facts.meant(*sale);
+                    let total = meant.and_then(|sale| self.sales.get(&sale)).map(|made| made.sale.total);
+                    let alone = !matches!(how, How::Typed | How::Picked);
+                    if !alone || money.zip(total).is_none_or(|(amount, total)| *amount > total) {
+                        let message =
+                            format!("in {shop} the claim {id} of {receipt} for {sale} does not fit");
+                        wrong.push(Violation { loss: Loss::Verdict, message });
+                    }
+                    let sale = meant.unwrap_or(sale.id);
+                    let what = What::Claimed { sale, receipt: receipt.clone(), how: *how };
+                    self.acknowledge(Did::Wrote(Box::new(Written { id, shop: shop.clone(), at, by, what })));
                 }
-                let money = books.money.get(&(view.shop.clone(), claim.receipt.clone()));
-                let alone = !matches!(claim.how, How::Typed | How::Picked) && claim.by == "Leja";
-                let fits = money.is_some_and(|amount| *amount <= self.sales[&sale].sale.total);
-                if !alone || !fits {
-                    let what = format!(
-                        "the claim {} of {} for {sale} by {} was made by nobody, or does not fit",
-                        claim.id, claim.receipt, claim.by
-                    );
-                    wrong.push(view.says(Loss::Verdict, what));
+                body => {
+                    let message = format!("in {shop} nobody wrote {id}, which says {body:?}");
+                    wrong.push(Violation { loss: Loss::Foreign, message });
                 }
-                self.learn_claim(view.shop.clone(), sale, &claim);
             }
         }
-        Ok(wrong)
+        wrong
+    }
+
+    /// Losses 1 and 5: whatever else somebody was told is written down is there, and says what it said.
+    pub fn facts_are_kept(&self, shop: &ShopId, facts: &Facts) -> Vec<Violation> {
+        let mut wrong = Vec::new();
+        let mut check = |id: &FactId, loss: Loss, what: &str, is_it: &dyn Fn(&FactBody) -> bool| {
+            if !facts.get(*id).is_some_and(|fact| is_it(&fact.body)) {
+                let said = facts.get(*id).map(|fact| &fact.body);
+                let message = format!("in {shop} {what} {id} is gone, or says {said:?}");
+                wrong.push(Violation { loss, message });
+            }
+        };
+        let here = |id: &FactId| self.sales.get(id).is_some_and(|made| made.shop == *shop);
+        for (id, (sale, amount)) in self.cash.iter().filter(|(_, (sale, _))| here(sale)) {
+            let is_it = |body: &FactBody| match body {
+                FactBody::Cash { sale: paid, amount: taken } => {
+                    facts.meant(*paid) == Some(*sale) && taken == amount
+                }
+                _ => false,
+            };
+            check(id, Loss::Money, "the cash", &is_it);
+        }
+        for (id, (_, sale)) in self.printed.iter().filter(|(_, (of, _))| of == shop) {
+            let is_it = |body: &FactBody| match body {
+                FactBody::Printed { sale: printed } => facts.meant(*printed) == Some(*sale),
+                _ => false,
+            };
+            check(id, Loss::Receipt, "the print", &is_it);
+        }
+        for (id, (_, goods)) in self.goods.iter().filter(|(_, (of, _))| of == shop) {
+            let is_it = |body: &FactBody| match (body, goods) {
+                (FactBody::Stock(kept), Goods::Moved(moved)) => kept == moved,
+                (FactBody::Count(kept), Goods::Counted(counted)) => {
+                    let levels = kept.goods().iter().map(|(product, counted)| (product, &counted.level));
+                    levels.eq(counted)
+                }
+                _ => false,
+            };
+            check(id, Loss::Correction, "the goods", &is_it);
+        }
+        wrong
+    }
+
+    /// Loss 4: there is of every product what the facts add up to, wherever enough of them is here to say so.
+    pub fn stock_is_the_sum(&self, view: &View<'_>, facts: &Facts) -> Vec<Violation> {
+        let mut shelves = Shelves::default();
+        facts.all().for_each(|fact| shelves.take(fact));
+        let levels = shelves.levels();
+        let told: BTreeMap<&ProductId, &StockRow> =
+            view.stock.iter().map(|row| (&row.product, row)).collect();
+        let all = view.since.is_none();
+        let mut wrong = Vec::new();
+        for (product, level) in &levels {
+            let right = match told.get(product) {
+                Some(row) if all || row.whole => row.whole && row.level.milli() == *level,
+                // Who has not all of it does not say.
+                _ => !all,
+            };
+            if !right {
+                wrong.push(format!("there is {level} of {product}, and it tells {:?}", told.get(product)));
+            }
+        }
+        wrong.extend(
+            told.keys()
+                .filter(|product| !levels.contains_key(**product))
+                .map(|product| format!("it tells of {product}, of which no fact does")),
+        );
+        wrong.into_iter().map(|what| view.says(Loss::Verdict, what)).collect()
+    }
+
+    /// Loss 1 at a till that keeps some days: those days are all there; at any other, all there is.
+    pub fn history_is_kept(&self, view: &View<'_>, facts: &Facts) -> Vec<Violation> {
+        let wanted = |fact: &&Fact| view.since.is_none_or(|since| fact.at >= since);
+        let gone = facts.all().filter(wanted).find(|fact| !view.has(fact.id));
+        let told = |fact: &Fact| view.says(Loss::Receipt, format!("{} of {} did not come", fact.id, fact.at));
+        gone.map(told).into_iter().collect()
     }
 
     /// Loss 1: every receipt that was printed is there, with its lines and its total.
     pub fn receipts_are_kept(&self, view: &View<'_>) -> Vec<Violation> {
-        let own = self.sales.iter().filter(|(_, made)| made.shop == view.shop);
+        let own = self.sales.iter().filter(|(id, made)| made.shop == view.shop && view.has(**id));
+        let prints: BTreeSet<FactId> =
+            self.printed.iter().filter(|(id, _)| view.has(**id)).map(|(_, (_, sale))| *sale).collect();
         let wrong = own.filter_map(|(id, made)| match view.sales.get(id) {
+            Some(row) if row.printed.is_none() && prints.contains(id) => {
+                Some(format!("the receipt {id} came out, and nobody knows of it"))
+            }
             None => Some(format!("the receipt {id} of {} is gone", made.sale.total)),
             Some(row) => {
                 let printed =
@@ -164,7 +327,8 @@ impl Oracle {
     /// Loss 2: every confirmation that was acknowledged is there, and so is every payment in Safaricom's
     /// books, because what was not confirmed was pulled.
     pub fn confirmations_are_kept(&self, view: &View<'_>, books: &Books) -> Vec<Violation> {
-        let own = books.money.keys().filter(|(shop, _)| *shop == view.shop);
+        let kept = |code| view.since.is_none_or(|since| books.moved.get(code).is_some_and(|at| *at >= since));
+        let own = books.money.keys().filter(|(shop, code)| *shop == view.shop && kept(code));
         let wrong = own.filter(|(_, receipt)| !view.payments.contains_key(receipt)).map(|(_, receipt)| {
             let heard = if books.acknowledged.contains(receipt) { "was acknowledged" } else { "was pulled" };
             format!("the payment {receipt} {heard} and is not there")
@@ -203,18 +367,18 @@ impl Oracle {
         let (mut by_mpesa, mut claimed) = (Money::ZERO, Money::ZERO);
         for (id, row) in &view.sales {
             let Some(expected) = self.expected(*id, &books.money) else { continue };
-            if row.paid != expected.paid {
+            if row.paid != expected.paid && !view.dim.sales.contains(id) {
                 wrong.push(format!("{id} counts {} as paid; {} was", row.paid, expected.paid));
             }
-            let cash: Money =
-                self.cash.iter().filter(|(sale, _)| sale == id).map(|(_, amount)| *amount).sum();
+            let cash = self.cash_of(*id);
             let cash = if row.tender == domain::Tender::Cash { cash + row.total } else { cash };
             by_mpesa = by_mpesa + (row.paid - cash);
         }
         for row in view.payments.values().filter(|row| row.sale.is_some()) {
             claimed = claimed + row.amount;
         }
-        if by_mpesa != claimed {
+        // Where a sale is not here, what it has of its payments is not either.
+        if by_mpesa != claimed && view.since.is_none() {
             wrong.push(format!("sales count {by_mpesa} by M-Pesa, and the payments they have are {claimed}"));
         }
         wrong.into_iter().map(|what| view.says(Loss::Money, what)).collect()
@@ -224,7 +388,7 @@ impl Oracle {
     /// it, and the prices are those that stand.
     pub fn verdicts_are_right(&self, view: &View<'_>, books: &Books) -> Vec<Violation> {
         let mut wrong = Vec::new();
-        for (id, row) in &view.sales {
+        for (id, row) in view.sales.iter().filter(|(id, _)| !view.dim.sales.contains(id)) {
             let Some(expected) = self.expected(*id, &books.money) else { continue };
             let (state, due, over, conflict) = (row.state, row.due, row.over, row.conflict);
             if (state, due, over, conflict)
@@ -233,7 +397,7 @@ impl Oracle {
                 wrong.push(format!("{id} stands at {state:?}, due {due}, over {over}, conflict {conflict}; it should be {expected:?}"));
             }
         }
-        for (receipt, row) in &view.payments {
+        for (receipt, row) in view.payments.iter().filter(|(code, _)| !view.dim.payments.contains(*code)) {
             let owner = self.owner(&view.shop, receipt);
             if row.sale != owner.map(|(sale, _)| sale)
                 || row.contested != owner.is_some_and(|(_, wanted)| wanted)
@@ -265,12 +429,13 @@ impl Oracle {
         let mut wrong = Vec::new();
         for id in one.sales.keys().chain(other.sales.keys()).collect::<BTreeSet<_>>() {
             let (there, here) = (one.sales.get(id), other.sales.get(id));
-            if there != here {
+            if there != here && !other.dim.sales.contains(id) {
                 wrong.push(format!("{id} is {there:?} at {who} and {here:?} here"));
             }
         }
         for (receipt, row) in &one.payments {
-            if other.payments.get(receipt) != Some(row) {
+            let older = other.since.is_some_and(|since| row.paid_at < since);
+            if other.payments.get(receipt) != Some(row) && !older && !other.dim.payments.contains(receipt) {
                 wrong.push(format!(
                     "{receipt} is {row:?} at {who} and {:?} here",
                     other.payments.get(receipt)
@@ -280,10 +445,7 @@ impl Oracle {
         if one.products != other.products {
             wrong.push(format!("prices are {:?} at {who} and {:?} here", one.products, other.products));
         }
-        if one.stock != other.stock {
-            wrong.push(format!("the stock is {:?} at {who} and {:?} here", one.stock, other.stock));
-        }
-        if one.days != other.days {
+        if one.days != other.days && other.since.is_none() {
             wrong.push(format!("figures are {:?} at {who} and {:?} here", one.days, other.days));
         }
         wrong.into_iter().map(|what| other.says(Loss::Verdict, what)).collect()
@@ -295,25 +457,24 @@ impl Oracle {
     /// The ledger can not be read.
     pub fn corrections_are_told(&self, view: &View<'_>) -> Result<Vec<Violation>, TillError> {
         let mut wrong = Vec::new();
-        for (_, correction) in self.corrections.iter().filter(|(shop, _)| *shop == view.shop) {
-            let Correction { sale, cancelled, receipt, reason, by } = correction;
+        let own = self.corrections.iter().filter(|(id, told)| told.shop == view.shop && view.has(**id));
+        for (_, correction) in own.filter(|(_, told)| !view.dim.sales.contains(&told.sale)) {
+            let Correction { sale, claim, reason, by, .. } = correction;
             let till = view.desk.till();
-            let told = match receipt {
-                Some(receipt) => till.history_of_payment(&view.shop, receipt)?,
-                None => till.history_of_sale(*sale)?,
+            let told = match claim {
+                Some((_, Some(receipt))) => till.history_of_payment(&view.shop, receipt)?,
+                _ => till.history_of_sale(*sale)?,
             };
             let is_it = |deed: &Deed| match deed {
-                Deed::Cancelled(told) => *cancelled && told == reason,
+                Deed::Cancelled(told) => claim.is_none() && told == reason,
                 Deed::Released { reason: told, sale: of, .. } => {
-                    !*cancelled && told == reason && *of == Cited::by_name(*sale)
+                    claim.is_some() && told == reason && *of == Cited::by_name(*sale)
                 }
                 _ => false,
             };
-            if !told.iter().any(|happening| is_it(&happening.deed) && happening.by == *by) {
-                wrong.push(view.says(
-                    Loss::Correction,
-                    format!("{by} said {reason:?} about {sale}, and the history does not tell"),
-                ));
+            if !told.iter().any(|happening| is_it(&happening.deed) && happening.by == by.as_str()) {
+                let what = format!("{by:?} said {reason:?} about {sale}, and the history does not tell");
+                wrong.push(view.says(Loss::Correction, what));
             }
         }
         Ok(wrong)

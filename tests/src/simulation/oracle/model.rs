@@ -1,9 +1,93 @@
 //! The oracle's own model: what was acknowledged, and what follows from it.
 
 use domain::standing::SaleState;
-use domain::{FactId, How, Money, Person, Product, ProductId, ReceiptCode, Sale, ShopId, Tender, Timestamp};
+use domain::{
+    Actor, FactId, How, Level, Money, Person, Product, ProductId, ReceiptCode, Sale, ShopId, StockMove,
+    Tender, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
-use till::{ClaimRow, SyncReport};
+use till::SyncReport;
+
+/// What came of something that a person did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Did {
+    /// Something was written, and the person was told so.
+    Wrote(Box<Written>),
+    /// An exchange.
+    Synced(SyncReport),
+    /// Nothing that would have to be kept.
+    Nothing,
+}
+
+/// Something that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its name.
+    pub id: FactId,
+    /// In which shop.
+    pub shop: ShopId,
+    /// When, as its writer says.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Person,
+    /// What.
+    pub what: What,
+}
+
+/// What can be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A receipt was printed.
+    Sold(Sale),
+    /// Cash was taken.
+    Cash {
+        /// The sale it pays.
+        sale: FactId,
+        /// How much.
+        amount: Money,
+    },
+    /// A payment was claimed for a sale.
+    Claimed {
+        /// The sale.
+        sale: FactId,
+        /// The payment.
+        receipt: ReceiptCode,
+        /// How it was decided.
+        how: How,
+    },
+    /// A claim was taken back.
+    Released {
+        /// The claim's sale.
+        sale: FactId,
+        /// The claim.
+        claim: FactId,
+        /// Why.
+        reason: String,
+    },
+    /// A sale was cancelled.
+    Voided {
+        /// The sale.
+        sale: FactId,
+        /// Why.
+        reason: String,
+    },
+    /// A price was changed.
+    Edited {
+        /// The new value; no two edits of a run set the same price.
+        product: Product,
+        /// The prices that whoever changed it saw.
+        seen: Vec<Money>,
+    },
+    /// Goods came or went.
+    Moved(StockMove),
+    /// Goods were counted.
+    Counted(BTreeMap<ProductId, Level>),
+    /// Whoever prints said that the receipt came out.
+    Printed {
+        /// The sale.
+        sale: FactId,
+    },
+}
 
 /// A receipt that was printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,65 +100,6 @@ pub struct SaleMade {
     pub at: Timestamp,
     /// The cashier.
     pub by: Person,
-}
-
-/// What came of something that a person did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Did {
-    /// A receipt was printed.
-    Sold(FactId, SaleMade),
-    /// Cash was taken.
-    Cash {
-        /// The shop.
-        shop: ShopId,
-        /// The sale it pays.
-        sale: FactId,
-        /// How much.
-        amount: Money,
-        /// When, by the till's clock.
-        at: Timestamp,
-        /// How often cash had been taken for it before, as far as this till knew.
-        before: usize,
-    },
-    /// A payment was claimed for a sale.
-    Claimed(ShopId, FactId, Box<ClaimRow>),
-    /// A claim was taken back.
-    Released {
-        /// The shop.
-        shop: ShopId,
-        /// The claim's sale.
-        sale: FactId,
-        /// The claim.
-        claim: FactId,
-        /// Why.
-        reason: String,
-        /// By whom.
-        by: Person,
-    },
-    /// A sale was cancelled.
-    Voided {
-        /// The shop.
-        shop: ShopId,
-        /// The sale.
-        sale: FactId,
-        /// Why.
-        reason: String,
-        /// By whom.
-        by: Person,
-    },
-    /// A price was changed.
-    Edited {
-        /// The shop.
-        shop: ShopId,
-        /// The new value; no two edits of a run set the same price.
-        product: Product,
-        /// The prices that whoever changed it saw.
-        seen: Vec<Money>,
-    },
-    /// An exchange.
-    Synced(SyncReport),
-    /// Nothing that would have to be kept.
-    Nothing,
 }
 
 /// A claim as the model knows it.
@@ -90,23 +115,43 @@ pub struct KnownClaim {
     pub how: How,
     /// When, by its writer's clock.
     pub at: Timestamp,
-    /// By whom.
-    pub by: String,
 }
 
 /// A correction: what was said, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Correction {
+    /// The shop.
+    pub shop: ShopId,
     /// The sale it is about.
     pub sale: FactId,
-    /// Whether the sale was cancelled; else a claim was taken back.
-    pub cancelled: bool,
-    /// The payment, for a claim that was taken back.
-    pub receipt: Option<ReceiptCode>,
+    /// The claim that was taken back, and its payment; else the sale was cancelled.
+    pub claim: Option<(FactId, Option<ReceiptCode>)>,
     /// Why.
     pub reason: String,
     /// By whom.
-    pub by: String,
+    pub by: Person,
+}
+
+/// A price that was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The shop.
+    pub shop: ShopId,
+    /// The product.
+    pub product: ProductId,
+    /// The price; no two edits of a run set the same.
+    pub price: Money,
+    /// The prices that whoever set it saw.
+    pub seen: Vec<Money>,
+}
+
+/// Goods that moved or were counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goods {
+    /// They came or went.
+    Moved(StockMove),
+    /// They were counted.
+    Counted(BTreeMap<ProductId, Level>),
 }
 
 /// Where a sale has to stand.
@@ -124,26 +169,28 @@ pub struct Expected {
     pub conflict: bool,
 }
 
-/// The model.
+/// The model: everything that was acknowledged, each under its name.
 #[derive(Debug, Default)]
 pub struct Oracle {
     /// Every receipt that was printed.
     pub sales: BTreeMap<FactId, SaleMade>,
     /// Cash that was taken: sale and amount.
-    pub cash: Vec<(FactId, Money)>,
-    /// Claims, by name.
+    pub cash: BTreeMap<FactId, (FactId, Money)>,
+    /// Claims.
     pub claims: BTreeMap<FactId, KnownClaim>,
-    /// Claims that were taken back.
-    pub released: BTreeSet<FactId>,
-    /// Sales that were cancelled.
-    pub voided: BTreeSet<FactId>,
-    /// Corrections, with their reasons.
-    pub corrections: Vec<(ShopId, Correction)>,
+    /// Claims that were taken back, and sales that were cancelled.
+    pub corrections: BTreeMap<FactId, Correction>,
     /// Prices that were set.
-    pub edits: BTreeMap<(ShopId, ProductId), BTreeSet<Money>>,
-    /// Prices that a later edit had seen.
-    pub superseded: BTreeSet<Money>,
-    /// Names under which the till that lies tried to sell, acknowledged or not.
+    pub edits: BTreeMap<FactId, Edit>,
+    /// Goods that moved or were counted.
+    pub goods: BTreeMap<FactId, (ShopId, Goods)>,
+    /// Sales whose receipt came out, as whoever prints said.
+    pub printed: BTreeMap<FactId, (ShopId, FactId)>,
+    /// All of these, as they were written.
+    pub written: BTreeMap<FactId, Written>,
+    /// What went with a disk that failed. A stick or a late message may still bring it.
+    pub gone: BTreeMap<FactId, Written>,
+    /// Names under which the till that lies tried to write, acknowledged or not.
     pub tried: BTreeSet<FactId>,
     /// Bodies that were acknowledged and belong to nobody.
     pub strays: Vec<Vec<u8>>,
@@ -153,41 +200,79 @@ pub struct Oracle {
 
 impl Oracle {
     /// Something was acknowledged: from now on it has to be so.
-    pub fn acknowledge(&mut self, did: &Did) {
-        match did.clone() {
-            Did::Sold(id, made) => drop(self.sales.insert(id, made)),
-            Did::Cash { sale, amount, .. } => self.cash.push((sale, amount)),
-            Did::Claimed(shop, sale, claim) => self.learn_claim(shop, sale, &claim),
-            Did::Released { shop, sale, claim, reason, by } => {
+    pub fn acknowledge(&mut self, did: Did) {
+        let Did::Wrote(written) = did else { return };
+        self.written.insert(written.id, (*written).clone());
+        let Written { id, shop, at, by, what } = *written;
+        match what {
+            What::Sold(sale) => drop(self.sales.insert(id, SaleMade { shop, sale, at, by })),
+            What::Cash { sale, amount } => drop(self.cash.insert(id, (sale, amount))),
+            What::Claimed { sale, receipt, how } => {
+                self.claims.insert(id, KnownClaim { shop, receipt, sale, how, at });
+            }
+            What::Released { sale, claim, reason } => {
                 let receipt = self.claims.get(&claim).map(|claim| claim.receipt.clone());
-                let by = by.as_str().to_owned();
-                self.corrections.push((shop, Correction { sale, cancelled: false, receipt, reason, by }));
-                self.released.insert(claim);
+                let claim = Some((claim, receipt));
+                self.corrections.insert(id, Correction { shop, sale, claim, reason, by });
             }
-            Did::Voided { shop, sale, reason, by } => {
-                let by = by.as_str().to_owned();
-                self.corrections
-                    .push((shop, Correction { sale, cancelled: true, receipt: None, reason, by }));
-                self.voided.insert(sale);
+            What::Voided { sale, reason } => {
+                self.corrections.insert(id, Correction { shop, sale, claim: None, reason, by });
             }
-            Did::Edited { shop, product, seen } => {
-                self.superseded.extend(seen);
-                self.edits.entry((shop, product.id)).or_default().insert(product.price);
+            What::Edited { product: Product { id: product, price, .. }, seen } => {
+                self.edits.insert(id, Edit { shop, product, price, seen });
             }
-            Did::Synced(_) | Did::Nothing => {}
+            What::Moved(moved) => drop(self.goods.insert(id, (shop, Goods::Moved(moved)))),
+            What::Counted(counted) => drop(self.goods.insert(id, (shop, Goods::Counted(counted)))),
+            What::Printed { sale } => drop(self.printed.insert(id, (shop, sale))),
         }
     }
 
-    /// A claim that somebody made, or a till by itself.
-    pub fn learn_claim(&mut self, shop: ShopId, sale: FactId, claim: &ClaimRow) {
-        let ClaimRow { id, receipt, how, at, by, .. } = claim.clone();
-        self.claims.entry(id).or_insert(KnownClaim { shop, receipt, sale, how, at, by });
+    /// A disk is gone: what was written in a shop beyond what is kept elsewhere need not be there any more. Gives
+    /// how much that is.
+    pub fn lose(&mut self, shop: &ShopId, kept: &BTreeMap<Actor, u64>) -> usize {
+        let beyond = |written: &Written| {
+            let FactId { actor, number } = written.id;
+            written.shop == *shop && kept.get(&actor).is_none_or(|kept| number > *kept)
+        };
+        let gone: Vec<Written> = self.written.values().filter(|it| beyond(it)).cloned().collect();
+        for written in &gone {
+            let id = &written.id;
+            self.written.remove(id);
+            self.sales.remove(id);
+            self.cash.remove(id);
+            self.claims.remove(id);
+            self.corrections.remove(id);
+            self.edits.remove(id);
+            self.goods.remove(id);
+            self.printed.remove(id);
+        }
+        let count = gone.len();
+        self.gone.extend(gone.into_iter().map(|written| (written.id, written)));
+        count
+    }
+
+    /// What had gone with a disk is there after all.
+    pub fn comes_back(&mut self, id: FactId) -> bool {
+        let Some(written) = self.gone.remove(&id) else { return false };
+        self.acknowledge(Did::Wrote(Box::new(written)));
+        true
+    }
+
+    /// Whether a sale was cancelled.
+    pub fn is_void(&self, sale: FactId) -> bool {
+        self.corrections.values().any(|told| told.sale == sale && told.claim.is_none())
+    }
+
+    /// Whether a claim was taken back.
+    pub fn is_released(&self, claim: FactId) -> bool {
+        let about = |told: &Correction| told.claim.as_ref().is_some_and(|(released, _)| *released == claim);
+        self.corrections.values().any(about)
     }
 
     /// The M-Pesa sales of a shop that nobody cancelled, oldest first.
     pub fn open_sales(&self, shop: &ShopId) -> Vec<FactId> {
         let open = |(id, made): &(&FactId, &SaleMade)| {
-            made.shop == *shop && made.sale.tender == Tender::Mpesa && !self.voided.contains(id)
+            made.shop == *shop && made.sale.tender == Tender::Mpesa && !self.is_void(**id)
         };
         let mut open: Vec<(Timestamp, FactId)> =
             self.sales.iter().filter(open).map(|(id, made)| (made.at, *id)).collect();
@@ -201,8 +286,8 @@ impl Oracle {
         let standing = self.claims.iter().filter(|(id, claim)| {
             claim.shop == *shop
                 && claim.receipt == *receipt
-                && !self.released.contains(id)
-                && !self.voided.contains(&claim.sale)
+                && !self.is_released(**id)
+                && !self.is_void(claim.sale)
         });
         let standing: Vec<(&FactId, &KnownClaim)> = standing.collect();
         let strength = |how: How| match how {
@@ -217,12 +302,16 @@ impl Oracle {
         Some((sale, standing.iter().any(|(_, claim)| claim.sale != sale)))
     }
 
+    /// The cash that was taken for a sale after it was made.
+    pub fn cash_of(&self, id: FactId) -> Money {
+        self.cash.values().filter(|(sale, _)| *sale == id).map(|(_, amount)| *amount).sum()
+    }
+
     /// Where a sale has to stand, when the money in the books is known.
     pub fn expected(&self, id: FactId, money: &BTreeMap<(ShopId, ReceiptCode), Money>) -> Option<Expected> {
         let made = self.sales.get(&id)?;
         let total = made.sale.total;
-        let mut paid: Money =
-            self.cash.iter().filter(|(sale, _)| *sale == id).map(|(_, amount)| *amount).sum();
+        let mut paid = self.cash_of(id);
         if made.sale.tender == Tender::Cash {
             paid = paid + total;
         }
@@ -230,7 +319,7 @@ impl Oracle {
         let named: BTreeSet<&ReceiptCode> = self
             .claims
             .iter()
-            .filter(|(claim, known)| known.sale == id && !self.released.contains(claim))
+            .filter(|(claim, known)| known.sale == id && !self.is_released(**claim))
             .map(|(_, known)| &known.receipt)
             .collect();
         for receipt in named {
@@ -240,7 +329,7 @@ impl Oracle {
                 _ => lost = true,
             }
         }
-        if self.voided.contains(&id) {
+        if self.is_void(id) {
             let (due, over, conflict) = (Money::ZERO, paid, false);
             return Some(Expected { state: SaleState::Voided, paid, due, over, conflict });
         }
@@ -257,8 +346,13 @@ impl Oracle {
 
     /// The prices that have to stand for a product: every one that nobody who set another had seen.
     pub fn standing_prices(&self, shop: &ShopId) -> BTreeMap<ProductId, BTreeSet<Money>> {
-        let own = self.edits.iter().filter(|((edited, _), _)| edited == shop);
-        let left = |prices: &BTreeSet<Money>| prices.difference(&self.superseded).copied().collect();
-        own.map(|((_, product), prices)| (product.clone(), left(prices))).collect()
+        let own = || self.edits.values().filter(|edit| edit.shop == *shop);
+        let superseded: BTreeSet<Money> = own().flat_map(|edit| edit.seen.iter().copied()).collect();
+        let mut standing: BTreeMap<ProductId, BTreeSet<Money>> = BTreeMap::new();
+        for edit in own() {
+            let prices = standing.entry(edit.product.clone()).or_default();
+            prices.extend(Some(edit.price).filter(|price| !superseded.contains(price)));
+        }
+        standing
     }
 }

@@ -1,37 +1,57 @@
-//! Disks that fail and are copied: what a till sells while another file may write under its name.
+//! Disks that fail and are copied: what a till writes while another file may write under its name.
 
 use super::{Run, is_ordinary, stopped};
 use crate::simulation::network::{Lan, Weather};
-use crate::simulation::oracle::{Did, Loss, SaleMade, Violation};
-use crate::simulation::trade::Deal;
-use domain::{FactId, Tender};
+use crate::simulation::oracle::{Did, Loss, Violation, What, Written};
+use crate::simulation::plan::SIBLINGS_TRADE;
+use crate::simulation::trade::{Deal, open_sale};
+use domain::{Actor, Fact, FactId, How, Tender, Timestamp};
 use fastrand::Rng;
-use till::{SaleFilter, SaleRow};
+use service::Store;
+use std::collections::BTreeMap;
+
+/// Which fact somebody meant who named one while two files wrote under that name, and what it is called now.
+type Names = BTreeMap<(FactId, Timestamp), FactId>;
+
+/// Something that was written while a name was in doubt.
+#[derive(Debug, Clone)]
+struct Held {
+    written: Written,
+    /// The sale it is about, as its writer saw it.
+    about: Option<(FactId, Timestamp)>,
+}
 
 impl Run {
-    /// A till whose disk failed just after it had sent everything: the copy gets back what was sold since, and
-    /// what it sells before it knows keeps, under another name. As an error, why nothing was done.
+    /// A till whose disk failed, with what it had not sent or just after it had sent everything. What only that
+    /// disk had may be gone; the copy gets back all else, and what it sells before it knows keeps, under another
+    /// name. As an error, why nothing was done.
     pub(super) fn restore(
         &mut self,
         at: usize,
         random: &mut Rng,
         wrong: &mut Vec<Violation>,
     ) -> Result<String, String> {
-        if !self.town.desks[at].is_backed_up() || !self.has_sent_all(at) {
+        let suddenly = random.bool();
+        if !self.town.desks[at].is_backed_up() || !(suddenly || self.has_sent_all(at)) {
             return Err("not now".to_owned());
         }
         let now = self.town.world.now();
+        let (shop, had) = (self.shop_of(at), self.kept_elsewhere(at).map_err(|error| error.to_string())?);
         if let Err(error) = self.town.desks[at].restore(now) {
             wrong.push(stopped(&self.town.desks[at], &error));
             return Err(error.to_string());
         }
         self.copies += 1;
-        let held = self.sells_in_doubt(at, 0, random);
+        let gone = self.oracle.lose(&shop, &had);
+        self.gone += gone;
+        let held = self.writes_in_doubt(at, 0, random);
+        self.is_fair(at);
         self.settles_doubt(at, held, wrong);
-        Ok(format!("{}, now {}", self.town.desks[at].name, self.town.desks[at].till().identity().actor))
+        let desk = &self.town.desks[at];
+        Ok(format!("{}, now {}, {gone} facts gone with the disk", desk.name, desk.till().identity().actor))
     }
 
-    /// A till and a copy of its disk sell under one name, may tell siblings what they sold, and exchange.
+    /// A till and a copy of its disk write under one name, may tell siblings, and exchange.
     pub(super) fn copy(
         &mut self,
         at: usize,
@@ -56,34 +76,53 @@ impl Run {
         let mut both = [at, office];
         // Nobody can tell an image from its original until both have written something.
         let least = usize::from(image);
-        let mut held = both.map(|desk| (desk, self.sells_in_doubt(desk, least, random)));
+        let mut held = both.map(|desk| (desk, self.writes_in_doubt(desk, least, random)));
         random.shuffle(&mut held);
-        self.gossips(both, random, wrong);
+        let by_others = self.gossips(both, &held, random, wrong);
         random.shuffle(&mut both);
+        let mut names = Names::new();
         for desk in both {
             let (_, held) = held.iter().find(|(of, _)| *of == desk).unwrap();
-            self.settles_doubt(desk, held.clone(), wrong);
+            names.extend(self.settles_doubt(desk, held.clone(), wrong));
+        }
+        for Held { mut written, about } in by_others {
+            rename(&mut written.what, about, &names);
+            self.oracle.acknowledge(Did::Wrote(Box::new(written)));
         }
         let names = both.map(|desk| self.town.desks[desk].till().identity().actor.to_string());
         Ok(format!("{} and its copy, now {names:?}", self.town.desks[at].name))
     }
 
     /// Siblings meet either of two files of one name, before those know of each other, and may bring the cloud what
-    /// they heard.
-    fn gossips(&mut self, both: [usize; 2], random: &mut Rng, wrong: &mut Vec<Violation>) {
+    /// they heard. Gives what they did meanwhile.
+    fn gossips(
+        &mut self,
+        both: [usize; 2],
+        heard: &[(usize, Vec<Held>)],
+        random: &mut Rng,
+        wrong: &mut Vec<Violation>,
+    ) -> Vec<Held> {
         let shop = self.town.desks[both[0]].shop.clone();
         let siblings: Vec<usize> = (0..self.town.desks.len())
             .filter(|it| self.town.desks[*it].shop == shop && !both.contains(it))
             .collect();
+        let mut did = Vec::new();
         for _ in 0..random.usize(..4) {
-            let (desk, sibling) = (*random.choice(&both).unwrap(), random.choice(&siblings).copied());
-            let Some(sibling) = sibling else { return };
-            let (desk, sibling) = (&self.town.desks[desk], &self.town.desks[sibling]);
+            let (at, sibling) = (*random.choice(&both).unwrap(), random.choice(&siblings).copied());
+            let Some(beside) = sibling else { return did };
+            let (desk, sibling) = (&self.town.desks[at], &self.town.desks[beside]);
             let truth = self.town.world.now();
             let (now, there) = (desk.clock.shows(truth), sibling.clock.shows(truth));
             let lan = Lan::new(sibling.till(), there, self.town.world.hand(), random);
             let met = desk.till().meet(&lan, Some(sibling.till().tag()), now);
             wrong.extend(met.err().filter(|error| !is_ordinary(error)).map(|error| stopped(desk, &error)));
+            if SIBLINGS_TRADE {
+                for _ in 0..random.usize(..3) {
+                    let named: Vec<&Held> = heard.iter().flat_map(|(_, held)| held).collect();
+                    did.extend(self.writes(beside, &named, random, wrong));
+                }
+            }
+            let sibling = &self.town.desks[beside];
             // Long enough, now and then, that a sibling brings what its till does not.
             self.town.world.pass(random.i64(1..60));
             if random.bool() {
@@ -92,63 +131,176 @@ impl Run {
                 wrong.extend(synced.map(|error| stopped(sibling, &error)));
             }
         }
+        did
     }
 
     /// A new till begins beside one that has traded.
-    pub(super) fn join(&mut self, at: usize) -> String {
+    pub(super) fn join(
+        &mut self,
+        at: usize,
+        random: &mut Rng,
+        wrong: &mut Vec<Violation>,
+    ) -> Result<String, String> {
         if self.town.desks.iter().any(|desk| desk.beside == Some(at)) {
-            return "not now".to_owned();
+            return Err("not now".to_owned());
         }
         self.town.world.store.set_percent(0);
-        self.town.join(at)
+        let days = random.bool().then(|| random.u32(1..3));
+        match self.town.join(at, days) {
+            Ok(name) => Ok(format!("{name}, keeps {days:?} days")),
+            Err(error) => {
+                wrong.push(stopped(&self.town.desks[at], &error));
+                Err(error.to_string())
+            }
+        }
+    }
+
+    fn is_fair(&self, at: usize) {
+        self.town.world.store.set_percent(0);
+        let line = &self.town.desks[at].line;
+        line.set_weather(Weather::default());
+        line.down_until(0);
     }
 
     /// In fair weather, whether the cloud has everything that a till wrote.
     fn has_sent_all(&self, at: usize) -> bool {
-        self.town.world.store.set_percent(0);
+        self.is_fair(at);
         let desk = &self.town.desks[at];
-        desk.line.set_weather(Weather::default());
-        desk.line.down_until(0);
         let synced = desk.till().sync(desk.clock.shows(self.town.world.now()));
         synced.is_ok() && desk.till().status().is_ok_and(|status| status.waiting == 0)
     }
 
-    /// Sells under a name that another file may use too.
-    fn sells_in_doubt(&self, at: usize, least: usize, random: &mut Rng) -> Vec<(FactId, SaleMade)> {
-        let desk = &self.town.desks[at];
-        let now = desk.clock.shows(self.town.world.now());
-        let sell = |random: &mut Rng| match Deal::sale(random, Tender::Cash).done(desk, now) {
-            Ok(Did::Sold(id, made)) => Some((id, made)),
-            _ => None,
-        };
-        (0..random.usize(least..3)).filter_map(|_| sell(random)).collect()
+    /// How far each journal of a shop is kept when a disk is gone: in its backup, in the cloud, at anybody else.
+    fn kept_elsewhere(&self, at: usize) -> Result<BTreeMap<Actor, u64>, till::TillError> {
+        let (shop, store) = (self.shop_of(at), self.town.world.store.inner());
+        let mut kept = self.town.desks[at].backed_up(&shop)?;
+        let heads = self.town.world.wait(store.heads(&shop)).unwrap();
+        let mut known: Vec<(Actor, u64)> = heads.iter().map(|(actor, head)| (*actor, head.number)).collect();
+        for (place, desk) in self.town.desks.iter().enumerate() {
+            if place != at && desk.till().shops()?.iter().any(|there| there.id == shop) {
+                known.extend(desk.reader()?.vector(&shop)?);
+            }
+        }
+        for (actor, number) in known {
+            let most = kept.entry(actor).or_default();
+            *most = number.max(*most);
+        }
+        Ok(kept)
     }
 
-    /// Exchanges; then what was sold in doubt is there, under the name on its receipt or with that as its
-    /// former name.
-    fn settles_doubt(&mut self, at: usize, held: Vec<(FactId, SaleMade)>, wrong: &mut Vec<Violation>) {
-        let desk = &self.town.desks[at];
-        let now = desk.clock.shows(self.town.world.now());
-        let rows = desk.till().sync(now).and_then(|_| {
-            let shop = desk.till().only_shop()?;
-            desk.till().sales(&shop.id, SaleFilter::All, None, u32::MAX)
-        });
-        let rows = match rows {
-            Ok(rows) => rows,
-            Err(error) => return wrong.push(stopped(desk, &error)),
+    /// Writes under a name that another file may use too.
+    fn writes_in_doubt(&mut self, at: usize, least: usize, random: &mut Rng) -> Vec<Held> {
+        let mut held: Vec<Held> = Vec::new();
+        for _ in 0..random.usize(least..3) {
+            // No two files of one name write within one millisecond.
+            self.town.world.pass(1);
+            let tender = if SIBLINGS_TRADE && random.bool() { Tender::Mpesa } else { Tender::Cash };
+            held.extend(self.does(at, &Deal::sale(random, tender), None, &mut Vec::new()));
+        }
+        if SIBLINGS_TRADE && random.bool() {
+            let named: Vec<&Held> = held.iter().collect();
+            let own = self.writes(at, &named, random, &mut Vec::new());
+            held.extend(own);
+        }
+        held
+    }
+
+    /// Does something that may be about a sale of those that were made in doubt.
+    fn writes(
+        &mut self,
+        at: usize,
+        named: &[&Held],
+        random: &mut Rng,
+        wrong: &mut Vec<Violation>,
+    ) -> Option<Held> {
+        self.town.world.pass(1);
+        let (shop, desk) = (self.shop_of(at), &self.town.desks[at]);
+        let heard = |held: &&&Held| matches!(held.written.what, What::Sold(_));
+        let sales: Vec<FactId> = named.iter().filter(heard).map(|held| held.written.id).collect();
+        let meant = if random.u8(..4) > 0 { random.choice(sales) } else { None };
+        let sale = meant.or_else(|| open_sale(&self.oracle, &shop, random));
+        let about = sale.and_then(|sale| Some((sale, desk.till().sale(sale).ok()?.at)));
+        let place = usize::try_from(self.town.world.now().millis()).unwrap();
+        let deal = match (random.u8(..7), sale) {
+            (0, Some(sale)) => Deal::TakeCash(sale),
+            (1, Some(sale)) => Deal::Void(sale, format!("in doubt {place}")),
+            (2, Some(sale)) => Deal::Print(sale),
+            (3, Some(sale)) => {
+                let (_, receipt) = self.shown(&shop, false, random)?;
+                Deal::Claim(sale, receipt, How::Typed)
+            }
+            (4, _) => Deal::count(random, &shop),
+            (5, _) => Deal::goods(random, &shop),
+            _ => Deal::sale(random, Tender::Mpesa),
         };
-        for (id, made) in held {
-            let same = |row: &&SaleRow| {
-                let named = row.formerly == Some(id) || (row.formerly.is_none() && row.id == id);
-                named && row.at == made.at && row.by == made.by.as_str() && row.total == made.sale.total
+        self.does(at, &deal, about, wrong)
+    }
+
+    fn does(
+        &self,
+        at: usize,
+        deal: &Deal,
+        about: Option<(FactId, Timestamp)>,
+        wrong: &mut Vec<Violation>,
+    ) -> Option<Held> {
+        let desk = &self.town.desks[at];
+        match deal.done(desk, desk.clock.shows(self.town.world.now())) {
+            Ok(Did::Wrote(mut written)) => {
+                written.at = desk.fact(&written.shop, written.id).ok()??.at;
+                Some(Held { written: *written, about })
+            }
+            Ok(Did::Synced(_) | Did::Nothing) => None,
+            Err(error) => {
+                wrong.extend(Some(stopped(desk, &error)).filter(|_| !is_ordinary(&error)));
+                None
+            }
+        }
+    }
+
+    /// Exchanges; then what was written in doubt is there, under its name or with that as its former name. Gives
+    /// what everything is called now.
+    fn settles_doubt(&mut self, at: usize, held: Vec<Held>, wrong: &mut Vec<Violation>) -> Names {
+        let (desk, shop) = (&self.town.desks[at], self.shop_of(at));
+        let now = desk.clock.shows(self.town.world.now());
+        let facts = match desk.till().sync(now).and_then(|_| desk.facts(&shop)) {
+            Ok(facts) => facts,
+            Err(error) => {
+                wrong.push(stopped(desk, &error));
+                return Names::new();
+            }
+        };
+        let mut names = Names::new();
+        for Held { written: Written { id, at, by, .. }, .. } in &held {
+            let same = |fact: &&Fact| {
+                let named = fact.formerly == Some(*id) || (fact.formerly.is_none() && fact.id == *id);
+                named && fact.at == *at && fact.by == *by
             };
-            match rows.iter().find(same) {
-                Some(row) => self.oracle.acknowledge(&Did::Sold(row.id, made)),
+            match facts.iter().find(same) {
+                Some(fact) => drop(names.insert((*id, *at), fact.id)),
                 None => {
-                    let message = format!("{}: the receipt {id}, sold in doubt, is gone", desk.name);
+                    let message = format!("{}: {id}, written in doubt, is gone", desk.name);
                     wrong.push(Violation { loss: Loss::Receipt, message });
                 }
             }
         }
+        for Held { mut written, about } in held {
+            rename(&mut written.what, about, &names);
+            written.id = names.get(&(written.id, written.at)).copied().unwrap_or(written.id);
+            self.oracle.acknowledge(Did::Wrote(Box::new(written)));
+        }
+        names
+    }
+}
+
+/// What the sale that somebody meant is called now.
+fn rename(what: &mut What, about: Option<(FactId, Timestamp)>, names: &Names) {
+    let now = about.and_then(|about| names.get(&about)).copied();
+    match what {
+        What::Cash { sale, .. }
+        | What::Claimed { sale, .. }
+        | What::Released { sale, .. }
+        | What::Voided { sale, .. }
+        | What::Printed { sale } => *sale = now.unwrap_or(*sale),
+        What::Sold(_) | What::Edited { .. } | What::Moved(_) | What::Counted(_) => {}
     }
 }

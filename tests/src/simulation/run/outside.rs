@@ -98,7 +98,7 @@ impl Run {
         match &mut shop.mallory {
             Some(mallory) => {
                 let told = mallory.strike(&actors, &elsewhere, now, random);
-                mallory.sold.drain(..).for_each(|did| self.oracle.acknowledge(&did));
+                mallory.sold.drain(..).for_each(|did| self.oracle.acknowledge(did));
                 self.oracle.tried.extend(mallory.tried.drain(..));
                 told
             }

@@ -2,7 +2,7 @@
 
 use super::{Run, stopped};
 use crate::simulation::desk::Desk;
-use crate::simulation::oracle::{Books, Loss, Oracle, View, Violation};
+use crate::simulation::oracle::{Books, Facts, Loss, Oracle, View, Violation};
 use till::TillError;
 
 /// So many rounds of exchange bring everything everywhere, or something is stuck.
@@ -53,16 +53,25 @@ impl Run {
     pub(super) fn look(&mut self) -> Result<(Vec<Violation>, String), TillError> {
         let books = self.town.books();
         let mut wrong = self.oracle.strays_are_kept(&books);
-        let mut digests = Vec::new();
+        let (mut digests, now) = (Vec::new(), self.town.world.now());
         for shop in &self.town.shops {
+            // Head office is the last, and has every shop.
+            let Some(office) = self.town.desks.last() else { continue };
+            let facts = Facts::of(office.facts(&shop.id)?);
+            for edit in office.edits(&shop.id)? {
+                self.oracle.comes_back(edit);
+            }
+            wrong.extend(self.oracle.learn(&shop.id, &facts, &books));
+            wrong.extend(self.oracle.facts_are_kept(&shop.id, &facts));
             let views =
                 self.town.desks.iter().filter(|desk| desk.shop.as_ref().is_none_or(|own| *own == shop.id));
-            let views = views.map(|desk| View::of(desk, &shop.id)).collect::<Result<Vec<_>, _>>()?;
-            // Head office is the last, and has every shop.
+            let views = views.map(|desk| View::of(desk, &shop.id, &facts, now));
+            let views = views.collect::<Result<Vec<_>, _>>()?;
             let Some((office, tills)) = views.split_last() else { continue };
-            wrong.extend(self.oracle.learn(office, &books)?);
             for view in &views {
                 wrong.extend(check(&self.oracle, view, &books)?);
+                wrong.extend(self.oracle.stock_is_the_sum(view, &facts));
+                wrong.extend(self.oracle.history_is_kept(view, &facts));
                 wrong.extend(self.oracle.nothing_is_foreign(view, &shop.tills));
             }
             for till in tills {

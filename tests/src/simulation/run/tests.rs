@@ -1,6 +1,7 @@
 //! The oracle itself: a world in which all is well, then one thing that is not.
 
 use super::*;
+use crate::simulation::oracle::{Correction, SaleMade};
 use crate::simulation::plan::{Kept, plan};
 use domain::{Money, Person};
 
@@ -57,7 +58,7 @@ fn a_body_that_was_acknowledged_and_is_gone_is_noticed() {
 fn money_that_counts_otherwise_is_noticed() {
     let found = after(|oracle| {
         let sale = a_sale(oracle);
-        oracle.cash.push((sale, Money::from_cents(100)));
+        oracle.cash.insert("1-9999".parse().unwrap(), (sale, Money::from_cents(100)));
     });
     assert!(found.contains(&Loss::Money), "{found:?}");
 }
@@ -65,8 +66,10 @@ fn money_that_counts_otherwise_is_noticed() {
 #[test]
 fn a_verdict_that_differs_is_noticed() {
     let found = after(|oracle| {
-        let claimed = oracle.claims.values().find(|claim| !oracle.voided.contains(&claim.sale)).unwrap();
-        oracle.voided.insert(claimed.sale);
+        let claimed = oracle.claims.values().find(|claim| !oracle.is_void(claim.sale)).unwrap();
+        let (shop, sale, by) = (claimed.shop.clone(), claimed.sale, Person::named("till-0a"));
+        let told = Correction { shop, sale, claim: None, reason: "nobody said this".to_owned(), by };
+        oracle.corrections.insert("1-9999".parse().unwrap(), told);
     });
     assert!(found.contains(&Loss::Verdict), "{found:?}");
 }
@@ -74,20 +77,37 @@ fn a_verdict_that_differs_is_noticed() {
 #[test]
 fn a_correction_that_nobody_tells_of_is_noticed() {
     let found = after(|oracle| {
-        let (shop, sale) = (oracle.sales[&a_sale(oracle)].shop.clone(), a_sale(oracle));
-        let (reason, by) = ("nobody said this".to_owned(), "till-0a".to_owned());
-        let told = crate::simulation::oracle::Correction { sale, cancelled: true, receipt: None, reason, by };
-        oracle.corrections.push((shop, told));
+        let told = oracle.corrections.values_mut().next().unwrap();
+        told.reason = "nobody said this".to_owned();
     });
     assert_eq!(found, [Loss::Correction]);
 }
 
 #[test]
+fn goods_that_were_written_down_and_are_gone_are_noticed() {
+    let gone = after(|oracle| {
+        let (_, goods) = oracle.goods.pop_first().unwrap();
+        oracle.goods.insert("1-9999".parse().unwrap(), goods);
+    });
+    assert_eq!(gone, [Loss::Correction]);
+}
+
+#[test]
+fn a_print_that_nobody_knows_of_is_noticed() {
+    let gone = after(|oracle| {
+        let (sale, made) = oracle.sales.first_key_value().unwrap();
+        oracle.printed.insert("1-9999".parse().unwrap(), (made.shop.clone(), *sale));
+    });
+    assert_eq!(gone, [Loss::Receipt]);
+}
+
+#[test]
 fn a_sale_that_nobody_made_is_noticed() {
     let found = after(|oracle| {
-        let cash = |made: &crate::simulation::oracle::SaleMade| made.sale.tender == Tender::Cash;
+        let cash = |made: &SaleMade| made.sale.tender == Tender::Cash;
         let sale = *oracle.sales.iter().find(|(_, made)| cash(made)).unwrap().0;
         oracle.sales.remove(&sale);
+        oracle.written.remove(&sale);
     });
     assert_eq!(found, [Loss::Foreign]);
 }
