@@ -67,8 +67,11 @@ fn verify_finds_what_was_changed_and_names_it() {
             "UPDATE claims SET how = 'picked' WHERE sale IN (SELECT id FROM sales WHERE number = 1)",
             "claims: 1 rows",
         ),
-        ("UPDATE journal SET at = at + 1 WHERE till = 1 AND number = 1", "entry 1-1 is not the one"),
-        ("UPDATE journal SET signature = zeroblob(64) WHERE signature IS NOT NULL", "is not its writer's"),
+        ("UPDATE journal SET at = at + 1 WHERE till = 1 AND number = 1", "entry A1 is not the one"),
+        (
+            "UPDATE journal SET signature = zeroblob(64) WHERE signature IS NOT NULL",
+            "what is not signed by its writer",
+        ),
     ];
     for (number, (change, told)) in cases.into_iter().enumerate() {
         let found = faults(&changed(&a, &format!("changed-{number}"), change)).join("\n");

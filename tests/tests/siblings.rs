@@ -179,7 +179,8 @@ fn what_the_cloud_does_not_take_from_one_till_is_told_and_stops_nobody_else() {
     world.pass(31);
     assert_eq!(c.sync(world.now()).unwrap().carried, 1);
     let told = c.status().unwrap().set_aside;
-    assert!(told.len() == 1 && told[0].contains("revoked"), "{told:?}");
+    assert!(told.len() == 1 && told[0].starts_with("entries of till A wait here"), "{told:?}");
+    assert!(told[0].contains("revoked"), "{told:?}");
     assert_eq!(names(&c, &shop).len(), 2, "and it is kept");
     let before = c.line.weather.lock().unwrap().arrived;
     c.sync(world.now()).unwrap();

@@ -368,11 +368,16 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn set_aside(&self) -> Result<Vec<String>, LedgerError> {
-        let sql = "SELECT 'entry ' || till || '-' || number || ': ' || reason AS text FROM journal
-                     WHERE reason IS NOT NULL
-                   UNION ALL SELECT 'batch of ' || till || ' from ' || first || ': ' || reason FROM strangers";
+        let letters = self.letters()?;
+        let sql = "SELECT till, incarnation, number, reason, 'entry' AS what FROM journal WHERE reason IS NOT NULL
+                   UNION ALL SELECT till, incarnation, first, reason, 'what begins with entry' FROM strangers";
         let mut find = self.connection.prepare_cached(sql)?;
-        Ok(find.query_map([], |row| row.get("text"))?.collect::<Result<_, _>>()?)
+        let told = |row: &Row<'_>| {
+            let name = FactId { actor: rows::actor(row)?, number: unsigned(row, "number")? };
+            let (what, reason): (String, String) = (row.get("what")?, row.get("reason")?);
+            Ok(format!("{what} {}: {reason}", reference(name, &letters)))
+        };
+        Ok(find.query_map([], told)?.collect::<Result<_, _>>()?)
     }
 
     /// When a till made its last sale that is known here.
@@ -435,10 +440,10 @@ impl SaleRow {
     }
 }
 
-/// The short reference of a sale: the letter of its writer and its number.
-pub fn reference(sale: FactId, letters: &BTreeMap<Actor, String>) -> String {
-    let letter = letters.get(&sale.actor).map_or("?", String::as_str);
-    format!("{letter}{}", sale.number)
+/// What people call a sale or any other entry: the letter of its writer and its number; its name, where nobody told
+/// of the letter yet.
+pub fn reference(name: FactId, letters: &BTreeMap<Actor, String>) -> String {
+    letters.get(&name.actor).map_or_else(|| name.to_string(), |letter| format!("{letter}{}", name.number))
 }
 
 pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {

@@ -59,6 +59,21 @@ impl Reader {
         if self.connection.is_autocommit() { Ok(()) } else { Ok(self.connection.execute_batch("COMMIT")?) }
     }
 
+    /// The letters of all tills known here, in each of their lives: what people call them.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn letters(&self) -> Result<BTreeMap<Actor, String>, LedgerError> {
+        let others = self.members()?.into_values().map(|member| (member.actor, member.letter));
+        let mut letters: BTreeMap<Actor, String> = others.collect();
+        if let Some(identity) = self.identity()? {
+            // Head office has a name of its own in each shop.
+            let own = self.homes.values().map(|(_, writer)| *writer).chain([identity.actor]);
+            letters.extend(own.map(|actor| (actor, identity.letter.clone())));
+        }
+        Ok(letters)
+    }
+
     /// How large the log beside the file is, in bytes, if it is so large that something is wrong: somebody
     /// has been reading for so long that it can not be written back into the file.
     pub fn swollen_log(&self) -> Option<u64> {

@@ -96,8 +96,10 @@ impl Reader {
     pub fn lives(&self) -> Result<Vec<String>, LedgerError> {
         let mut find =
             self.connection.prepare_cached("SELECT * FROM lives ORDER BY at, till, incarnation")?;
+        let letters = self.letters()?;
+        let called = |actor: Actor| letters.get(&actor).cloned().unwrap_or_else(|| actor.to_string());
         let read = |row: &Row<'_>| {
-            let (actor, became): (Actor, String) = (rows::actor(row)?, row.get("became")?);
+            let (actor, became) = (called(rows::actor(row)?), called(parsed(row, "became", str::parse)?));
             let name: String = row.get("why")?;
             let why = Why::ALL.into_iter().find(|why| why.name() == name).map_or("", Why::words);
             let (again, at) = (unsigned(row, "again")?, rows::time(row, "at")?);

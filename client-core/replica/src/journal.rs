@@ -149,7 +149,7 @@ pub enum ChainError {
     },
     /// The signature does not fit: another history, another key, or damage on the way.
     #[error(
-        "the batch of {actor} up to {last} is not signed for this journal: a restored backup or a cloned disk writes under the same name, or somebody else does"
+        "up to number {last} it is not signed for this journal: a restored backup or a cloned disk writes under the same name, or somebody else does"
     )]
     Foreign {
         /// Whose journal.
@@ -158,7 +158,7 @@ pub enum ChainError {
         last: u64,
     },
     /// Empty, or larger than any honest batch, or said to go on from more than its journal has.
-    #[error("the batch of {actor} is empty or too large")]
+    #[error("it is empty or too large")]
     Size {
         /// Whose journal.
         actor: Actor,

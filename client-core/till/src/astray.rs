@@ -7,7 +7,7 @@
 use crate::intake::outcome;
 use crate::{Event, Till, TillError, head, lock};
 use domain::{Actor, Document, Entry, Fact, FactBody, FactId, Register, ShopId, Timestamp, Version};
-use ledger::{Content, Ledger, Outcome, Page, Parting, Reader, Remaining, Taken};
+use ledger::{Content, Ledger, Outcome, Page, Parting, Reader, Remaining, Taken, reference};
 use replica::wire::SyncRequest;
 use replica::{Batch, Catalogue, ChainError, Head, PublicKey, day_book};
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,9 +145,9 @@ impl Till {
 
     /// What went astray and has not come back, in words.
     pub(crate) fn told_astray(ledger: &Reader) -> Result<Vec<String>, ledger::LedgerError> {
-        let mut told = Vec::new();
+        let (letters, mut told) = (ledger.letters()?, Vec::new());
         for shop in ledger.shops()? {
-            told.extend(ledger.astray(&shop.id)?.iter().map(in_words));
+            told.extend(ledger.astray(&shop.id)?.iter().map(|entry| in_words(entry, &letters)));
         }
         Ok(told)
     }
@@ -298,8 +298,8 @@ const fn name_of(entry: &Entry) -> FactId {
     FactId { actor: entry.actor, number: entry.number }
 }
 
-fn in_words(entry: &Entry) -> String {
-    let name = name_of(entry);
+fn in_words(entry: &Entry, letters: &BTreeMap<Actor, String>) -> String {
+    let name = reference(name_of(entry), letters);
     let what = match day_book::fact(entry) {
         Some(Fact { body: FactBody::Sale(sale), by, at, .. }) => {
             format!("the sale {name} of {} that {} made at {at}", sale.total, by.as_str())

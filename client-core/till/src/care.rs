@@ -87,7 +87,7 @@ impl Till {
             if rule.is_none_or(|own| own.rules.validation == Validation::AcceptAll) {
                 return Ok(());
             }
-            let (own, letters) = (ledger.writer(shop)?.till, self.letters_in(&ledger)?);
+            let (own, letters) = (ledger.writer(shop)?.till, ledger.letters()?);
             // One more than is told shows that there are more.
             let limit = u32::try_from(MAX_TOLD.saturating_add(1)).unwrap_or(u32::MAX);
             ledger.open_sales(shop, own, &letters, limit)?

@@ -27,12 +27,13 @@ pub(crate) struct Carrying {
 }
 
 impl Carrying {
-    /// What the cloud does not take from us, in words.
-    pub(crate) fn refusals(&self) -> impl Iterator<Item = String> {
+    /// What the cloud does not take from us, in words, with the letters that people know tills by.
+    pub(crate) fn refusals(&self, letters: &BTreeMap<Actor, String>) -> Vec<String> {
         let say = |((_, actor), (_, why)): (&(ShopId, Actor), &(Timestamp, String))| {
-            format!("entries of till {actor} wait here, the cloud does not take them: {why}")
+            let till = letters.get(actor).cloned().unwrap_or_else(|| actor.to_string());
+            format!("entries of till {till} wait here, the cloud does not take them: {why}")
         };
-        self.refused.iter().map(say)
+        self.refused.iter().map(say).collect()
     }
 
     /// What was known of a journal is not so any more.

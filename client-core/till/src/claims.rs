@@ -15,7 +15,7 @@ impl Till {
         let (sale, rows) = self.read(|ledger| {
             let sale = ledger.sale(sale)?;
             let rows = ledger.unclaimed_of(&sale.shop, sale.due)?;
-            Ok((sale.to_match(&self.letters_in(ledger)?), rows))
+            Ok((sale.to_match(&ledger.letters()?), rows))
         })?;
         let payments: Vec<FreePayment> = rows.iter().cloned().map(FreePayment::from).collect();
         let found = candidates(&sale, &payments, self.rules);
@@ -144,7 +144,7 @@ impl Till {
         let own = ledger.writer(shop)?.till;
         let asked = ledger.paid_pushes(shop, own)?.into_iter();
         let mut found: Vec<_> = asked.map(|(sale, receipt)| (sale, receipt, How::StkRequest)).collect();
-        let (sales, payments) = ledger.to_match(shop, &self.letters_in(&ledger)?)?;
+        let (sales, payments) = ledger.to_match(shop, &ledger.letters()?)?;
         let parted = ledger.parted(shop)?;
         let fitting = proposals(&sales, &payments, self.rules).into_iter();
         let ours = |c: &Candidate| c.sale.actor.till == own && !parted.contains(&(c.sale, c.receipt.clone()));

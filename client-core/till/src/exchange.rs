@@ -366,7 +366,7 @@ impl Till {
         match error {
             TillError::Forked => {
                 self.suspect(shop, [actor]);
-                TillError::Refused(format!("it has other entries under the name {actor}"))
+                TillError::Refused("it has other entries under that till's name".to_owned())
             }
             error => error,
         }

@@ -290,7 +290,7 @@ impl Till {
             }
             let name = match named.parse() {
                 Ok(id) => Some(id),
-                Err(_) => named_by(named, &self.letters_in(ledger)?),
+                Err(_) => named_by(named, &ledger.letters()?),
             };
             let unknown = || LedgerError::Unknown(format!("sale {named}"));
             let name = name.ok_or_else(unknown)?;
@@ -442,7 +442,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn letters(&self) -> Result<BTreeMap<Actor, String>, TillError> {
-        self.read(|ledger| self.letters_in(ledger))
+        self.read(Reader::letters)
     }
 
     /// Where this till stands with the rest of the world.
@@ -451,12 +451,12 @@ impl Till {
     /// The ledger can not be read.
     pub fn status(&self) -> Result<Status, TillError> {
         let link = self.link().clone();
-        let (last_contact, waiting, mut set_aside, notices) = self.read(|ledger| {
+        let (last_contact, waiting, set_aside, notices) = self.read(|ledger| {
             let (mut set_aside, notices) = (ledger.set_aside()?, ledger.notices()?);
             set_aside.extend(Self::told_astray(ledger)?);
+            set_aside.extend(lock(&self.carrying).refusals(&ledger.letters()?));
             Ok((ledger.last_contact()?, ledger.waiting_to_send()?, set_aside, notices))
         })?;
-        set_aside.extend(lock(&self.carrying).refusals());
         let (online, offline_since, problem) = (link.online, link.offline_since, link.problem);
         let clock = self.clock_status();
         Ok(Status { online, offline_since, last_contact, waiting, set_aside, notices, problem, clock })
@@ -510,12 +510,6 @@ impl Till {
     fn as_member(&self, actor: Actor) -> Member {
         let Identity { role, letter, name, .. } = self.identity();
         Member { actor, role, letter, name, public_key: self.key.public().to_bytes(), revoked: false }
-    }
-
-    fn letters_in(&self, ledger: &Reader) -> Result<BTreeMap<Actor, String>, LedgerError> {
-        let others = ledger.members()?.into_values().map(|member| (member.actor, member.letter));
-        let Identity { actor, letter, .. } = self.identity();
-        Ok(others.chain([(actor, letter)]).collect())
     }
 
     fn tell(&self, event: Event) {

@@ -188,7 +188,7 @@ impl Till {
             attempt: format!("{}/{sale}/{attempt}", ledger.writer(&found.shop)?),
             amount: amount.to_string(),
             phone: number.to_owned(),
-            reference: found.reference(&self.letters_in(&ledger)?),
+            reference: found.reference(&ledger.letters()?),
         };
         Ok(Prompt { shop: found.shop, attempt, amount, remains, ask })
     }

@@ -67,7 +67,7 @@ impl Till {
             let ledger = self.ledger();
             let found = ledger.sale(sale)?;
             let (amount, _) = in_shillings(found.due)?;
-            let reference = found.reference(&self.letters_in(&ledger)?);
+            let reference = found.reference(&ledger.letters()?);
             (found.shop, AskQr { amount: amount.to_string(), reference })
         };
         self.post(&shop, "qr", &ask, now)

@@ -2,8 +2,8 @@
 //! them, and the merged documents.
 
 use crate::{Folder, Till, TillError};
-use domain::{Actor, Body, Entry, FactBody, ProductId, Register, Shelves, ShopId};
-use ledger::{Base, Ledger, Meaning, Reader, Scratch};
+use domain::{Actor, Body, Entry, FactBody, FactId, ProductId, Register, Shelves, ShopId};
+use ledger::{Base, Ledger, Meaning, Reader, Scratch, reference};
 use replica::{Batch, Catalogue, DayBook, Head, PublicKey, day_book};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -66,25 +66,26 @@ fn with_meaning<T>(work: impl FnOnce(&Meaning<'_>) -> T) -> T {
 /// Follows every journal of a shop from its first entry that is here: chain and signatures.
 fn journals(reader: &Reader, shop: &ShopId) -> Result<Check, TillError> {
     let (members, own, vector) = (reader.members()?, reader.writer(shop)?, reader.vector(shop)?);
-    let mut faults = Vec::new();
+    let (letters, mut faults) = (reader.letters()?, Vec::new());
     for actor in vector.keys() {
         let key = members.get(actor).and_then(|member| PublicKey::from_bytes(&member.public_key));
         // Ours is signed when it is sent.
         let key = key.filter(|_| *actor != own);
-        faults.extend(followed(reader, shop, *actor, key.as_ref())?);
+        let fault = followed(reader, shop, *actor, key.as_ref())?;
+        faults.extend(fault.map(|(name, why)| format!("entry {} {why}", reference(name, &letters))));
     }
     let entries: u64 = vector.values().fold(0, |sum, last| sum.saturating_add(*last));
     let seen = format!("{} journals, {entries} entries, followed from the first that is here", vector.len());
     Ok(Check { name: format!("journals of {shop}"), seen, faults })
 }
 
-/// What is wrong with one journal: nothing after the first fault can be believed.
+/// Where something is wrong with one journal, and what: nothing after the first fault can be believed.
 fn followed(
     reader: &Reader,
     shop: &ShopId,
     actor: Actor,
     key: Option<&PublicKey>,
-) -> Result<Option<String>, TillError> {
+) -> Result<Option<(FactId, &'static str)>, TillError> {
     // A journal that is not all here is followed from the end of what is missing.
     let base = reader.base(shop, actor)?.map(|Base { number, chain }| Head { number, chain });
     let mut head = base.unwrap_or_else(|| Head::genesis(shop, actor));
@@ -100,10 +101,9 @@ fn followed(
                 Body::Fact { .. } => head.next(entry.document, &day_book::change(&entry).change),
                 Body::Change(change) => head.next(entry.document, change),
             };
+            let name = FactId { actor, number };
             if next != Head::of(&entry) {
-                return Ok(Some(format!(
-                    "entry {actor}-{number} is not the one that its journal's chain names"
-                )));
+                return Ok(Some((name, "is not the one that its journal's chain names")));
             }
             head = next;
             let Some(key) = key else { continue };
@@ -111,7 +111,7 @@ fn followed(
             if signed {
                 let batch = Batch::signed(&unsigned);
                 if batch.is_none_or(|batch| batch.open(start, key).is_err()) {
-                    return Ok(Some(format!("the signature at entry {actor}-{number} is not its writer's")));
+                    return Ok(Some((name, "ends what is not signed by its writer")));
                 }
                 start = head;
                 unsigned.clear();
@@ -130,7 +130,7 @@ impl Till {
     /// A document does not merge, or the ledger can not be read.
     pub fn verify(&self, shop: &ShopId) -> Result<Vec<String>, TillError> {
         let ledger = Reader::open(self.ledger().path())?;
-        let mut differences = Vec::new();
+        let (letters, mut differences) = (ledger.letters()?, Vec::new());
         let mut stock = Shelves::default();
         for day in ledger.days(shop)? {
             let entries = ledger.day_book(shop, day)?;
@@ -144,11 +144,12 @@ impl Till {
             }
             for fact in facts {
                 let FactBody::Sale(sale) = &fact.body else { continue };
-                match ledger.sale(fact.id) {
-                    Ok(row) if row.total == sale.total && row.at == fact.at => {}
-                    Ok(_) => differences.push(format!("{day}: sale {} differs", fact.id)),
-                    Err(_) => differences.push(format!("{day}: sale {} has no row", fact.id)),
-                }
+                let differs = match ledger.sale(fact.id) {
+                    Ok(row) if row.total == sale.total && row.at == fact.at => continue,
+                    Ok(_) => "differs",
+                    Err(_) => "has no row",
+                };
+                differences.push(format!("{day}: sale {} {differs}", reference(fact.id, &letters)));
             }
         }
         let catalogue = Catalogue::open(&ledger.catalogue(shop, false)?)?;

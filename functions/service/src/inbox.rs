@@ -242,7 +242,7 @@ async fn reopen<S: Store>(
     let decision = Decision::new(What::Reopened, &caller, (office.clock)());
     if let Some(shop) = &shop {
         // First the shop, so that a failure in between leaves it to be reopened again.
-        let reason = format!("{reason} (by {})", caller.member.actor);
+        let reason = format!("{reason} (by {})", caller.member.name);
         retract(&*office.store, &item, shop, reason, (office.clock)()).await?;
     }
     let decision = Decision { shop: shop.map(|id| id.to_string()), reason: Some(reason), ..decision };

@@ -31,8 +31,8 @@ fn the_connection_is_told_in_words_that_a_person_understands() {
     pretend(&page, json!({ "syncing": { "have": 40, "of": 120 } }));
     page.until_text("line", "Syncing 40 of 120");
     page.until_text("status-pill", "Syncing 40 of 120");
-    let reason = "entry 3-7: not a change that Leja writes: no fact as we would write it";
-    let notice = "2026-11-22 till 1 became 1.1, because its ledger was copied";
+    let reason = "entry C7: not a change that Leja writes: no fact as we would write it";
+    let notice = "2026-11-22 till A became B, because its ledger was copied";
     for (name, page) in [("till", &page), ("office", &head_office)] {
         pretend(page, json!({ "refused": 60, "set_aside": [reason], "notices": [notice] }));
         page.until_text("set-aside", "60 things were refused");

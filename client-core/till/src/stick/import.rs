@@ -3,7 +3,7 @@
 use super::Stick;
 use crate::{Cloud, CloudError, CloudRequest, Event, Folder, Till, TillError, lock};
 use domain::{Actor, FactId, Member, ShopId, Timestamp};
-use ledger::{Base, Outcome, Page};
+use ledger::{Base, Outcome, Page, reference};
 use replica::wire::stick::Frame;
 use replica::{Batch, Head};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +93,7 @@ impl Till {
         let _one_at_a_time = lock(&self.syncing);
         let mut stick = Stick::open(file)?;
         let here: BTreeSet<ShopId> = self.shops()?.into_iter().map(|shop| shop.id).collect();
+        let letters = self.letters()?;
         let (mut imported, mut places) = (Imported::default(), BTreeMap::<ShopId, Place>::new());
         while let Some((at, frame)) = stick.next() {
             match frame {
@@ -101,7 +102,7 @@ impl Till {
                         places.insert(shop.clone(), self.place(&shop)?);
                     }
                     let page = self.take_batches(&shop, &batches, now)?;
-                    imported.note_refused(&page);
+                    imported.note_refused(&page, &letters);
                     if let Some(place) = places.get_mut(&shop) {
                         place.count(&shop, (at, &batches), &page);
                     }
@@ -207,13 +208,13 @@ impl Till {
 }
 
 impl Imported {
-    fn note_refused(&mut self, page: &Page) {
+    fn note_refused(&mut self, page: &Page, letters: &BTreeMap<Actor, String>) {
         for taken in &page.entries {
             let Outcome::Refused(reason) = &taken.outcome else { continue };
             self.refused = self.refused.saturating_add(1);
             if self.reasons.len() < MAX_REASONS {
                 let name = FactId { actor: taken.entry.actor, number: taken.entry.number };
-                self.reasons.push(format!("{name}: {reason}"));
+                self.reasons.push(format!("{}: {reason}", reference(name, letters)));
             }
         }
     }

@@ -21,8 +21,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         println!("{}, written {at}", options.file.display());
     }
     for Brought { shop, actor, member, new, known, left, why } in &imported.journals {
-        let name = member.as_ref().map_or_else(String::new, |it| format!("{} {}", it.letter, it.name));
-        println!("{shop}  till {actor:<5} {name:<20}  {new} new, {known} known before, {left} left out");
+        // Without a member there is no letter, only the name that programs use.
+        let stranger = || (actor.to_string(), "not known here".to_owned());
+        let (letter, name) = member.as_ref().map_or_else(stranger, |it| (it.letter.clone(), it.name.clone()));
+        println!("{shop}  {letter:<3} {name:<20}  {new} new, {known} known before, {left} left out");
         if let Some(why) = why {
             println!("      left out: {why}");
         }
