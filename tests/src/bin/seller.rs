@@ -4,16 +4,18 @@
 //! `seller FOLDER HUB`
 
 use domain::{Line, Money, Person, Quantity, Sale, Tender, Timestamp};
+use std::convert::Infallible;
 use std::io::Write;
 use std::time::SystemTime;
 use till::{Folder, HttpCloud, Till};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let (folder, hub) = (arguments.next().ok_or("no folder")?, arguments.next().ok_or("no hub")?);
     let till = Till::open(&Folder::at(folder.as_ref())?, Box::new(HttpCloud::new(&hub)?))?;
-    let (now, asha) = (|| Timestamp::from_system(SystemTime::now()), Person::named("Asha"));
-    let mut random = fastrand::Rng::new();
+    let now = || Timestamp::from_system(SystemTime::now());
     std::thread::scope(|scope| {
         scope.spawn(|| {
             loop {
@@ -21,19 +23,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let _ = till.sync(now());
             }
         });
-        loop {
-            let price = Money::from_cents(random.i64(1..100_000));
-            let line = Line::new("Goods", Quantity::ONE, price)?;
-            let tender = if random.bool() { Tender::Cash } else { Tender::Mpesa };
-            let sold = till.sell(Sale::new(vec![line], price, tender, None)?, &asha, now(), None)?.sale;
-            let mut paid = "no";
-            if tender == Tender::Mpesa && random.bool() {
-                till.take_cash(sold.id, &asha, now())?;
-                paid = "cash";
-            }
-            let mut printer = std::io::stdout().lock();
-            writeln!(printer, "receipt {} {} {paid}", sold.id, sold.total)?;
-            printer.flush()?;
-        }
+        // The exchange never ends by itself: whoever waits for receipts must hear that there are no more.
+        let Err(failed) = sell_for_ever(&till, now);
+        eprintln!("{failed}");
+        std::process::exit(1)
     })
+}
+
+fn sell_for_ever(till: &Till, now: impl Fn() -> Timestamp) -> Result<Infallible, Failure> {
+    let (mut random, asha) = (fastrand::Rng::new(), Person::named("Asha"));
+    loop {
+        let price = Money::from_cents(random.i64(1..100_000));
+        let line = Line::new("Goods", Quantity::ONE, price)?;
+        let tender = if random.bool() { Tender::Cash } else { Tender::Mpesa };
+        let sold = till.sell(Sale::new(vec![line], price, tender, None)?, &asha, now(), None)?.sale;
+        let mut paid = "no";
+        if tender == Tender::Mpesa && random.bool() {
+            till.take_cash(sold.id, &asha, now())?;
+            paid = "cash";
+        }
+        let mut printer = std::io::stdout().lock();
+        writeln!(printer, "receipt {} {} {paid}", sold.id, sold.total)?;
+        printer.flush()?;
+    }
 }
