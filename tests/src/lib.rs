@@ -1,6 +1,7 @@
 //! What the system tests share: worlds in one process, real processes, and the contract of every store.
 
 pub mod browser;
+pub mod copies;
 pub mod counter;
 pub mod drill;
 pub mod dynamo;
