@@ -140,8 +140,8 @@ impl Mallory {
         let answer = self.write(&entry, now);
         if self.head == Head::of(&entry) {
             self.strands.insert(now.business_day(), Some(strand));
-            let (shop, what) = (self.shop.clone(), What::Sold(sale));
-            self.sold.push(Did::Wrote(Box::new(Written { id, shop, at: now, by, what })));
+            let (shop, what, cites) = (self.shop.clone(), What::Sold(sale), BTreeMap::new());
+            self.sold.push(Did::Wrote(Box::new(Written { id, shop, at: now, by, what, cites })));
         }
         answer
     }

@@ -12,4 +12,4 @@ mod model;
 pub use facts::Facts;
 
 pub use losses::{Books, Loss, View, Violation};
-pub use model::{Correction, Did, Edit, Goods, KnownClaim, Oracle, SaleMade, What, Written};
+pub use model::{Correction, Did, Edit, Goods, KnownClaim, Names, Oracle, SaleMade, What, Written};

@@ -9,9 +9,6 @@ pub const DAY: i64 = 24 * 3_600_000;
 /// Shops are open for so long.
 const OPEN_MILLIS: i64 = 12 * 3_600_000;
 
-/// Whether tills trade on while two files of one till write under one name, on what they heard of either.
-pub const SIBLINGS_TRADE: bool = false;
-
 /// How large a world is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scale {

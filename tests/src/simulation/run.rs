@@ -7,7 +7,7 @@ mod sticks;
 
 use super::desk::{Desk, WrongClock};
 use super::network::{Lan, Weather};
-use super::oracle::{Did, Loss, Oracle, Violation, What};
+use super::oracle::{Did, Loss, Names, Oracle, Violation, What};
 use super::plan::{Event, Kind, Scale};
 use super::trade::{Deal, latest_sale, open_sale};
 use super::world::Town;
@@ -19,6 +19,8 @@ use till::{CloudError, TillError};
 pub struct Run {
     town: Town,
     oracle: Oracle,
+    /// What is called otherwise now.
+    names: Names,
     began: i64,
     /// What happened, a line each.
     pub trace: Vec<String>,
@@ -40,6 +42,7 @@ impl Run {
         Self {
             town,
             oracle: Oracle::default(),
+            names: Names::new(),
             began,
             trace: Vec::new(),
             cuts: 0,
@@ -227,7 +230,7 @@ impl Run {
             let told = told(desk, deal, &did);
             return match did {
                 Ok(did) => {
-                    self.oracle.acknowledge(did);
+                    self.acknowledge(did);
                     told
                 }
                 Err(error) => {
@@ -257,10 +260,18 @@ impl Run {
             }
         };
         if there {
-            self.oracle.acknowledge(did);
+            self.acknowledge(did);
         }
         wrong.extend(self.own_receipts(at));
         format!("{told}; the power goes {place}, kept {there}")
+    }
+
+    /// From now on it has to be so. Whoever still has what a copy wrote means that with its name.
+    fn acknowledge(&mut self, did: Did) {
+        self.oracle.acknowledge(match did {
+            Did::Wrote(written) => Did::Wrote(Box::new(written.renamed(&self.names))),
+            other => other,
+        });
     }
 
     /// Two tills of a shop meet, one of them under a power cut now and then.

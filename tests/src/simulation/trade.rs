@@ -3,8 +3,8 @@
 use super::desk::Desk;
 use super::oracle::{Did, Oracle, What, Written};
 use domain::{
-    FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Product, ProductId, Quantity, ReceiptCode,
-    Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
+    Cited, FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Product, ProductId, Quantity,
+    ReceiptCode, Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
 };
 use fastrand::Rng;
 use std::collections::BTreeMap;
@@ -90,17 +90,19 @@ impl Deal {
     /// The till's refusal.
     pub fn done(&self, desk: &Desk, now: Timestamp) -> Result<Did, TillError> {
         let (till, by) = (desk.till(), &desk.person);
-        let wrote = |shop: &ShopId, what: What| {
-            let (id, at) = (desk.newest(shop)?, till.corrected(now));
-            let (shop, by) = (shop.clone(), by.clone());
-            Ok(Did::Wrote(Box::new(Written { id, shop, at, by, what })))
+        // What is meant with a name is what is here under it when it is done.
+        let cites = self.cites(desk)?;
+        let wrote_as = |id: FactId, shop: &ShopId, at: Timestamp, what: What| {
+            let (shop, by, cites) = (shop.clone(), by.clone(), cites.clone());
+            Did::Wrote(Box::new(Written { id, shop, at, by, what, cites }))
         };
+        let wrote =
+            |shop: &ShopId, what: What| Ok(wrote_as(desk.newest(shop)?, shop, till.corrected(now), what));
         match self {
             Self::Sell(sale) => {
                 let sold = till.sell(sale.clone(), by, now, None)?.sale;
                 // The receipt says when by the corrected clock.
-                let (id, shop, at, by) = (sold.id, sold.shop, sold.at, by.clone());
-                Ok(Did::Wrote(Box::new(Written { id, shop, at, by, what: What::Sold(sale.clone()) })))
+                Ok(wrote_as(sold.id, &sold.shop, sold.at, What::Sold(sale.clone())))
             }
             Self::Print(sale) => {
                 let row = till.printed(*sale, by, now, None)?;
@@ -118,8 +120,7 @@ impl Deal {
                 let new = claims.find(|claim| !before.iter().any(|known| known.id == claim.id));
                 let Some(claim) = new else { return Ok(Did::Nothing) };
                 let what = What::Claimed { sale: *sale, receipt: receipt.clone(), how: *how };
-                let (id, shop, at, by) = (claim.id, row.shop, claim.at, by.clone());
-                Ok(Did::Wrote(Box::new(Written { id, shop, at, by, what })))
+                Ok(wrote_as(claim.id, &row.shop, claim.at, what))
             }
             Self::Release(claim, reason) => {
                 let row = till.release(*claim, reason, by, now)?;
@@ -146,6 +147,23 @@ impl Deal {
             Self::Prompt(sale, phone) => till.ask_for_payment(*sale, phone, now).map(|_| Did::Nothing),
             Self::Sync => till.sync(now).map(Did::Synced),
         }
+    }
+}
+
+impl Deal {
+    /// What it is about, as it is known here.
+    fn cites(&self, desk: &Desk) -> Result<BTreeMap<FactId, Cited>, TillError> {
+        let sale = |id: FactId| desk.till().sale(id).map(|row| (id, row.cited()));
+        Ok(match self {
+            Self::Print(id) | Self::TakeCash(id) | Self::Claim(id, ..) | Self::Void(id, _) => {
+                BTreeMap::from([sale(*id)?])
+            }
+            Self::Release(id, _) => {
+                let claimed = desk.till().claimed(*id)?;
+                BTreeMap::from([(*id, claimed.cited), sale(claimed.sale.id)?])
+            }
+            _ => BTreeMap::new(),
+        })
     }
 }
 

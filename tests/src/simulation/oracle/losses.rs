@@ -217,7 +217,8 @@ impl Oracle {
                     }
                     let sale = meant.unwrap_or(sale.id);
                     let what = What::Claimed { sale, receipt: receipt.clone(), how: *how };
-                    self.acknowledge(Did::Wrote(Box::new(Written { id, shop: shop.clone(), at, by, what })));
+                    let (shop, cites) = (shop.clone(), BTreeMap::new());
+                    self.acknowledge(Did::Wrote(Box::new(Written { id, shop, at, by, what, cites })));
                 }
                 body => {
                     let message = format!("in {shop} nobody wrote {id}, which says {body:?}");

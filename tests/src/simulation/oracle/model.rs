@@ -2,8 +2,8 @@
 
 use domain::standing::SaleState;
 use domain::{
-    Actor, FactId, How, Level, Money, Person, Product, ProductId, ReceiptCode, Sale, ShopId, StockMove,
-    Tender, Timestamp,
+    Actor, Cited, FactId, How, Level, Money, Person, Product, ProductId, ReceiptCode, Sale, ShopId,
+    StockMove, Tender, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use till::SyncReport;
@@ -32,6 +32,28 @@ pub struct Written {
     pub by: Person,
     /// What.
     pub what: What,
+    /// Which facts its writer meant with the names in it.
+    pub cites: BTreeMap<FactId, Cited>,
+}
+
+/// What everything is called now that was written while two files of one till wrote under one name.
+pub type Names = BTreeMap<Cited, FactId>;
+
+impl Written {
+    /// The same, where what it is about is called what it is called now.
+    #[must_use]
+    pub fn renamed(mut self, names: &Names) -> Self {
+        let now = |id: FactId| self.cites.get(&id).and_then(|cited| names.get(cited)).copied().unwrap_or(id);
+        match &mut self.what {
+            What::Released { sale, claim, .. } => (*sale, *claim) = (now(*sale), now(*claim)),
+            What::Cash { sale, .. }
+            | What::Claimed { sale, .. }
+            | What::Voided { sale, .. }
+            | What::Printed { sale } => *sale = now(*sale),
+            What::Sold(_) | What::Edited { .. } | What::Moved(_) | What::Counted(_) => {}
+        }
+        self
+    }
 }
 
 /// What can be written.
@@ -203,7 +225,7 @@ impl Oracle {
     pub fn acknowledge(&mut self, did: Did) {
         let Did::Wrote(written) = did else { return };
         self.written.insert(written.id, (*written).clone());
-        let Written { id, shop, at, by, what } = *written;
+        let Written { id, shop, at, by, what, .. } = *written;
         match what {
             What::Sold(sale) => drop(self.sales.insert(id, SaleMade { shop, sale, at, by })),
             What::Cash { sale, amount } => drop(self.cash.insert(id, (sale, amount))),

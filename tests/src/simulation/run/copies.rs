@@ -3,23 +3,11 @@
 use super::{Run, is_ordinary, stopped};
 use crate::simulation::network::{Lan, Weather};
 use crate::simulation::oracle::{Did, Loss, Violation, What, Written};
-use crate::simulation::plan::SIBLINGS_TRADE;
 use crate::simulation::trade::{Deal, open_sale};
-use domain::{Actor, Fact, FactId, How, Tender, Timestamp};
+use domain::{Actor, Cited, Fact, FactId, How, Tender};
 use fastrand::Rng;
 use service::Store;
 use std::collections::BTreeMap;
-
-/// Which fact somebody meant who named one while two files wrote under that name, and what it is called now.
-type Names = BTreeMap<(FactId, Timestamp), FactId>;
-
-/// Something that was written while a name was in doubt.
-#[derive(Debug, Clone)]
-struct Held {
-    written: Written,
-    /// The sale it is about, as its writer saw it.
-    about: Option<(FactId, Timestamp)>,
-}
 
 impl Run {
     /// A till whose disk failed, with what it had not sent or just after it had sent everything. What only that
@@ -80,17 +68,15 @@ impl Run {
         random.shuffle(&mut held);
         let by_others = self.gossips(both, &held, random, wrong);
         random.shuffle(&mut both);
-        let mut names = Names::new();
         for desk in both {
             let (_, held) = held.iter().find(|(of, _)| *of == desk).unwrap();
-            names.extend(self.settles_doubt(desk, held.clone(), wrong));
+            self.settles_doubt(desk, held.clone(), wrong);
         }
-        for Held { mut written, about } in by_others {
-            rename(&mut written.what, about, &names);
-            self.oracle.acknowledge(Did::Wrote(Box::new(written)));
-        }
+        let meanwhile = by_others.len();
+        by_others.into_iter().for_each(|written| self.acknowledge(Did::Wrote(Box::new(written))));
         let names = both.map(|desk| self.town.desks[desk].till().identity().actor.to_string());
-        Ok(format!("{} and its copy, now {names:?}", self.town.desks[at].name))
+        let name = &self.town.desks[at].name;
+        Ok(format!("{name} and its copy, now {names:?}; siblings wrote {meanwhile} facts meanwhile"))
     }
 
     /// Siblings meet either of two files of one name, before those know of each other, and may bring the cloud what
@@ -98,16 +84,16 @@ impl Run {
     fn gossips(
         &mut self,
         both: [usize; 2],
-        heard: &[(usize, Vec<Held>)],
+        heard: &[(usize, Vec<Written>)],
         random: &mut Rng,
         wrong: &mut Vec<Violation>,
-    ) -> Vec<Held> {
+    ) -> Vec<Written> {
         let shop = self.town.desks[both[0]].shop.clone();
         let siblings: Vec<usize> = (0..self.town.desks.len())
             .filter(|it| self.town.desks[*it].shop == shop && !both.contains(it))
             .collect();
         let mut did = Vec::new();
-        for _ in 0..random.usize(..4) {
+        for _ in 0..random.usize(..6) {
             let (at, sibling) = (*random.choice(&both).unwrap(), random.choice(&siblings).copied());
             let Some(beside) = sibling else { return did };
             let (desk, sibling) = (&self.town.desks[at], &self.town.desks[beside]);
@@ -116,11 +102,9 @@ impl Run {
             let lan = Lan::new(sibling.till(), there, self.town.world.hand(), random);
             let met = desk.till().meet(&lan, Some(sibling.till().tag()), now);
             wrong.extend(met.err().filter(|error| !is_ordinary(error)).map(|error| stopped(desk, &error)));
-            if SIBLINGS_TRADE {
-                for _ in 0..random.usize(..3) {
-                    let named: Vec<&Held> = heard.iter().flat_map(|(_, held)| held).collect();
-                    did.extend(self.writes(beside, &named, random, wrong));
-                }
+            for _ in 0..random.usize(..4) {
+                let named: Vec<&Written> = heard.iter().flat_map(|(_, held)| held).collect();
+                did.extend(self.writes(beside, &named, random, wrong));
             }
             let sibling = &self.town.desks[beside];
             // Long enough, now and then, that a sibling brings what its till does not.
@@ -189,16 +173,16 @@ impl Run {
     }
 
     /// Writes under a name that another file may use too.
-    fn writes_in_doubt(&mut self, at: usize, least: usize, random: &mut Rng) -> Vec<Held> {
-        let mut held: Vec<Held> = Vec::new();
+    fn writes_in_doubt(&mut self, at: usize, least: usize, random: &mut Rng) -> Vec<Written> {
+        let mut held: Vec<Written> = Vec::new();
         for _ in 0..random.usize(least..3) {
             // No two files of one name write within one millisecond.
             self.town.world.pass(1);
-            let tender = if SIBLINGS_TRADE && random.bool() { Tender::Mpesa } else { Tender::Cash };
-            held.extend(self.does(at, &Deal::sale(random, tender), None, &mut Vec::new()));
+            let tender = if random.bool() { Tender::Mpesa } else { Tender::Cash };
+            held.extend(self.does(at, &Deal::sale(random, tender), &mut Vec::new()));
         }
-        if SIBLINGS_TRADE && random.bool() {
-            let named: Vec<&Held> = held.iter().collect();
+        if random.bool() {
+            let named: Vec<&Written> = held.iter().collect();
             let own = self.writes(at, &named, random, &mut Vec::new());
             held.extend(own);
         }
@@ -209,19 +193,19 @@ impl Run {
     fn writes(
         &mut self,
         at: usize,
-        named: &[&Held],
+        named: &[&Written],
         random: &mut Rng,
         wrong: &mut Vec<Violation>,
-    ) -> Option<Held> {
+    ) -> Option<Written> {
         self.town.world.pass(1);
         let (shop, desk) = (self.shop_of(at), &self.town.desks[at]);
-        let heard = |held: &&&Held| matches!(held.written.what, What::Sold(_));
-        let sales: Vec<FactId> = named.iter().filter(heard).map(|held| held.written.id).collect();
+        let heard =
+            |held: &&&Written| matches!(held.what, What::Sold(_)) && desk.till().sale(held.id).is_ok();
+        let sales: Vec<FactId> = named.iter().filter(heard).map(|held| held.id).collect();
         let meant = if random.u8(..4) > 0 { random.choice(sales) } else { None };
         let sale = meant.or_else(|| open_sale(&self.oracle, &shop, random));
-        let about = sale.and_then(|sale| Some((sale, desk.till().sale(sale).ok()?.at)));
         let place = usize::try_from(self.town.world.now().millis()).unwrap();
-        let deal = match (random.u8(..7), sale) {
+        let deal = match (random.u8(..8), sale) {
             (0, Some(sale)) => Deal::TakeCash(sale),
             (1, Some(sale)) => Deal::Void(sale, format!("in doubt {place}")),
             (2, Some(sale)) => Deal::Print(sale),
@@ -229,25 +213,23 @@ impl Run {
                 let (_, receipt) = self.shown(&shop, false, random)?;
                 Deal::Claim(sale, receipt, How::Typed)
             }
-            (4, _) => Deal::count(random, &shop),
-            (5, _) => Deal::goods(random, &shop),
+            (4, Some(sale)) => {
+                let claims = desk.till().claims(sale).ok()?;
+                Deal::Release(random.choice(claims)?.id, format!("in doubt {place}"))
+            }
+            (5, _) => Deal::count(random, &shop),
+            (6, _) => Deal::goods(random, &shop),
             _ => Deal::sale(random, Tender::Mpesa),
         };
-        self.does(at, &deal, about, wrong)
+        self.does(at, &deal, wrong)
     }
 
-    fn does(
-        &self,
-        at: usize,
-        deal: &Deal,
-        about: Option<(FactId, Timestamp)>,
-        wrong: &mut Vec<Violation>,
-    ) -> Option<Held> {
+    fn does(&self, at: usize, deal: &Deal, wrong: &mut Vec<Violation>) -> Option<Written> {
         let desk = &self.town.desks[at];
         match deal.done(desk, desk.clock.shows(self.town.world.now())) {
             Ok(Did::Wrote(mut written)) => {
                 written.at = desk.fact(&written.shop, written.id).ok()??.at;
-                Some(Held { written: *written, about })
+                Some(*written)
             }
             Ok(Did::Synced(_) | Did::Nothing) => None,
             Err(error) => {
@@ -257,50 +239,29 @@ impl Run {
         }
     }
 
-    /// Exchanges; then what was written in doubt is there, under its name or with that as its former name. Gives
-    /// what everything is called now.
-    fn settles_doubt(&mut self, at: usize, held: Vec<Held>, wrong: &mut Vec<Violation>) -> Names {
+    /// Exchanges; then what was written in doubt is there, under its name or with that as its former name.
+    fn settles_doubt(&mut self, at: usize, held: Vec<Written>, wrong: &mut Vec<Violation>) {
         let (desk, shop) = (&self.town.desks[at], self.shop_of(at));
         let now = desk.clock.shows(self.town.world.now());
         let facts = match desk.till().sync(now).and_then(|_| desk.facts(&shop)) {
             Ok(facts) => facts,
-            Err(error) => {
-                wrong.push(stopped(desk, &error));
-                return Names::new();
-            }
+            Err(error) => return wrong.push(stopped(desk, &error)),
         };
-        let mut names = Names::new();
-        for Held { written: Written { id, at, by, .. }, .. } in &held {
-            let same = |fact: &&Fact| {
-                let named = fact.formerly == Some(*id) || (fact.formerly.is_none() && fact.id == *id);
-                named && fact.at == *at && fact.by == *by
-            };
+        let mut settled = Vec::new();
+        for written in held {
+            let meant = Cited::new(written.id, written.at);
+            let same = |fact: &&Fact| fact.cited() == meant && fact.by == written.by;
             match facts.iter().find(same) {
-                Some(fact) => drop(names.insert((*id, *at), fact.id)),
+                Some(fact) => {
+                    self.names.insert(meant, fact.id);
+                    settled.push(Written { id: fact.id, ..written });
+                }
                 None => {
-                    let message = format!("{}: {id}, written in doubt, is gone", desk.name);
+                    let message = format!("{}: {}, written in doubt, is gone", desk.name, written.id);
                     wrong.push(Violation { loss: Loss::Receipt, message });
                 }
             }
         }
-        for Held { mut written, about } in held {
-            rename(&mut written.what, about, &names);
-            written.id = names.get(&(written.id, written.at)).copied().unwrap_or(written.id);
-            self.oracle.acknowledge(Did::Wrote(Box::new(written)));
-        }
-        names
-    }
-}
-
-/// What the sale that somebody meant is called now.
-fn rename(what: &mut What, about: Option<(FactId, Timestamp)>, names: &Names) {
-    let now = about.and_then(|about| names.get(&about)).copied();
-    match what {
-        What::Cash { sale, .. }
-        | What::Claimed { sale, .. }
-        | What::Released { sale, .. }
-        | What::Voided { sale, .. }
-        | What::Printed { sale } => *sale = now.unwrap_or(*sale),
-        What::Sold(_) | What::Edited { .. } | What::Moved(_) | What::Counted(_) => {}
+        settled.into_iter().for_each(|written| self.acknowledge(Did::Wrote(Box::new(written))));
     }
 }
