@@ -486,9 +486,7 @@ impl<'a> View<'a> {
     }
 
     fn named(&self, id: FactId) -> NamedSale {
-        let reference = self.till.sale(id).map(|sale| sale.reference(&self.letters));
-        // A claim may name a sale that has not come yet.
-        let reference = reference.unwrap_or_else(|_| id.to_string());
+        let reference = till::reference(id, &self.letters);
         NamedSale { id: id.to_string(), reference, till_name: self.name(id.actor.till) }
     }
 
