@@ -5,7 +5,7 @@ import { lineText } from "./connection.js";
 import { printing, stageList } from "./stages.js";
 
 /** Who acts, what to repaint after an action, and whether money can be given back here. Each page fills this in. */
-export const page = { by: () => "", refresh: async () => {}, givesBack: false };
+export const page = { by: () => "", refresh: async () => {}, givesBack: false, refunds: null };
 
 // ---- The local API ----------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ export function notify(text, undo) {
 }
 
 /** Asks for a reason; resolves to the text, or to null when the person thinks again. */
-function askReason(title, suggestions, warning) {
+export function askReason(title, suggestions, warning) {
   return new Promise((resolve) => {
     const input = el("input", { testid: "reason-input", required: true, maxlength: 200, "aria-label": "Reason" });
     const suggest = (text) => el("button", { type: "button", class: "chip", onclick: () => (input.value = text) }, text);
@@ -332,7 +332,8 @@ function saleHead(sale) {
       el("p", { class: "figure" }, kes(sale.total))),
     el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.unconfirmed ? "unconfirmed" : sale.state }, stateText(sale)),
     stageList(sale),
-    cents(sale.over) > 0 && el("p", { class: "warn", testid: "over" }, `${kes(sale.over)} more than the sale was paid: give it back.`));
+    cents(sale.over) > 0 && el("p", { class: "warn", testid: "over" }, `${kes(sale.over)} has to go back to the customer.`),
+    cents(sale.over) > 0 && page.refunds && button("Given back in cash", () => page.refunds(sale), { testid: "refund" }));
 }
 
 /** A red line in both languages of the counter. */

@@ -3,6 +3,7 @@
 import { api, button, byId, byName, cents, decimal, detailPanel, el, get, heldText, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, post, saleLink,
   show, stateText, total, trouble, when, wireHeader } from "./api.js";
 import { connectionSection } from "./connection.js";
+import { shiftReports } from "./shift.js";
 import { stageText } from "./stages.js";
 import { stockSection } from "./stock.js";
 
@@ -152,6 +153,7 @@ async function refresh() {
   paintTable("products", first((product) => product.others.length, products), productRow, "No product yet.");
   await connection.refresh(status);
   await stock.refresh();
+  await shifts.refresh();
   await panel.refresh();
 }
 
@@ -176,6 +178,7 @@ onSubmit(byId("product"), async () => {
   byId("product").reset();
 });
 const connection = connectionSection(byId("connection"), false);
+const shifts = shiftReports(byId("shifts"), () => byId("product-shop").value);
 const stock = stockSection(byId("stock"), () => ({ shop: byId("product-shop").value, products }));
 const panel = detailPanel(byId("detail"));
 live(refresh);

@@ -3,6 +3,7 @@
 import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, heldText, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
   saleLink, salePath, show, stateText, trouble, uuid, when, wireHeader } from "./api.js";
 import { connectionSection } from "./connection.js";
+import { giveBack, shiftSection } from "./shift.js";
 import { stageText } from "./stages.js";
 import { stockSection } from "./stock.js";
 
@@ -232,6 +233,7 @@ async function refresh() {
   paintList("latest", latest.sales, (sale) => saleItem(sale, "latest-sale"), "No sale yet.");
   await connection.refresh(status);
   await stock.refresh();
+  await drawer.refresh(shop.id);
   await panel.refresh();
 }
 
@@ -249,6 +251,8 @@ byId("find").addEventListener("submit", (event) => {
   takeFound();
 });
 const connection = connectionSection(byId("connection"), true);
+page.refunds = giveBack;
+const drawer = shiftSection(byId("drawer"));
 const stock = stockSection(byId("stock"), () => ({ shop: shop.id, products }));
 byId("pay-cash").addEventListener("click", (event) => act(event.currentTarget, () => sell("cash")));
 byId("pay-mpesa").addEventListener("click", (event) => act(event.currentTarget, () => sell("mpesa")));

@@ -467,6 +467,7 @@ impl<'a> View<'a> {
                 format!("its receipt says {}: its till wrote it again", till::reference(name, &self.letters))
             }
             Deed::CashTaken(amount) => format!("cash taken: KES {amount}"),
+            Deed::GivenBack(amount, reason) => format!("KES {amount} given back in cash: {reason}"),
             Deed::Printed => "receipt printed".to_owned(),
             Deed::Cancelled(reason) => format!("sale cancelled: {reason}"),
             Deed::RequestEnded { code, asked } => ended_told(&code, asked),
@@ -490,7 +491,12 @@ impl<'a> View<'a> {
         NamedSale { id: id.to_string(), reference, till_name: self.name(id.actor.till) }
     }
 
-    fn name(&self, till: TillId) -> String {
+    /// The letter of a till in one of its lives.
+    pub(crate) fn letter(&self, actor: Actor) -> &str {
+        self.letters.get(&actor).map_or("?", String::as_str)
+    }
+
+    pub(crate) fn name(&self, till: TillId) -> String {
         self.names.get(&till).cloned().unwrap_or_else(|| format!("till {till}"))
     }
 }

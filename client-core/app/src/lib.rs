@@ -14,6 +14,7 @@ mod pages;
 mod problem;
 mod safaricom;
 mod seeds;
+mod shifts;
 mod siblings;
 mod stages;
 mod stock;
@@ -69,6 +70,7 @@ pub fn router(
     let sells = till.identity().role == Role::Till;
     let mut router = api::router()
         .merge(catalogue::router())
+        .merge(shifts::router())
         .merge(stock::router())
         .merge(safaricom::router(sells))
         .merge(pages::router(sells));

@@ -26,6 +26,7 @@ pub(crate) fn router(sells: bool) -> Router<App> {
         .route("/api.js", get(|| async { file(SCRIPT, include_str!("../pages/api.js")) }))
         .route("/connection.js", get(|| async { file(SCRIPT, include_str!("../pages/connection.js")) }))
         .route("/stages.js", get(|| async { file(SCRIPT, include_str!("../pages/stages.js")) }))
+        .route("/shift.js", get(|| async { file(SCRIPT, include_str!("../pages/shift.js")) }))
         .route("/stock.js", get(|| async { file(SCRIPT, include_str!("../pages/stock.js")) }))
         .route("/style.css", get(|| async { file(CSS, include_str!("../pages/style.css")) }))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))

@@ -1,7 +1,7 @@
 //! The facts that tills and head office write. A fact is written once and never changed; a correction
 //! is another fact.
 
-use crate::{Cited, Clock, Count, FactId, Money, ProductId, ReceiptCode, StockMove, Timestamp};
+use crate::{Cited, Clock, Closing, Count, FactId, Money, ProductId, ReceiptCode, StockMove, Timestamp};
 
 /// One thing that happened, under its natural name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,29 @@ pub enum FactBody {
         /// The sale.
         sale: Cited,
     },
+    /// Cash went back to the customer of a sale.
+    Refund {
+        /// The sale.
+        sale: Cited,
+        /// How much.
+        amount: Money,
+        /// Why, in the person's words.
+        reason: String,
+    },
+    /// A drawer was opened for a shift.
+    ShiftOpened {
+        /// What lay in it.
+        float: Money,
+    },
+    /// Cash was put into a drawer or taken out of it for another reason than a sale.
+    CashMoved {
+        /// How much; below nothing, it was taken out.
+        amount: Money,
+        /// Why, in the person's words.
+        reason: String,
+    },
+    /// A shift was closed.
+    ShiftClosed(Box<Closing>),
 }
 
 impl FactBody {
@@ -87,7 +110,13 @@ impl FactBody {
             Self::Release { claim, reason } => Self::Release { claim: now(claim), reason },
             Self::Void { sale, reason } => Self::Void { sale: now(sale), reason },
             Self::Printed { sale } => Self::Printed { sale: now(sale) },
-            Self::Sale(_) | Self::Stock(_) | Self::Count(_) => self,
+            Self::Refund { sale, amount, reason } => Self::Refund { sale: now(sale), amount, reason },
+            Self::Sale(_)
+            | Self::Stock(_)
+            | Self::Count(_)
+            | Self::ShiftOpened { .. }
+            | Self::CashMoved { .. }
+            | Self::ShiftClosed(_) => self,
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod matching;
 pub mod money;
 pub mod msisdn;
 pub mod payment;
+pub mod shift;
 pub mod shop;
 pub mod standing;
 pub mod stk;
@@ -50,6 +51,7 @@ pub use msisdn::{Msisdn, PhoneError};
 pub use payment::{
     Disagreement, Evidence, FeedItem, Payer, Payment, PushQuery, PushResult, Retraction, Reversal, Source,
 };
+pub use shift::{Closing, Drawer, Report, ShiftError, Span, Taken, Takings};
 pub use shop::{Account, Member, Role, Shop, ShopRules, Validation};
 pub use stk::{Ending, Words};
 pub use stock::{Count, Counted, Level, Moved, Seen, Shelves, StockChange, StockError, StockMove, Why};

@@ -18,9 +18,9 @@ pub enum ClaimWeight {
 /// Where a sale stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// What has been paid: cash, and payments that arrived and are claimed.
+    /// What has been paid: cash, and payments that arrived and are claimed, less the cash that was given back.
     pub paid: Money,
-    /// What is still to be paid; nothing when voided.
+    /// What is still to be paid; when voided, what was given back beyond what had been paid.
     pub due: Money,
     /// What was paid beyond the total, to be given back; all of it when voided.
     pub over: Money,
@@ -74,7 +74,7 @@ impl Standing {
     }
 }
 
-/// Folds what is known about one sale.
+/// Folds what is known about one sale; `cash` is what was taken for it beside its tender, less what was given back.
 pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight], voided: bool) -> Standing {
     let cash = if tender == Tender::Cash { cash + total } else { cash };
     let arrived: Money = claims
@@ -85,7 +85,7 @@ pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight
     let (conflict, reversed) = (claims.contains(&ClaimWeight::Lost), claims.contains(&ClaimWeight::Reversed));
     if voided {
         let (state, conflict, reversed) = (SaleState::Voided, false, false);
-        return Standing { paid, due: Money::ZERO, over: paid, state, conflict, reversed };
+        return Standing { paid, due: (-paid).or_zero(), over: paid.or_zero(), state, conflict, reversed };
     }
     let state = if paid >= total {
         SaleState::Paid
@@ -220,6 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_is_owed_back_no_more_and_too_much_of_it_is_due() {
+        let gone = |cash| standing(kes(500), Tender::Cash, kes(cash), &[], true);
+        assert_eq!((gone(0).over, gone(0).due), (kes(500), kes(0)));
+        assert_eq!((gone(-500).over, gone(-500).due), (kes(0), kes(0)));
+        assert_eq!((gone(-1000).over, gone(-1000).due), (kes(0), kes(500)), "two tills gave it back");
+        let twice = standing(kes(500), Tender::Mpesa, kes(-500), &[ClaimWeight::Leads(kes(1000))], false);
+        assert_eq!((twice.state, twice.over, twice.due), (SaleState::Paid, kes(0), kes(0)));
+    }
+
+    #[test]
     fn a_code_without_its_payment_is_a_claim_and_not_a_payment() {
         let it = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Unverified], false);
         assert_eq!((it.state, it.paid), (SaleState::Claimed, kes(0)));
@@ -228,7 +238,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_shilling_appears_or_vanishes(
-            total in 1i64..1000, cash in 0i64..1000, arrived in prop::collection::vec(0i64..1000, 0..4),
+            total in 1i64..1000, cash in -1000i64..1000, arrived in prop::collection::vec(0i64..1000, 0..4),
             voided: bool,
         ) {
             let claims: Vec<_> = arrived.iter().map(|a| ClaimWeight::Leads(kes(*a))).collect();

@@ -15,7 +15,7 @@ pub(crate) struct Referred {
 
 pub(crate) const SALES: Referred = Referred {
     table: "sales",
-    by: &[("cash", "sale"), ("claims", "sale"), ("voids", "sale"), ("prints", "sale")],
+    by: &[("cash", "sale"), ("claims", "sale"), ("voids", "sale"), ("prints", "sale"), ("refunds", "sale")],
 };
 pub(crate) const CLAIMS: Referred = Referred { table: "claims", by: &[("releases", "claim")] };
 

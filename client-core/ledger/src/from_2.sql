@@ -241,3 +241,28 @@ CREATE INDEX claims_unmet ON claims (sale) WHERE sale = cited;
 CREATE INDEX releases_unmet ON releases (claim) WHERE claim = cited;
 CREATE INDEX voids_unmet ON voids (sale) WHERE sale = cited;
 CREATE INDEX prints_unmet ON prints (sale) WHERE sale = cited;
+CREATE TABLE refunds (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refunds_of_sale ON refunds (sale, shop);
+CREATE INDEX refunds_unmet ON refunds (sale) WHERE sale = cited;
+CREATE TABLE drawers (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    kind        TEXT NOT NULL CHECK (kind IN ('opened', 'moved', 'closed')),
+    amount      INTEGER NOT NULL,
+    reason      TEXT,
+    at          INTEGER NOT NULL,
+    by          TEXT NOT NULL,
+    PRIMARY KEY (shop, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX closings ON drawers (shop, at) WHERE kind = 'closed';

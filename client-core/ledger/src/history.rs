@@ -25,6 +25,8 @@ pub enum Deed {
     FormerlyCalled(FactId),
     /// Cash was taken for it.
     CashTaken(Money),
+    /// Cash went back to the customer, with a reason.
+    GivenBack(Money, String),
     /// Its receipt was printed.
     Printed,
     /// It was cancelled, with a reason.
@@ -97,6 +99,12 @@ impl Reader {
             "SELECT c.at, c.by, c.amount FROM cash c JOIN sales s ON s.id = c.sale AND s.shop = c.shop WHERE s.id = ?",
             id,
             |row| Ok(Deed::CashTaken(money(row, "amount")?)),
+        )?);
+        all.extend(self.happenings(
+            "SELECT r.at, r.by, r.amount, r.reason FROM refunds r JOIN sales s ON s.id = r.sale AND s.shop = r.shop
+             WHERE s.id = ?",
+            id,
+            |row| Ok(Deed::GivenBack(money(row, "amount")?, row.get("reason")?)),
         )?);
         all.extend(self.happenings(
             "SELECT r.at, r.by FROM prints r JOIN sales s ON s.id = r.sale AND s.shop = r.shop WHERE s.id = ?",
@@ -178,7 +186,8 @@ impl Reader {
                    UNION ALL SELECT id FROM claims WHERE sale = ?1 AND shop = ?2
                    UNION ALL SELECT r.id FROM releases r JOIN claims c ON c.id = r.claim AND c.shop = r.shop
                      WHERE c.sale = ?1 AND c.shop = ?2
-                   UNION ALL SELECT id FROM voids WHERE sale = ?1 AND shop = ?2";
+                   UNION ALL SELECT id FROM voids WHERE sale = ?1 AND shop = ?2
+                   UNION ALL SELECT id FROM refunds WHERE sale = ?1 AND shop = ?2";
         let mut find = self.connection.prepare_cached(sql)?;
         let key = params![sale.id.to_string(), self.shop_key(&sale.shop)?];
         let found = find.query_map(key, |row| parsed(row, "id", str::parse))?;

@@ -25,6 +25,7 @@ mod record;
 mod renew;
 mod rows;
 mod settle;
+mod shift;
 mod stock;
 
 pub mod history;
@@ -45,6 +46,7 @@ pub use rebuild::{Meaning, ReadCatalogue, Scratch};
 pub use record::Last;
 pub use renew::{Doubt, NewLife, Why};
 pub use rows::how_name;
+pub use shift::{DrawerKind, DrawerRow};
 pub use stock::{BeforeCount, StockRow};
 
 use rusqlite::{Connection, TransactionBehavior};

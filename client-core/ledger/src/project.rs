@@ -62,8 +62,35 @@ pub(crate) fn fact(
             let sql = "INSERT INTO prints (id, shop, sale, at, by, cited) VALUES (?, ?, ?, ?, ?, ?)";
             c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), at, by, cited])?;
         }
+        FactBody::Refund { sale, amount, reason } => {
+            let (sale, cited) = said_of(c, shop, &SALES, *sale)?;
+            let sql = "INSERT INTO refunds (id, shop, sale, amount, reason, at, by, cited)
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+            let row = params![id, shop, sale.to_string(), amount.cents(), reason, at, by, cited];
+            c.prepare_cached(sql)?.execute(row)?;
+            dirty.sale(sale);
+        }
+        FactBody::ShiftOpened { float } => drawer(c, shop, fact, ("opened", *float, None))?,
+        FactBody::CashMoved { amount, reason } => drawer(c, shop, fact, ("moved", *amount, Some(reason)))?,
+        FactBody::ShiftClosed(closing) => drawer(c, shop, fact, ("closed", closing.counted, None))?,
     }
     Ok(None)
+}
+
+/// What was done with a drawer beside selling.
+fn drawer(
+    c: &Connection,
+    shop: i64,
+    fact: &Fact,
+    (kind, amount, reason): (&str, Money, Option<&str>),
+) -> Result<(), LedgerError> {
+    let sql = "INSERT INTO drawers (shop, till, incarnation, number, kind, amount, reason, at, by)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let (actor, number) = (fact.id.actor, rows::signed(fact.id.number)?);
+    let (at, by) = (fact.at.millis(), fact.by.as_str());
+    let row = params![shop, actor.till.0, actor.incarnation, number, kind, amount.cents(), reason, at, by];
+    c.prepare_cached(sql)?.execute(row)?;
+    Ok(())
 }
 
 /// What is referred to by what it is called here, and how it is cited.
@@ -91,7 +118,7 @@ pub(crate) fn forget(c: &Connection, shop: i64, fact: FactId, dirty: &mut Dirty)
             dirty.fact(c, shop, name)?;
         }
     }
-    for table in ["cash", "releases", "voids", "prints"] {
+    for table in ["cash", "releases", "voids", "prints", "refunds"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?.execute([fact.to_string()])?;
     }
     Ok(())

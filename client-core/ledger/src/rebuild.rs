@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tables that are computed.
-const COMPUTED: [&str; 16] = [
+const COMPUTED: [&str; 18] = [
     "journals",
     "runs",
     "sales",
@@ -26,6 +26,8 @@ const COMPUTED: [&str; 16] = [
     "releases",
     "voids",
     "prints",
+    "refunds",
+    "drawers",
     "payments",
     "catalogue",
     "barcodes",

@@ -237,7 +237,7 @@ pub(crate) fn forget(
         project::forget(c, shop, *fact, dirty)?;
     }
     let after = params![shop, actor.till.0, actor.incarnation, signed(last)?];
-    for table in ["journal", "goods", "counts", "replaced", "seen"] {
+    for table in ["journal", "goods", "counts", "replaced", "seen", "drawers"] {
         let sql =
             format!("DELETE FROM {table} WHERE shop = ? AND till = ? AND incarnation = ? AND number > ?");
         c.execute(&sql, after)?;

@@ -198,7 +198,7 @@ CREATE TABLE sales (
     reversed INTEGER NOT NULL DEFAULT 0,
     -- The name it was printed under, if its till had to write it again in a new life.
     formerly TEXT,
-    -- What came in is what was owed, less what is due, plus what goes back; a voided sale owes nothing.
+    -- What came in and stayed is what was owed, less what is due, plus what goes back; a voided sale owes nothing.
     CHECK (paid + due = over + CASE state WHEN 'voided' THEN 0 ELSE total END)
 ) STRICT;
 CREATE INDEX sales_by_time ON sales (shop, at);
@@ -275,6 +275,36 @@ CREATE TABLE prints (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX prints_of_sale ON prints (sale, shop);
 CREATE INDEX prints_unmet ON prints (sale) WHERE sale = cited;
+
+-- Cash that went back to customers.
+CREATE TABLE refunds (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refunds_of_sale ON refunds (sale, shop);
+CREATE INDEX refunds_unmet ON refunds (sale) WHERE sale = cited;
+
+-- What was done with drawers beside selling, in the order of each till's journal.
+CREATE TABLE drawers (
+    shop        INTEGER NOT NULL,
+    till        INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    kind        TEXT NOT NULL CHECK (kind IN ('opened', 'moved', 'closed')),
+    -- The float; what was put in, below nothing where it was taken out; what was counted.
+    amount      INTEGER NOT NULL,
+    reason      TEXT,
+    at          INTEGER NOT NULL,
+    by          TEXT NOT NULL,
+    PRIMARY KEY (shop, till, incarnation, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX closings ON drawers (shop, at) WHERE kind = 'closed';
 
 -- One row a receipt code: what its evidence adds up to, and which sale has it.
 CREATE TABLE payments (

@@ -65,7 +65,7 @@ impl Dirty {
         self.sale_and_its_receipts(c, shop, fact)?;
         self.claim(c, shop, fact)?;
         let key = params![fact.to_string(), shop];
-        for table in ["cash", "claims", "voids"] {
+        for table in ["cash", "claims", "voids", "refunds"] {
             let sql = format!("SELECT sale FROM {table} WHERE id = ? AND shop = ?");
             let read = |row: &Row<'_>| parsed(row, "sale", str::parse);
             if let Some(Cited { id, at: None }) = c.prepare_cached(&sql)?.query_row(key, read).optional()? {
@@ -87,7 +87,8 @@ impl Dirty {
                        OR EXISTS (SELECT 1 FROM claims WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM cash WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM voids WHERE sale = cited)
-                       OR EXISTS (SELECT 1 FROM prints WHERE sale = cited)";
+                       OR EXISTS (SELECT 1 FROM prints WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM refunds WHERE sale = cited)";
         let mut find = c.prepare_cached(sql)?;
         let mentioned: bool = find.query_row(params![sale.id.to_string(), shop], |row| row.get(0))?;
         if !mentioned && sale.formerly.is_none() {
@@ -267,7 +268,9 @@ fn weigh(c: &Connection, shop: i64, receipt: &ReceiptCode, sale: FactId) -> Resu
 fn fold_sale(c: &Connection, shop: i64, sale: FactId) -> Result<(), LedgerError> {
     let id = sale.to_string();
     let sql = "SELECT total, tender,
-                 (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop) AS cash,
+                 (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop)
+                 - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = sales.id AND r.shop = sales.shop)
+                 AS cash,
                  EXISTS (SELECT 1 FROM voids WHERE voids.sale = sales.id AND voids.shop = sales.shop) AS voided
                FROM sales WHERE id = ? AND shop = ?";
     let read = |row: &Row<'_>| {

@@ -9,7 +9,10 @@
 
 use crate::exchange::SyncReport;
 use crate::{Event, Till, TillError, lock};
-use domain::{Actor, Document, Entry, Fact, FactId, ItemKey, Member, Register, ShopId, Timestamp, Version};
+use domain::{
+    Actor, Document, Entry, Fact, FactBody, FactId, ItemKey, Member, Register, ShopId, Span, Timestamp,
+    Version,
+};
 use ledger::{Ledger, NewLife};
 use replica::wire::SyncRequest;
 use replica::wire::json::{AskLife, NewLife as Given};
@@ -257,7 +260,13 @@ fn written_again(
     for ((former, fact), id) in facts.iter().zip(numbered) {
         // The name on the receipt is the first it had.
         let formerly = fact.formerly.or(Some(*former));
-        let body = fact.body.clone().renamed(now);
+        let body = match fact.body.clone().renamed(now) {
+            FactBody::ShiftClosed(mut closing) => {
+                closing.report.spans = spans_again(&closing.report.spans, former.actor, &names);
+                FactBody::ShiftClosed(closing)
+            }
+            body => body,
+        };
         let fact = Fact { id, formerly, body, ..fact.clone() };
         let Opened { entry, strand } = head.fact(&fact, strands.get(&fact.at.business_day()).copied());
         strands.insert(fact.at.business_day(), strand);
@@ -265,6 +274,25 @@ fn written_again(
         written.push((entry, fact));
     }
     written
+}
+
+/// The pieces of journals that a shift covers, where some of what it covers goes by other names now.
+fn spans_again(spans: &[Span], former: Actor, names: &BTreeMap<FactId, FactId>) -> Vec<Span> {
+    let mut again = Vec::new();
+    let parted = names.keys().find(|name| name.actor == former).map_or(u64::MAX, |name| name.number);
+    for span in spans {
+        let shared = Span { upto: span.upto.min(parted.saturating_sub(1)), ..*span };
+        let (kept, renamed) = if span.actor == former { (shared, true) } else { (*span, false) };
+        again.extend((kept.after < kept.upto).then_some(kept));
+        let mut pieces: BTreeMap<Actor, Span> = BTreeMap::new();
+        for (_, FactId { actor, number }) in names.iter().filter(|(name, _)| renamed && span.holds(**name)) {
+            let before = number.saturating_sub(1);
+            let piece = pieces.entry(*actor).or_insert(Span { actor: *actor, after: before, upto: *number });
+            (piece.after, piece.upto) = (piece.after.min(before), piece.upto.max(*number));
+        }
+        again.extend(pieces.into_values());
+    }
+    again
 }
 
 /// Sets again, under the new name, what only this file set in the catalogue.

@@ -4,3 +4,4 @@ mod connection;
 mod demo;
 mod goods;
 mod payments;
+mod shifts;

@@ -7,7 +7,8 @@
 //! Form 3 is form 2 with more that can happen, and with the instant of what a fact refers to. Only that is
 //! written in it, so that a till of an older release goes on reading everything else.
 
-use super::{CodecError, NameForm, fact_1, in_version, money, whole};
+use super::shift::ClosingForm;
+use super::{CodecError, NameForm, fact_1, in_version, money, signed_money, whole};
 use domain::fact::SaleError;
 use domain::{
     Actor, Cited, Claim, Clock, Count, Counted, Fact, FactBody, FactId, How, Level, Line, Money, Moved,
@@ -50,6 +51,10 @@ pub(super) enum BodyForm {
     ClaimFor { receipt: String, sale: CitedForm, how: HowForm },
     ReleaseOf { claim: CitedForm, reason: String },
     VoidOf { sale: CitedForm, reason: String },
+    Refund { sale: CitedForm, amount: i64, reason: String },
+    ShiftOpened { float: i64 },
+    CashMoved { amount: i64, reason: String },
+    ShiftClosed(ClosingForm),
 }
 
 impl BodyForm {
@@ -205,6 +210,14 @@ impl From<&FactBody> for BodyForm {
             },
             FactBody::Printed { sale } => Self::Printed { sale: sale.into() },
             FactBody::Count(count) => count.into(),
+            FactBody::Refund { sale, amount, reason } => {
+                Self::Refund { sale: sale.into(), amount: amount.cents(), reason: reason.clone() }
+            }
+            FactBody::ShiftOpened { float } => Self::ShiftOpened { float: float.cents() },
+            FactBody::CashMoved { amount, reason } => {
+                Self::CashMoved { amount: amount.cents(), reason: reason.clone() }
+            }
+            FactBody::ShiftClosed(closing) => Self::ShiftClosed((&**closing).into()),
         }
     }
 }
@@ -275,13 +288,25 @@ impl TryFrom<BodyForm> for FactBody {
             BodyForm::Count { note, goods, seen, replaces } => {
                 Self::Count(counted(&note, goods, seen, replaces)?)
             }
+            BodyForm::Refund { sale, amount, reason } => {
+                Self::Refund { sale: sale.try_into()?, amount: above_nothing(amount)?, reason }
+            }
+            BodyForm::ShiftOpened { float } => Self::ShiftOpened { float: money(float)? },
+            BodyForm::CashMoved { amount, reason } if amount != 0 => {
+                Self::CashMoved { amount: signed_money(amount)?, reason }
+            }
+            BodyForm::CashMoved { .. } => return Err(CodecError::Unreadable),
+            BodyForm::ShiftClosed(closing) => Self::ShiftClosed(Box::new(closing.try_into()?)),
         })
     }
 }
 
 fn cash(sale: Cited, amount: i64) -> Result<FactBody, CodecError> {
-    let amount = (amount > 0).then(|| money(amount)).ok_or(CodecError::Unreadable)??;
-    Ok(FactBody::Cash { sale, amount })
+    Ok(FactBody::Cash { sale, amount: above_nothing(amount)? })
+}
+
+fn above_nothing(amount: i64) -> Result<Money, CodecError> {
+    money(amount).ok().filter(|amount| *amount > Money::ZERO).ok_or(CodecError::Unreadable)
 }
 
 fn claim(receipt: &str, sale: Cited, how: HowForm) -> Result<FactBody, CodecError> {
@@ -431,6 +456,7 @@ impl From<HowForm> for How {
 mod tests {
     use super::*;
     use crate::codec::versioned;
+    use domain::{Closing, Drawer, Report, Span, Takings};
     use proptest::prelude::*;
 
     fn name() -> FactId {
@@ -474,6 +500,51 @@ mod tests {
     fn claim(sale: Cited) -> FactBody {
         let receipt = ReceiptCode::parse("UKL4AB12CD").unwrap();
         FactBody::Claim(Claim { receipt, sale, how: How::Picked })
+    }
+
+    fn closing() -> Closing {
+        let kes = Money::from_cents;
+        let takings = Takings {
+            sales: 1,
+            total: kes(5),
+            cash: kes(1),
+            verified: kes(1),
+            claimed: kes(1),
+            contradicted: kes(1),
+            open: kes(1),
+            over: kes(6),
+            voids: 1,
+            voided: kes(7),
+        };
+        let late =
+            Takings { sales: -1, total: kes(-1), cash: kes(-1), claimed: kes(-1), ..Takings::default() };
+        let report = Report {
+            number: 2,
+            opened: cited().at,
+            spans: vec![Span { actor: name().actor, after: 40, upto: 42 }],
+            drawer: Drawer {
+                float: kes(1000),
+                sales: kes(1),
+                paid_in: kes(2),
+                paid_out: kes(3),
+                refunds: kes(4),
+            },
+            takings,
+            late: BTreeMap::from([(1, late)]),
+            unsent: 3,
+        };
+        Closing { report, counted: kes(8) }
+    }
+
+    #[test]
+    fn a_report_whose_parts_do_not_add_up_is_unreadable() {
+        let written = |closing| encode_fact(&plain(FactBody::ShiftClosed(Box::new(closing))));
+        let mut wrong = closing();
+        wrong.report.takings.cash = Money::from_cents(2);
+        assert_eq!(read(&written(wrong)), Err(CodecError::Unreadable));
+        let mut ahead = closing();
+        ahead.report.late.insert(2, Takings::default());
+        assert_eq!(read(&written(ahead)), Err(CodecError::Unreadable));
     }
 
     /// Frozen: what the first releases wrote must be readable for ever.
@@ -578,6 +649,19 @@ mod tests {
             (
                 FactBody::Void { sale: cited(), reason: "slip".into() },
                 "0304417368610000 0b 07002a 01 8082cec7bf68 04736c6970",
+            ),
+            (
+                FactBody::Refund { sale: cited(), amount: Money::from_cents(500), reason: "slip".into() },
+                "0304417368610000 0c 07002a 01 8082cec7bf68 e807 04736c6970",
+            ),
+            (FactBody::ShiftOpened { float: Money::from_cents(500) }, "0304417368610000 0d e807"),
+            (
+                FactBody::CashMoved { amount: Money::from_cents(-500), reason: "bank".into() },
+                "0304417368610000 0e e707 0462616e6b",
+            ),
+            (
+                FactBody::ShiftClosed(Box::new(closing())),
+                "0304417368610000 0f 02 01 8082cec7bf68 01 07002a 28 d00f 02 04 06 08 02 0a 02 02 02 02 02 0c 02 0e 01 01 01 01 01 00 01 00 00 00 00 00 03 10",
             ),
         ];
         for (body, golden) in cases {

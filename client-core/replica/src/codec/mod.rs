@@ -4,6 +4,7 @@
 mod fact;
 mod fact_1;
 mod item;
+mod shift;
 
 pub(crate) use fact::{decode_fact, encode_fact};
 pub(crate) use item::{decode_item, encode_item};
@@ -78,4 +79,10 @@ fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CodecError> {
 /// An amount as somebody else wrote it: bounded, so that no sum of such amounts can overflow.
 pub(crate) fn money(cents: i64) -> Result<Money, CodecError> {
     Money::from_edge(cents).map_err(|_| CodecError::Unreadable)
+}
+
+/// The same, where it may be below nothing.
+fn signed_money(cents: i64) -> Result<Money, CodecError> {
+    let size = cents.checked_abs().ok_or(CodecError::Unreadable)?;
+    money(size).map(|_| Money::from_cents(cents))
 }

@@ -102,7 +102,10 @@ impl Dim {
                     dim.sales.extend(facts.meant(*sale));
                     dim.payments.insert(receipt.clone());
                 }
-                FactBody::Cash { sale, .. } | FactBody::Void { sale, .. } | FactBody::Printed { sale } => {
+                FactBody::Cash { sale, .. }
+                | FactBody::Refund { sale, .. }
+                | FactBody::Void { sale, .. }
+                | FactBody::Printed { sale } => {
                     dim.sales.extend(facts.meant(*sale));
                 }
                 FactBody::Release { claim, .. } => {
@@ -110,7 +113,11 @@ impl Dim {
                     dim.sales.extend(about.and_then(|claim| facts.meant(claim.sale)));
                     dim.payments.extend(about.map(|claim| claim.receipt.clone()));
                 }
-                FactBody::Stock(_) | FactBody::Count(_) => {}
+                FactBody::Stock(_)
+                | FactBody::Count(_)
+                | FactBody::ShiftOpened { .. }
+                | FactBody::CashMoved { .. }
+                | FactBody::ShiftClosed(_) => {}
             }
         }
         // Who has a payment hangs on every sale that wants it, and where a sale stands on every such payment.

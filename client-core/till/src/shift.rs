@@ -1,0 +1,261 @@
+//! Shifts at a till: opening the drawer, cash in and out, money back, the X report, and closing with a Z report
+//! that never changes. All of it works without a line.
+
+use crate::{SaleRow, Till, TillError, asked_before, reason_of};
+use domain::shift::{late, told};
+use domain::{
+    Actor, Closing, Drawer, Entry, FactBody, FactId, Money, Person, Report, ShopId, Span, Takings, Timestamp,
+};
+use ledger::{DrawerKind, Ledger, Reader};
+use replica::day_book;
+use std::collections::BTreeMap;
+
+/// How far back a report looks for what became known of earlier shifts. Safaricom reverses within days.
+const LATE_DAYS: i64 = 90;
+
+/// A shift that was closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// The fact.
+    pub id: FactId,
+    /// When.
+    pub at: Timestamp,
+    /// Who closed it.
+    pub by: Person,
+    /// Its report and what was counted.
+    pub closing: Closing,
+    /// Stands for the report and everything its till wrote before it, as 64 hex digits.
+    pub seal: String,
+}
+
+impl Till {
+    /// Opens this till's drawer for a shift. A `request` key makes the call repeatable, here as below.
+    ///
+    /// # Errors
+    /// It is open, this is head office, or nothing was recorded.
+    pub fn open_shift(
+        &self,
+        float: Money,
+        by: &Person,
+        now: Timestamp,
+        request: Option<&str>,
+    ) -> Result<FactId, TillError> {
+        let shop = self.drawer_shop()?;
+        let mut ledger = self.ledger();
+        if let Some(made) =
+            asked_before(&ledger, (shop, request), |body| matches!(body, FactBody::ShiftOpened { .. }))?
+        {
+            return Ok(made);
+        }
+        if opened(&ledger, shop, &spans(&ledger, shop)?)?.is_some() {
+            return Err(TillError::Refused("this drawer is open: close its shift first".to_owned()));
+        }
+        Ok(self.write(&mut ledger, shop, (by, now), FactBody::ShiftOpened { float }, request)?.0)
+    }
+
+    /// Records that cash was put into this till's drawer, or taken out of it where the amount is below nothing.
+    ///
+    /// # Errors
+    /// No amount, no reason, this is head office, or nothing was recorded.
+    pub fn move_cash(
+        &self,
+        amount: Money,
+        reason: &str,
+        by: &Person,
+        now: Timestamp,
+        request: Option<&str>,
+    ) -> Result<FactId, TillError> {
+        let (shop, reason) = (self.drawer_shop()?, reason_of(reason)?);
+        if amount == Money::ZERO {
+            return Err(TillError::Refused("say how much was put in or taken out".to_owned()));
+        }
+        let mut ledger = self.ledger();
+        let moved = FactBody::CashMoved { amount, reason };
+        if let Some(made) = asked_before(&ledger, (shop, request), |body| *body == moved)? {
+            return Ok(made);
+        }
+        Ok(self.write(&mut ledger, shop, (by, now), moved, request)?.0)
+    }
+
+    /// Gives back in cash, out of this till's drawer, what was paid too much for a sale, or for one that was
+    /// cancelled.
+    ///
+    /// # Errors
+    /// Nothing has to go back, no reason, this is head office, or nothing was recorded.
+    pub fn give_back(
+        &self,
+        sale: FactId,
+        reason: &str,
+        by: &Person,
+        now: Timestamp,
+        request: Option<&str>,
+    ) -> Result<SaleRow, TillError> {
+        let (shop, reason) = (self.drawer_shop()?, reason_of(reason)?);
+        let mut ledger = self.ledger();
+        let found = ledger.sale(sale)?;
+        let same = |body: &FactBody| matches!(body, FactBody::Refund { sale, .. } if *sale == found.cited());
+        if asked_before(&ledger, (shop, request), same)?.is_some() {
+            return Ok(found);
+        }
+        if found.over == Money::ZERO {
+            let none = "nothing has to go back for this sale: cancel it first if the goods came back";
+            return Err(TillError::Refused(none.to_owned()));
+        }
+        let refund = FactBody::Refund { sale: found.cited(), amount: found.over, reason };
+        self.write(&mut ledger, shop, (by, now), refund, request)?;
+        Ok(ledger.sale(sale)?)
+    }
+
+    /// The X report: what is known of the shift that goes on at this till.
+    ///
+    /// # Errors
+    /// This is head office, or the ledger can not be read.
+    pub fn shift(&self, now: Timestamp) -> Result<Report, TillError> {
+        let shop = self.drawer_shop()?;
+        report(&self.ledger(), shop, self.corrected(now))
+    }
+
+    /// When this till's drawer was opened for the shift that goes on; `None` if nobody said so.
+    ///
+    /// # Errors
+    /// This is head office, or the ledger can not be read.
+    pub fn shift_opened(&self) -> Result<Option<Timestamp>, TillError> {
+        let shop = self.drawer_shop()?;
+        let ledger = self.ledger();
+        opened(&ledger, shop, &spans(&ledger, shop)?)
+    }
+
+    /// Closes the shift of this till with what somebody counted, and gives its Z report.
+    ///
+    /// # Errors
+    /// There is nothing to close, this is head office, or nothing was recorded.
+    pub fn close_shift(
+        &self,
+        counted: Money,
+        by: &Person,
+        now: Timestamp,
+        request: Option<&str>,
+    ) -> Result<Closed, TillError> {
+        let shop = self.drawer_shop()?;
+        let mut ledger = self.ledger();
+        let id =
+            match asked_before(&ledger, (shop, request), |body| matches!(body, FactBody::ShiftClosed(_)))? {
+                Some(made) => made,
+                None => {
+                    let report = report(&ledger, shop, self.corrected(now))?;
+                    if report.spans.is_empty() && report.late.is_empty() {
+                        return Err(TillError::Refused(
+                            "nothing happened since the last shift was closed".to_owned(),
+                        ));
+                    }
+                    let closing = FactBody::ShiftClosed(Box::new(Closing { report, counted }));
+                    self.write(&mut ledger, shop, (by, now), closing, request)?.0
+                }
+            };
+        closed(&ledger.entry(shop, id)?).ok_or(TillError::Unreadable)
+    }
+
+    /// The shifts of a shop's tills that were closed, newest first.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn closings(&self, shop: &ShopId, limit: u32) -> Result<Vec<Closed>, TillError> {
+        let entries = self.read(|ledger| ledger.closings(shop, limit))?;
+        Ok(entries.iter().filter_map(closed).collect())
+    }
+
+    fn drawer_shop(&self) -> Result<&ShopId, TillError> {
+        let no_till = || TillError::Refused("head office has no drawer: use a till".to_owned());
+        self.home.as_ref().ok_or_else(no_till)
+    }
+}
+
+/// What this till wrote since its last closing, a life that ended with a restored backup included: nobody else
+/// will close that.
+fn spans(ledger: &Reader, shop: &ShopId) -> Result<Vec<Span>, TillError> {
+    let vector = ledger.vector(shop)?;
+    let mut spans = Vec::new();
+    for actor in lives(ledger, shop)? {
+        let (_, after) = ledger.last_closing(shop, actor)?;
+        let upto = vector.get(&actor).copied().unwrap_or(0);
+        spans.extend((after < upto).then_some(Span { actor, after, upto }));
+        if after > 0 {
+            break;
+        }
+    }
+    spans.reverse();
+    Ok(spans)
+}
+
+/// This till's present life, and those before it that ended with a restored backup.
+fn lives(ledger: &Reader, shop: &ShopId) -> Result<Vec<Actor>, TillError> {
+    let own = ledger.writer(shop)?;
+    Ok([own].into_iter().chain(ledger.restored_from(shop, own)?).collect())
+}
+
+fn opened(ledger: &Reader, shop: &ShopId, spans: &[Span]) -> Result<Option<Timestamp>, TillError> {
+    for span in spans {
+        let rows = ledger.drawer_rows(shop, *span)?;
+        if let Some(row) = rows.iter().find(|row| row.kind == DrawerKind::Opened) {
+            return Ok(Some(row.at));
+        }
+    }
+    Ok(None)
+}
+
+fn report(ledger: &Ledger, shop: &ShopId, now: Timestamp) -> Result<Report, TillError> {
+    let (mut number, mut reports) = (1_u64, Vec::new());
+    let since = now.plus_millis(LATE_DAYS.saturating_mul(-86_400_000));
+    for actor in lives(ledger, shop)? {
+        number = number.saturating_add(ledger.last_closing(shop, actor)?.0);
+        let entries = ledger.closings_of(shop, actor, since)?;
+        reports.extend(entries.iter().filter_map(closed).map(|closed| closed.closing.report));
+    }
+    let mut known = BTreeMap::new();
+    for report in &reports {
+        known.insert(report.number, takings(ledger, shop, &report.spans)?);
+    }
+    let spans = spans(ledger, shop)?;
+    let mut drawer = Drawer::default();
+    for span in &spans {
+        let Drawer { float, sales, paid_in, paid_out, refunds } = ledger.drawer(shop, *span)?;
+        drawer = Drawer {
+            float: drawer.float + float,
+            sales: drawer.sales + sales,
+            paid_in: drawer.paid_in + paid_in,
+            paid_out: drawer.paid_out + paid_out,
+            refunds: drawer.refunds + refunds,
+        };
+    }
+    Ok(Report {
+        number,
+        opened: opened(ledger, shop, &spans)?,
+        takings: takings(ledger, shop, &spans)?,
+        spans,
+        drawer,
+        late: late(&told(&reports), &known),
+        unsent: ledger.waiting_to_send()?,
+    })
+}
+
+fn takings(ledger: &Reader, shop: &ShopId, spans: &[Span]) -> Result<Takings, TillError> {
+    let mut sum = Takings::default();
+    for span in spans {
+        sum = sum + ledger.takings(shop, *span)?;
+    }
+    Ok(sum)
+}
+
+fn closed(entry: &Entry) -> Option<Closed> {
+    let fact = day_book::fact(entry)?;
+    match fact.body {
+        FactBody::ShiftClosed(closing) => Some(Closed {
+            id: fact.id,
+            at: fact.at,
+            by: fact.by,
+            closing: *closing,
+            seal: hex::encode(entry.chain),
+        }),
+        _ => None,
+    }
+}
