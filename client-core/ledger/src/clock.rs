@@ -20,7 +20,8 @@ impl Reader {
             let (offset_millis, uncertainty_millis) = (row.get("offset")?, row.get("uncertainty")?);
             Ok(Clock { offset_millis, uncertainty_millis })
         };
-        Ok(self.connection.query_row("SELECT offset, uncertainty FROM clock", [], read).optional()?)
+        let mut find = self.connection.prepare_cached("SELECT offset, uncertainty FROM clock")?;
+        Ok(find.query_row([], read).optional()?)
     }
 }
 

@@ -51,6 +51,32 @@ fn prepare(connection: &Connection, patience: Duration) -> rusqlite::Result<()> 
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
+/// A transaction that writes, taken back unless it is committed. Its statements are kept with the others:
+/// rusqlite's own plans them anew each time.
+pub(crate) struct Transaction<'a>(&'a Connection);
+
+impl<'a> Transaction<'a> {
+    /// Begins, with nobody else writing from here on.
+    pub(crate) fn begin(connection: &'a Connection) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self(connection))
+    }
+
+    /// Puts it on the disk.
+    pub(crate) fn commit(self) -> rusqlite::Result<()> {
+        self.0.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // What fails here SQLite takes back by itself when the file is opened the next time.
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
+}
+
 /// A file that belongs to a ledger: its log (`-wal`) or the index of that (`-shm`).
 pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -49,7 +49,7 @@ pub use rows::how_name;
 pub use shift::{DrawerKind, DrawerRow};
 pub use stock::{BeforeCount, StockRow};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -118,9 +118,8 @@ impl Ledger {
         write: impl FnOnce(&Connection) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         self.last = None;
-        let begin = TransactionBehavior::Immediate;
-        let transaction = self.reader.connection.transaction_with_behavior(begin)?;
-        let value = write(&transaction)?;
+        let transaction = file::Transaction::begin(&self.reader.connection)?;
+        let value = write(&self.reader.connection)?;
         transaction.commit()?;
         Ok(value)
     }
@@ -147,6 +146,29 @@ mod tests {
         assert_eq!(pragma("synchronous"), 2, "FULL");
         let mode = ledger.connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
         assert_eq!(mode.unwrap(), "wal");
+    }
+
+    #[test]
+    fn a_start_writes_nothing_to_a_ledger_that_is_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        drop(Ledger::open(&path).unwrap());
+        let _again = Ledger::open(&path).unwrap();
+        assert_eq!(file::log_bytes(&path), 0);
+    }
+
+    #[test]
+    fn a_write_that_fails_or_panics_leaves_nothing_and_the_next_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let half = |c: &Connection| Ok(c.execute_batch("CREATE TABLE half (x)")?);
+        let failed = ledger.write(|c| half(c).and(Err::<(), _>(LedgerError::Full)));
+        assert!(matches!(failed, Err(LedgerError::Full)));
+        let panics =
+            || ledger.write(|c| half(c).map(|()| assert!(c.is_autocommit(), "in the middle of a write")));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
+        ledger.write(half).unwrap();
+        assert!(ledger.write(half).is_err(), "the one that was committed is there");
     }
 
     #[test]

@@ -37,7 +37,8 @@ fn try_on_a_copy(connection: &Connection, path: &Path) -> Result<(), LedgerError
 }
 
 fn bring_up(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
-    let mut at = version(transaction)?;
+    let before = version(transaction)?;
+    let mut at = before;
     if at == 0 {
         transaction.execute_batch(include_str!("schema.sql"))?;
         at = SCHEMA_VERSION;
@@ -51,5 +52,6 @@ fn bring_up(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
     if at != SCHEMA_VERSION {
         return Err(LedgerError::Newer(at));
     }
-    Ok(transaction.pragma_update(None, "user_version", at)?)
+    // What is up to date is not written: a start would wait for the disk, and need room on it.
+    if at == before { Ok(()) } else { Ok(transaction.pragma_update(None, "user_version", at)?) }
 }

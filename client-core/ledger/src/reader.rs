@@ -46,7 +46,7 @@ impl Reader {
     /// The file can not be read.
     pub fn hold(&mut self) -> Result<(), LedgerError> {
         self.let_go()?;
-        self.connection.execute_batch("BEGIN")?;
+        self.connection.prepare_cached("BEGIN")?.execute([])?;
         // The transaction begins with the first look at the file.
         self.read_homes()
     }
@@ -56,7 +56,10 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn let_go(&mut self) -> Result<(), LedgerError> {
-        if self.connection.is_autocommit() { Ok(()) } else { Ok(self.connection.execute_batch("COMMIT")?) }
+        if !self.connection.is_autocommit() {
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+        }
+        Ok(())
     }
 
     /// The letters of all tills known here, in each of their lives: what people call them.
