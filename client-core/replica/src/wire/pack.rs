@@ -3,6 +3,8 @@
 use super::{MAX_BODY_BYTES, MAX_UNPACKED_BYTES};
 use crate::codec::CodecError;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// Postcard as it is.
 const PLAIN: u8 = 2;
@@ -11,11 +13,32 @@ const PACKED: u8 = 3;
 /// zstd's own default: higher levels cost much and save little on facts.
 const LEVEL: i32 = 3;
 
+thread_local! {
+    /// What packs and unpacks, made once for each thread: that takes longer than to pack what most bodies hold.
+    static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compress(plain: &[u8]) -> Option<Vec<u8>> {
+    PACKER.with_borrow_mut(|packer| {
+        let made = packer.take().or_else(|| Compressor::new(LEVEL).ok());
+        packer.insert(made?).compress(plain).ok()
+    })
+}
+
+/// At most [`MAX_UNPACKED_BYTES`]: a bomb stops there.
+fn decompress(packed: &[u8]) -> Option<Vec<u8>> {
+    UNPACKER.with_borrow_mut(|unpacker| {
+        let made = unpacker.take().or_else(|| Decompressor::new().ok());
+        unpacker.insert(made?).decompress(packed, MAX_UNPACKED_BYTES).ok()
+    })
+}
+
 /// The bytes of a form.
 pub(super) fn packed<T: Serialize>(form: &T) -> Vec<u8> {
     // Plain structs in memory always serialise; an empty value would be refused by every reader.
     let plain = postcard::to_stdvec(form).unwrap_or_default();
-    let small = zstd::bulk::compress(&plain, LEVEL).ok().filter(|small| small.len() < plain.len());
+    let small = compress(&plain).filter(|small| small.len() < plain.len());
     let (version, body) = small.map_or((PLAIN, plain), |small| (PACKED, small));
     std::iter::once(version).chain(body).collect()
 }
@@ -31,12 +54,7 @@ pub(super) fn unpacked<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, Co
     };
     match bytes.split_first() {
         Some((&PLAIN, body)) => read(body),
-        Some((&PACKED, body)) => {
-            // A bomb stops here: no more than this is ever written out.
-            let plain =
-                zstd::bulk::decompress(body, MAX_UNPACKED_BYTES).map_err(|_| CodecError::Unreadable)?;
-            read(&plain)
-        }
+        Some((&PACKED, body)) => read(&decompress(body).ok_or(CodecError::Unreadable)?),
         Some((&newer, _)) if newer > PACKED => Err(CodecError::Newer(newer)),
         _ => Err(CodecError::Unreadable),
     }
