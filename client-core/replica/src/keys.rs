@@ -15,6 +15,17 @@ pub struct PublicKey(VerifyingKey);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag([u8; 8]);
 
+impl Tag {
+    /// The tag of whoever has the key of these 32 bytes.
+    pub fn of(public_key: &[u8; 32]) -> Self {
+        let digest = Sha256::new().chain_update("leja sibling tag 1\n").chain_update(public_key).finalize();
+        let digest: [u8; 32] = digest.into();
+        let mut tag = [0; 8];
+        tag.copy_from_slice(digest.first_chunk::<8>().unwrap_or(&[0; 8]));
+        Self(tag)
+    }
+}
+
 /// Sixteen hex digits.
 impl std::fmt::Display for Tag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,14 +91,7 @@ impl PublicKey {
     /// What a till calls itself where strangers listen: whoever knows the key knows the tag, and nobody
     /// learns shop, name or key from it.
     pub fn tag(self) -> Tag {
-        let digest: [u8; 32] = Sha256::new()
-            .chain_update("leja sibling tag 1\n")
-            .chain_update(self.to_bytes())
-            .finalize()
-            .into();
-        let mut tag = [0; 8];
-        tag.copy_from_slice(digest.first_chunk::<8>().unwrap_or(&[0; 8]));
-        Tag(tag)
+        Tag::of(&self.to_bytes())
     }
 
     /// Whether this key's owner signed the message. Strict: a signature has one form only.

@@ -112,13 +112,15 @@ impl Till {
         now: Timestamp,
         report: &mut SyncReport,
     ) -> Result<Option<(u64, Option<String>)>, TillError> {
-        let reader = Reader::open(self.ledger().path())?;
-        let Some(batch) = intake::batch_after(&reader, shop, place, None, MAX_BATCH_BYTES)? else {
-            return Ok(None);
+        let next = |reader: &Reader| {
+            let batch = intake::batch_after(reader, shop, place, None, MAX_BATCH_BYTES)?;
+            Ok((batch, reader.vector(shop)?, reader.cursors(shop)?.0))
         };
-        let (have, (cursor, _)) = (reader.vector(shop)?, reader.cursors(shop)?);
-        drop(reader);
-        let request = SyncRequest { have, cursor, behind: false, batch: Some(batch) };
+        let (batch, have, cursor) = self.beside(next)?;
+        if batch.is_none() {
+            return Ok(None);
+        }
+        let request = SyncRequest { have, cursor, behind: false, batch };
         let answer = self.ask_sync(shop, &request, now)?;
         report.rounds = report.rounds.saturating_add(1);
         self.take(shop, &request, &answer, now, report)?;

@@ -18,6 +18,14 @@ impl Till {
         &self,
         look: impl FnOnce(&Reader) -> Result<T, LedgerError>,
     ) -> Result<T, TillError> {
+        self.beside(|reader| Ok(look(reader)?))
+    }
+
+    /// The same, for what takes more than the ledger's own words.
+    pub(crate) fn beside<T>(
+        &self,
+        look: impl FnOnce(&Reader) -> Result<T, TillError>,
+    ) -> Result<T, TillError> {
         let idle = lock(&self.readers).pop();
         let mut reader = idle.map_or_else(|| Reader::open(&self.file), Ok)?;
         reader.hold()?;
@@ -27,7 +35,7 @@ impl Till {
         if readers.len() < READERS_KEPT {
             readers.push(reader);
         }
-        Ok(found?)
+        found
     }
 
     /// Copies the ledger as it is at this moment into a new file, while the till goes on selling. When this

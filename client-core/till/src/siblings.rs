@@ -181,8 +181,8 @@ impl Till {
         lock(&self.siblings).remember(asked.ephemeral);
         let unreadable = || refused("this can not be read here: update the older of the two tills");
         let message = SiblingMessage::decode(&asked.body).map_err(|_| unreadable())?;
-        let sibling = self.siblings_known()?.into_iter().find(|(member, _)| member.actor == message.from);
-        if !sibling.is_some_and(|(_, key)| asked.is_from(key)) {
+        let sibling = self.siblings_known()?.into_iter().find(|member| member.actor == message.from);
+        if !sibling.and_then(|member| key_of(&member)).is_some_and(|key| asked.is_from(key)) {
             return Err(refused(
                 "this till is not known here, or was revoked: both have to sync with the cloud once",
             ));
@@ -269,18 +269,17 @@ impl Till {
         self.key.public().tag()
     }
 
-    /// The members that the cloud vouches for, but for ourselves and the revoked, and their keys.
-    fn siblings_known(&self) -> Result<Vec<(Member, PublicKey)>, TillError> {
-        let own = self.key.public();
-        let members = self.ledger().members()?.into_values().filter(|member| !member.revoked);
-        let keyed = members.filter_map(|m| PublicKey::from_bytes(&m.public_key).map(|key| (m, key)));
-        Ok(keyed.filter(|(_, key)| *key != own).collect())
+    /// The members that the cloud vouches for, but for ourselves and the revoked.
+    fn siblings_known(&self) -> Result<Vec<Member>, TillError> {
+        let (own, members) = (self.key.public().to_bytes(), self.ledger().members()?.into_values());
+        Ok(members.filter(|member| !member.revoked && member.public_key != own).collect())
     }
 
     /// The sibling of a tag, in its newest life; without a tag, any: whoever is there says who it is.
     fn sibling_tagged(&self, tag: Option<Tag>) -> Result<(Member, PublicKey), TillError> {
-        let fits = |(_, key): &(Member, PublicKey)| tag.is_none_or(|tag| key.tag() == tag);
-        let found = self.siblings_known()?.into_iter().rfind(fits);
+        let fits = |member: &Member| tag.is_none_or(|tag| Tag::of(&member.public_key) == tag);
+        let fitting = self.siblings_known()?.into_iter().rev().filter(fits);
+        let found = fitting.filter_map(|member| key_of(&member).map(|key| (member, key))).next();
         let stranger = "no till of this shop that is known here: let both sync with the cloud once";
         found.ok_or_else(|| SiblingError::Refused(stranger.to_owned()).into())
     }
@@ -313,32 +312,45 @@ impl Till {
         have: &BTreeMap<Actor, u64>,
         now: Timestamp,
     ) -> Result<SiblingMessage, TillError> {
-        let reader = Reader::open(self.ledger().path())?;
-        let (own, vector) = (reader.writer(shop)?, reader.vector(shop)?);
-        let known = reader.members()?.into_values().filter(|member| !member.revoked).map(|m| m.actor);
-        let here = |actor: Actor| (actor, vector.get(&actor).copied().unwrap_or(0));
-        let mut message = SiblingMessage {
-            from: own,
-            at: now,
-            have: known.chain([own]).map(here).collect(),
-            sent: reader.cursors(shop)?.1,
-            batches: Vec::new(),
-            more: false,
-        };
-        // What we can not be sure to have written alone is not told of, and not sent.
-        let ours = reader.doubt(shop)?.map_or(u64::MAX, |doubt| doubt.last);
-        let own_end = message.have.entry(own).or_default();
-        *own_end = ours.min(*own_end);
+        self.beside(|reader| {
+            let (own, vector) = (reader.writer(shop)?, reader.vector(shop)?);
+            let known = reader.members()?.into_values().filter(|member| !member.revoked).map(|m| m.actor);
+            let here = |actor: Actor| (actor, vector.get(&actor).copied().unwrap_or(0));
+            let mut message = SiblingMessage {
+                from: own,
+                at: now,
+                have: known.chain([own]).map(here).collect(),
+                sent: reader.cursors(shop)?.1,
+                batches: Vec::new(),
+                more: false,
+            };
+            // What we can not be sure to have written alone is not told of, and not sent.
+            let ours = reader.doubt(shop)?.map_or(u64::MAX, |doubt| doubt.last);
+            let own_end = message.have.entry(own).or_default();
+            *own_end = ours.min(*own_end);
+            self.add_page(&mut message, reader, shop, (to, have))?;
+            Ok(message)
+        })
+    }
+
+    /// Adds a page of what a sibling lacks to what it is told.
+    fn add_page(
+        &self,
+        message: &mut SiblingMessage,
+        reader: &Reader,
+        shop: &ShopId,
+        (to, have): (Actor, &BTreeMap<Actor, u64>),
+    ) -> Result<(), TillError> {
         let mut room = PAGE_BYTES;
         for (actor, here) in message.have.iter().filter(|(actor, _)| **actor != to) {
             let Some(mut there) = have.get(actor).copied() else { continue };
             while there < *here {
                 if room == 0 {
                     message.more = true;
-                    return Ok(message);
+                    return Ok(());
                 }
-                let key = (*actor == own).then_some(&self.key);
-                let Some(batch) = intake::batch_after(&reader, shop, (*actor, there), key, room)? else {
+                let key = (*actor == message.from).then_some(&self.key);
+                let Some(batch) = intake::batch_after(reader, shop, (*actor, there), key, room)? else {
                     break;
                 };
                 there = batch.last();
@@ -346,8 +358,13 @@ impl Till {
                 message.batches.push(batch);
             }
         }
-        Ok(message)
+        Ok(())
     }
+}
+
+/// The key of a member; none if it is no key.
+fn key_of(member: &Member) -> Option<PublicKey> {
+    PublicKey::from_bytes(&member.public_key)
 }
 
 /// How many of the entries that were sent the other has now.

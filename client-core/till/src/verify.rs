@@ -2,7 +2,7 @@
 //! them, and the merged documents.
 
 use crate::{Folder, Till, TillError};
-use domain::{Actor, Body, Entry, FactBody, FactId, ProductId, Register, Shelves, ShopId};
+use domain::{Actor, Body, BusinessDay, Entry, FactBody, FactId, ProductId, Register, Shelves, ShopId};
 use ledger::{Base, Ledger, Meaning, Reader, Scratch, reference};
 use replica::{Batch, Catalogue, DayBook, Head, PublicKey, day_book};
 use std::collections::BTreeMap;
@@ -120,6 +120,44 @@ fn followed(
     }
 }
 
+/// In what a shop's documents and its rows differ, in words.
+fn differences(ledger: &Reader, shop: &ShopId) -> Result<Vec<String>, TillError> {
+    let (letters, mut differences) = (ledger.letters()?, Vec::new());
+    let mut stock = Shelves::default();
+    for day in ledger.days(shop)? {
+        let entries = ledger.day_book(shop, day)?;
+        entries.iter().filter_map(day_book::fact).for_each(|fact| stock.take(&fact));
+        let entries = day_book::whole(entries);
+        let book = DayBook::open(day, &entries)?;
+        let facts = book.facts();
+        let readable = entries.iter().filter(|entry| day_book::fact(entry).is_some()).count();
+        if facts.len() != readable {
+            differences.push(format!("{day}: {readable} entries, {} facts", facts.len()));
+        }
+        for fact in facts {
+            let FactBody::Sale(sale) = &fact.body else { continue };
+            let differs = match ledger.sale(fact.id) {
+                Ok(row) if row.total == sale.total && row.at == fact.at => continue,
+                Ok(_) => "differs",
+                Err(_) => "has no row",
+            };
+            differences.push(format!("{day}: sale {} {differs}", reference(fact.id, &letters)));
+        }
+    }
+    let catalogue = Catalogue::open(&ledger.catalogue(shop, false)?)?;
+    for (key, register) in catalogue.registers() {
+        if ledger.register(shop, &key)? != Some(register) {
+            differences.push(format!("catalogue: {key} differs"));
+        }
+    }
+    let rows = ledger.stock(shop, false)?.into_iter();
+    let rows: BTreeMap<ProductId, i64> = rows.map(|row| (row.product, row.level.milli())).collect();
+    if rows != stock.levels() {
+        differences.push("the stock is not what the facts add up to".to_owned());
+    }
+    Ok(differences)
+}
+
 impl Till {
     /// Merges every day book of a shop from its journal and compares it with the ledger: as many facts as
     /// entries that this release can read, and the same sales with the same totals; also the catalogue and the
@@ -129,41 +167,7 @@ impl Till {
     /// # Errors
     /// A document does not merge, or the ledger can not be read.
     pub fn verify(&self, shop: &ShopId) -> Result<Vec<String>, TillError> {
-        let ledger = Reader::open(self.ledger().path())?;
-        let (letters, mut differences) = (ledger.letters()?, Vec::new());
-        let mut stock = Shelves::default();
-        for day in ledger.days(shop)? {
-            let entries = ledger.day_book(shop, day)?;
-            entries.iter().filter_map(day_book::fact).for_each(|fact| stock.take(&fact));
-            let entries = day_book::whole(entries);
-            let book = DayBook::open(day, &entries)?;
-            let facts = book.facts();
-            let readable = entries.iter().filter(|entry| day_book::fact(entry).is_some()).count();
-            if facts.len() != readable {
-                differences.push(format!("{day}: {readable} entries, {} facts", facts.len()));
-            }
-            for fact in facts {
-                let FactBody::Sale(sale) = &fact.body else { continue };
-                let differs = match ledger.sale(fact.id) {
-                    Ok(row) if row.total == sale.total && row.at == fact.at => continue,
-                    Ok(_) => "differs",
-                    Err(_) => "has no row",
-                };
-                differences.push(format!("{day}: sale {} {differs}", reference(fact.id, &letters)));
-            }
-        }
-        let catalogue = Catalogue::open(&ledger.catalogue(shop, false)?)?;
-        for (key, register) in catalogue.registers() {
-            if ledger.register(shop, &key)? != Some(register) {
-                differences.push(format!("catalogue: {key} differs"));
-            }
-        }
-        let rows = ledger.stock(shop, false)?.into_iter();
-        let rows: BTreeMap<ProductId, i64> = rows.map(|row| (row.product, row.level.milli())).collect();
-        if rows != stock.levels() {
-            differences.push("the stock is not what the facts add up to".to_owned());
-        }
-        Ok(differences)
+        self.beside(|ledger| differences(ledger, shop))
     }
 
     /// The heads of the merged day book of each day of a shop: equal on replicas that have the same facts.
@@ -171,14 +175,12 @@ impl Till {
     /// # Errors
     /// A document does not merge, or the ledger can not be read.
     pub fn document_heads(&self, shop: &ShopId) -> Result<BTreeMap<String, Vec<[u8; 32]>>, TillError> {
-        let ledger = Reader::open(self.ledger().path())?;
-        let mut heads = BTreeMap::new();
-        for day in ledger.days(shop)? {
-            let entries = ledger.day_book(shop, day)?;
-            let entries = day_book::whole(entries);
-            let book = DayBook::open(day, &entries)?;
-            heads.insert(day.to_string(), book.heads());
-        }
-        Ok(heads)
+        self.beside(|ledger| {
+            let heads = |day| {
+                let entries = day_book::whole(ledger.day_book(shop, day)?);
+                Ok((BusinessDay::to_string(&day), DayBook::open(day, &entries)?.heads()))
+            };
+            ledger.days(shop)?.into_iter().map(heads).collect()
+        })
     }
 }
