@@ -6,7 +6,6 @@ use domain::{Actor, Member, Role, ShopId, Timestamp};
 use moka::sync::Cache;
 use replica::PublicKey;
 use replica::keys::request_message;
-use std::time::Duration;
 
 /// The header that names the caller, like `7`.
 pub const ACTOR_HEADER: &str = "leja-actor";
@@ -20,8 +19,8 @@ const MAX_SKEW_MILLIS: u64 = 10 * 60 * 1000;
 
 /// How many callers are remembered at most.
 const REMEMBERED: u64 = 10_000;
-/// How long a caller is remembered.
-const ACQUAINTED: Duration = Duration::from_secs(60);
+/// How long a caller is remembered, by the cloud's clock.
+const ACQUAINTED_MILLIS: u64 = 60_000;
 
 /// A request as it is signed.
 pub struct Signed<'a> {
@@ -83,26 +82,32 @@ pub async fn authenticate<S: Store>(
     request: &Signed<'_>,
     now: Timestamp,
 ) -> Result<Caller, Problem> {
-    let actor = request.actor().ok_or_else(unsigned)?;
-    let Some((member, shop)) = store.member(actor).await? else { return Err(unsigned()) };
-    let caller = Caller { member, shop };
+    let caller = named(store, request).await?;
     request.check(&caller, now)?;
     Ok(caller)
+}
+
+/// Who a request says that it is from.
+async fn named<S: Store>(store: &S, request: &Signed<'_>) -> Result<Caller, Problem> {
+    let actor = request.actor().ok_or_else(unsigned)?;
+    let Some((member, shop)) = store.member(actor).await? else { return Err(unsigned()) };
+    Ok(Caller { member, shop })
 }
 
 /// Callers that were met lately. A member's key and shop never change, so that who signed a request can be
 /// said without a read; whether a member was revoked since then can not. Who asks whether there is anything
 /// new may be answered "no" for that long; nothing is taken from them and nothing told.
-pub struct Acquaintances(Cache<Actor, Caller>);
+pub struct Acquaintances(Cache<Actor, (Timestamp, Caller)>);
 
 impl Default for Acquaintances {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(REMEMBERED).time_to_live(ACQUAINTED).build())
+        Self(Cache::new(REMEMBERED))
     }
 }
 
 impl Acquaintances {
-    /// Finds out who signed a request, by reading.
+    /// Finds out who signed a request, by reading. What was checked when the caller was
+    /// [recalled](Self::recall), and is still so, is not checked again.
     ///
     /// # Errors
     /// Those of [`authenticate`].
@@ -110,17 +115,22 @@ impl Acquaintances {
         &self,
         store: &S,
         request: &Signed<'_>,
+        recalled: Option<&Caller>,
         now: Timestamp,
     ) -> Result<Caller, Problem> {
-        let caller = authenticate(store, request, now).await?;
-        self.0.insert(caller.member.actor, caller.clone());
+        let caller = named(store, request).await?;
+        if recalled != Some(&caller) {
+            request.check(&caller, now)?;
+        }
+        self.0.insert(caller.member.actor, (now, caller.clone()));
         Ok(caller)
     }
 
     /// Who signed a request, if that can be said without a read.
     pub fn recall(&self, request: &Signed<'_>, now: Timestamp) -> Option<Caller> {
-        let caller = self.0.get(&request.actor()?)?;
-        request.check(&caller, now).is_ok().then_some(caller)
+        let (met, caller) = self.0.get(&request.actor()?)?;
+        let lately = met.distance_millis(now) < ACQUAINTED_MILLIS;
+        (lately && request.check(&caller, now).is_ok()).then_some(caller)
     }
 }
 

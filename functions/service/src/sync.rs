@@ -1,6 +1,6 @@
 //! What tills and head office call to exchange journals and payments, and to enrol.
 
-use crate::auth::{Acquaintances, Signed, authenticate};
+use crate::auth::{Acquaintances, Caller, Signed, authenticate};
 use crate::new_life::new_life;
 use crate::store::StoreError;
 use crate::{Clock, Problem, Store, history};
@@ -63,10 +63,11 @@ async fn exchange<S: Store>(
     let signed = Signed { method: "POST", path: &path, headers: &headers, body: &body };
     let (shop, now) = (ShopId::parse(&shop), (sync.clock)());
     let shop = shop.map_err(|e| Problem::bad_request(e.to_string()))?;
-    let answer = match sync.nothing_new(&shop, &signed, now).await? {
+    let recalled = sync.acquaintances.recall(&signed, now);
+    let answer = match sync.nothing_new(&shop, recalled.as_ref(), &body, now).await? {
         Some(answer) => answer,
         None => {
-            let caller = sync.acquaintances.ask(&*sync.store, &signed, now).await?;
+            let caller = sync.acquaintances.ask(&*sync.store, &signed, recalled.as_ref(), now).await?;
             caller.may_act_for(&shop)?;
             let request = SyncRequest::decode(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
             sync.answer(&shop, &caller.member, &request).await?
@@ -81,14 +82,14 @@ impl<S: Store> Sync<S> {
     async fn nothing_new(
         &self,
         shop: &ShopId,
-        signed: &Signed<'_>,
+        caller: Option<&Caller>,
+        body: &[u8],
         now: Timestamp,
     ) -> Result<Option<SyncAnswer>, Problem> {
-        let known = self.acquaintances.recall(signed, now);
-        if known.is_none_or(|caller| caller.may_act_for(shop).is_err()) {
+        if caller.is_none_or(|caller| caller.may_act_for(shop).is_err()) {
             return Ok(None);
         }
-        let asks = SyncRequest::decode(signed.body).ok().filter(|r| r.batch.is_none() && !r.behind);
+        let asks = SyncRequest::decode(body).ok().filter(|r| r.batch.is_none() && !r.behind);
         let Some(request) = asks else { return Ok(None) };
         let news = self.store.news(shop, &request.cursor).await?;
         let nothing = news.items.is_empty() && news.journals.is_empty() && !news.more && !news.restarted;
