@@ -336,7 +336,11 @@ impl World {
 impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
     /// A hub as it is made of the plain store and the world's clock.
     pub fn with(make: impl FnOnce(EmbeddedStore, Clock) -> (S, D)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), make)
+    }
+
+    /// The same, in a folder of its own that goes away with it.
+    pub fn within(folder: tempfile::TempDir, make: impl FnOnce(EmbeddedStore, Clock) -> (S, D)) -> Self {
         Self::made(folder.path().to_owned(), Some(folder), make)
     }
 

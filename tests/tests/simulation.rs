@@ -19,13 +19,17 @@ fn two_hundred_seeds_lose_nothing() {
 
 /// Keys and enrolment codes come from the machine and differ; nothing that happens hangs on them.
 #[test]
-fn a_seed_repeats_a_run_exactly() {
+fn a_seed_repeats_a_run_exactly_alone_and_beside_others() {
     let scale = Scale { days: 2, ..SMALL };
-    let runs: BTreeMap<u64, _> =
-        (0..2).map(|again| (again, simulate(77, scale, &Kept::default()).unwrap())).collect();
-    assert_eq!(runs[&0], runs[&1]);
-    assert!(runs[&0].sales > 20 && runs[&0].cuts > 2, "{:?}", runs[&0]);
-    assert_ne!(simulate(78, scale, &Kept::default()).unwrap().trace, runs[&0].trace);
+    let alone = simulate(77, scale, &Kept::default()).unwrap();
+    let beside = Mutex::new(BTreeMap::new());
+    simulate_all(76..79, scale, 3, |seed, ended| {
+        beside.lock().unwrap().insert(seed, ended.unwrap());
+    });
+    let beside = beside.into_inner().unwrap();
+    assert_eq!(beside[&77], alone);
+    assert!(alone.sales > 20 && alone.cuts > 2, "{alone:?}");
+    assert_ne!(beside[&78].trace, alone.trace);
 }
 
 /// Longer than a day: clocks drift, day books close, tills stay away overnight.

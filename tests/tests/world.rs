@@ -315,6 +315,21 @@ fn a_till_revoked_while_it_only_asks_for_news_is_told_none() {
 }
 
 #[test]
+fn a_revoked_till_hears_of_it_within_a_minute_even_if_there_is_no_news() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    a.sync(world.now()).unwrap();
+    a.sync(world.now()).unwrap();
+    let (member, home) = world.wait(world.store.member(a.identity().actor)).unwrap().unwrap();
+    let revoked = domain::Member { revoked: true, ..member };
+    world.wait(world.store.put_member(&revoked, home.as_ref())).unwrap();
+    world.pass(60);
+    let refused = a.sync(world.now()).unwrap_err().to_string();
+    assert!(refused.contains("revoked"), "{refused}");
+}
+
+#[test]
 fn revoking_head_office_reaches_it_in_every_shop() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");

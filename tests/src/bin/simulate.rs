@@ -24,8 +24,8 @@ struct Arguments {
     /// How many seeds.
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// How many at once.
-    #[arg(long, default_value_t = 1)]
+    /// How many at once: as many as there are processors, unless told otherwise.
+    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
     jobs: usize,
     /// Only these events happen, as a failure's last line names them.
     #[arg(long, value_delimiter = ',')]
@@ -80,6 +80,7 @@ fn main() -> ExitCode {
         None => simulate_all(arguments.seed..arguments.seed + arguments.seeds, scale, arguments.jobs, tell),
     }
     let mut sum = sum.into_inner().unwrap();
+    sum.failed.sort_by_key(|failed| failed.seed);
     for failed in sum.failed.iter_mut().filter(|_| arguments.minimise > 0) {
         let short = minimise(failed.clone(), arguments.minimise);
         println!("made short:\n{short:?}");

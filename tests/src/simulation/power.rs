@@ -7,6 +7,7 @@
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A disk writes this much or nothing.
 const SECTOR: usize = 512;
@@ -20,13 +21,14 @@ const FILES: [&str; 3] = ["ledger.sqlite", "ledger.sqlite-wal", "till.key"];
 /// A till's folder at one moment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Photo {
-    files: BTreeMap<&'static str, Vec<u8>>,
+    files: BTreeMap<&'static str, Arc<Vec<u8>>>,
 }
 
 impl Photo {
     /// The folder as it is now.
     pub fn of(folder: &Path) -> Self {
-        let files = FILES.into_iter().filter_map(|name| Some((name, std::fs::read(folder.join(name)).ok()?)));
+        let read = |name| Some((name, Arc::new(std::fs::read(folder.join(name)).ok()?)));
+        let files = FILES.into_iter().filter_map(read);
         Self { files: files.collect() }
     }
 
@@ -35,7 +37,7 @@ impl Photo {
         std::fs::create_dir_all(folder).unwrap();
         for name in FILES.into_iter().chain(["ledger.sqlite-shm"]) {
             match self.files.get(name) {
-                Some(content) => std::fs::write(folder.join(name), content).unwrap(),
+                Some(content) => std::fs::write(folder.join(name), content.as_slice()).unwrap(),
                 // It may not be there.
                 None => drop(std::fs::remove_file(folder.join(name))),
             }
@@ -44,18 +46,18 @@ impl Photo {
 
     /// The write-ahead log.
     pub fn log(&self) -> &[u8] {
-        self.files.get("ledger.sqlite-wal").map_or(&[], Vec::as_slice)
+        self.files.get("ledger.sqlite-wal").map_or(&[], |log| log.as_slice())
     }
 
     fn main(&self) -> &[u8] {
-        self.files.get("ledger.sqlite").map_or(&[], Vec::as_slice)
+        self.files.get("ledger.sqlite").map_or(&[], |main| main.as_slice())
     }
 
     /// The same folder with another log.
     #[must_use]
     pub fn with_log(&self, log: Vec<u8>) -> Self {
         let mut files = self.files.clone();
-        files.insert("ledger.sqlite-wal", log);
+        files.insert("ledger.sqlite-wal", Arc::new(log));
         Self { files }
     }
 }
@@ -86,7 +88,7 @@ pub fn cut(before: &Photo, after: &Photo, random: &mut Rng) -> (&'static str, Ph
 impl Photo {
     fn with_main(&self, main: Vec<u8>) -> Self {
         let mut files = self.files.clone();
-        files.insert("ledger.sqlite", main);
+        files.insert("ledger.sqlite", Arc::new(main));
         Self { files }
     }
 }

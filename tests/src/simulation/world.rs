@@ -15,7 +15,7 @@ use fastrand::Rng;
 use local::safaricom::{Delays, Delivery, Fate, Faults, Number, Setup, Simulator, Status, What};
 use service::Store;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use till::TillError;
@@ -70,7 +70,7 @@ impl Town {
     /// Builds a town and enrols everybody, in fair weather.
     pub fn new(seed: u64, scale: Scale) -> Self {
         let mut simulator = None;
-        let world = World::with(|store, clock| {
+        let world = World::within(folder(), |store, clock| {
             let setup = Setup::by_hand("key", "secret", seed, clock);
             let delays = Delays { callback: Duration::from_secs(900), ..setup.delays };
             let safaricom = simulator.insert(Simulator::with(Setup { delays, ..setup }));
@@ -78,7 +78,7 @@ impl Town {
         });
         let safaricom = simulator.unwrap();
         safaricom.deliver_over(Delivery::Router(world.router()));
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let (shops, desks, sticks) = (Vec::new(), Vec::new(), Vec::new());
         let mut town = Self { world, safaricom, shops, desks, sticks, folder };
         let mut random = Rng::with_seed(seed ^ 0x70_77_4e);
@@ -187,4 +187,16 @@ impl Town {
         self.world.pass(1000);
         self.world.wait(self.safaricom.run_due());
     }
+}
+
+/// So much has to be free in memory for worlds to live there.
+const ROOM: u64 = 2 << 30;
+
+/// A folder that goes away: in memory if there is room, unless `TMPDIR` says where. What a power cut leaves is
+/// [computed](super::power), so no disk has to be waited for.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let has_room = |found: rustix::fs::StatVfs| found.f_bavail.saturating_mul(found.f_frsize) >= ROOM;
+    let there = std::env::var_os("TMPDIR").is_none() && rustix::fs::statvfs(memory).is_ok_and(has_room);
+    if there { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
