@@ -1,9 +1,10 @@
 //! Stories of stock: it is what the facts add up to, whoever wrote them and in whatever order they come.
 
 use domain::{
-    FactId, Item, Level, Line, Person, Product, ProductId, Quantity, Sale, ShopId, StockMove, Tender, Why,
+    Count, Counted, FactBody, FactId, Item, Level, Line, Person, Product, ProductId, Quantity, Sale, ShopId,
+    StockMove, Tender, Why,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tests::world::{Replica, World, asha, exchange, kes};
 use till::Till;
 
@@ -251,6 +252,22 @@ fn whatever_happens_in_whatever_order_every_replica_adds_it_up_as_the_facts_say(
             }
         }
     }
+}
+
+/// Seed 9 of the simulation found it: a ledger was called damaged when somebody counted as much as can be counted.
+#[test]
+fn a_liar_who_counts_as_much_as_can_be_counted_damages_no_ledger_and_the_next_count_sets_it_right() {
+    let world = World::new();
+    let (shop, mut a, b, office) = shop_of_two(&world);
+    let most = Level::from_milli(1_000_000_000_000).unwrap();
+    let counted = BTreeMap::from([(soda(), Counted { level: most, beyond: Level::NONE })]);
+    let seen = BTreeMap::from([(b.identity().actor, i64::MAX.unsigned_abs())]);
+    let lie = FactBody::Count(Count::new("a lie", counted, seen, BTreeSet::new()).unwrap());
+    a.forge(&shop, lie, world.now());
+    receive(&a, &shop, "5", &world);
+    assert_eq!(agree(&world, &shop, &[&a, &b, &office]).unwrap(), "1000000000");
+    count(&b, &shop, "7", &world);
+    assert_eq!(agree(&world, &shop, &[&b, &a, &office]).unwrap(), "7");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! them, and the merged documents.
 
 use crate::{Folder, Till, TillError};
-use domain::{Actor, Body, BusinessDay, Entry, FactBody, FactId, ProductId, Register, Shelves, ShopId};
+use domain::{
+    Actor, Body, BusinessDay, Entry, FactBody, FactId, Level, ProductId, Register, Shelves, ShopId,
+};
 use ledger::{Base, Ledger, Meaning, Reader, Scratch, reference};
 use replica::{Batch, Catalogue, DayBook, Head, PublicKey, day_book};
 use std::collections::BTreeMap;
@@ -151,8 +153,10 @@ fn differences(ledger: &Reader, shop: &ShopId) -> Result<Vec<String>, TillError>
         }
     }
     let rows = ledger.stock(shop, false)?.into_iter();
-    let rows: BTreeMap<ProductId, i64> = rows.map(|row| (row.product, row.level.milli())).collect();
-    if rows != stock.levels() {
+    let rows: BTreeMap<ProductId, Level> = rows.map(|row| (row.product, row.level)).collect();
+    // A row tells no more than what is counted.
+    let levels = stock.levels().into_iter().map(|(product, milli)| (product, Level::sum(milli)));
+    if rows != levels.collect() {
         differences.push("the stock is not what the facts add up to".to_owned());
     }
     Ok(differences)

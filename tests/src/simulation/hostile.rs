@@ -2,18 +2,23 @@
 //! sells, as an honest till does; what it sold counts, and nobody else may come to harm.
 
 use super::oracle::{Did, What, Written};
+use super::plan::DAY;
 use super::trade::Deal;
 use crate::world::Line2Hub;
 use domain::{
-    Actor, Body, BusinessDay, Document, Entry, Fact, FactBody, FactId, Person, ShopId, Strand, Tender,
-    TillId, Timestamp,
+    Actor, Body, BusinessDay, Cited, Claim, Count, Counted, Document, Entry, Fact, FactBody, FactId, How,
+    Level, Money, Person, ProductId, Quantity, ReceiptCode, Seen, ShopId, StockMove, Strand, Tender, TillId,
+    Timestamp, Why,
 };
 use fastrand::Rng;
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
 use replica::{Batch, Head, Keypair, Opened, day_book};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use till::{CloudError, CloudRequest, Folder, enrol};
+
+/// What a claim can be based on.
+const GROUNDS: [How; 5] = [How::StkRequest, How::AccountReference, How::Typed, How::Picked, How::Automatic];
 
 /// The till.
 pub struct Mallory {
@@ -47,11 +52,13 @@ impl Mallory {
         self.actor.till
     }
 
-    /// Does its worst once; gives what, and what the cloud said. `others` are the tills it knows of.
+    /// Does its worst once; gives what, and what the cloud said. `others` are the tills it knows of, `known` what
+    /// happened in the shop, and `codes` those of payments.
     pub fn strike(
         &mut self,
         others: &[Actor],
         elsewhere: &ShopId,
+        (known, codes): (&[Fact], &[ReceiptCode]),
         now: Timestamp,
         random: &mut Rng,
     ) -> String {
@@ -60,7 +67,16 @@ impl Mallory {
         let garbage = noise(300);
         let request = |batch| SyncRequest { have: BTreeMap::new(), cursor: Vec::new(), behind: true, batch };
         let shop = self.shop.clone();
-        match random.u8(..14) {
+        match random.u8(..22) {
+            14.. => match self.lie(others, (known, codes), random) {
+                Some(body) => {
+                    // Clocks that are off, and such as want to be the last.
+                    let at = now.plus_millis(random.i64(-2 * DAY..2 * DAY));
+                    let what = format!("{body:?}");
+                    told(&what, &self.say(body, (at, self.strand(at.business_day())), now))
+                }
+                None => "nothing to lie about".to_owned(),
+            },
             0 => {
                 // Well numbered, chained and signed; what is in it is nothing.
                 let entry = self.nonsense(garbage, now, random);
@@ -132,18 +148,87 @@ impl Mallory {
     /// The cloud refused.
     pub fn sell(&mut self, place: Strand, now: Timestamp, random: &mut Rng) -> Result<Vec<u8>, CloudError> {
         let Deal::Sell(sale) = Deal::sale(random, Tender::Cash) else { unreachable!("a sale is sold") };
-        let (by, id) = (Person::named("Mallory"), FactId { actor: self.actor, number: self.head.number + 1 });
-        let body = FactBody::Sale(sale.clone());
-        let fact = Fact { id, at: now, clock: None, formerly: None, by: by.clone(), body };
+        let id = FactId { actor: self.actor, number: self.head.number + 1 };
+        let before = self.strands.clone();
+        let answer = self.say(FactBody::Sale(sale.clone()), (now, place), now);
+        // An earlier lie may stand under this number, whose answer was lost.
+        if self.strands != before {
+            let (shop, by) = (self.shop.clone(), Person::named("Mallory"));
+            let (what, cites) = (What::Sold(sale), BTreeMap::new());
+            self.sold.push(Did::Wrote(Box::new(Written { id, shop, at: now, by, what, cites })));
+        }
+        answer
+    }
+
+    /// Writes a fact, whatever is in it.
+    fn say(
+        &mut self,
+        body: FactBody,
+        (at, place): (Timestamp, Strand),
+        now: Timestamp,
+    ) -> Result<Vec<u8>, CloudError> {
+        let id = FactId { actor: self.actor, number: self.head.number + 1 };
+        let fact = Fact { id, at, clock: None, formerly: None, by: Person::named("Mallory"), body };
         let Opened { entry, strand } = self.head.fact(&fact, place);
         self.tried.push(id);
         let answer = self.write(&entry, now);
         if self.head == Head::of(&entry) {
-            self.strands.insert(now.business_day(), Some(strand));
-            let (shop, what, cites) = (self.shop.clone(), What::Sold(sale), BTreeMap::new());
-            self.sold.push(Did::Wrote(Box::new(Written { id, shop, at: now, by, what, cites })));
+            self.strands.insert(at.business_day(), Some(strand));
         }
         answer
+    }
+
+    /// Something that an honest till could have said as well, about what is others', and in numbers that nobody
+    /// has on a shelf.
+    fn lie(
+        &self,
+        others: &[Actor],
+        (known, codes): (&[Fact], &[ReceiptCode]),
+        random: &mut Rng,
+    ) -> Option<FactBody> {
+        let one = |random: &mut Rng, is_it: fn(&FactBody) -> bool| {
+            let fit: Vec<&Fact> = known.iter().filter(|fact| is_it(&fact.body)).collect();
+            random.choice(fit).map(Fact::cited)
+        };
+        let sale = |random: &mut Rng| one(random, |body| matches!(body, FactBody::Sale(_)));
+        let product =
+            || ["bread", "milk", "sugar", "soap", "gold"].map(|name| ProductId::parse(name).unwrap());
+        Some(match random.u8(..9) {
+            0 => FactBody::Void { sale: sale(random)?, reason: format!("a lie {}", self.head.number) },
+            1 => {
+                FactBody::Cash { sale: sale(random)?, amount: Money::from_cents(random.i64(1..100_000_000)) }
+            }
+            2 => {
+                let (receipt, how) = (random.choice(codes)?.clone(), *random.choice(&GROUNDS)?);
+                FactBody::Claim(Claim { receipt, sale: sale(random)?, how })
+            }
+            3 => {
+                let claim = one(random, |body| matches!(body, FactBody::Claim(_)))?;
+                FactBody::Release { claim, reason: format!("a lie {}", self.head.number) }
+            }
+            4 => FactBody::Printed { sale: sale(random)? },
+            5 => {
+                let much = Quantity::from_milli(random.u32(1..=1_000_000_000)).ok()?;
+                let why = *random.choice(&[Why::Received, Why::TransferredOut])?;
+                let goods = product().into_iter().map(|product| (product, much)).collect();
+                FactBody::Stock(StockMove::moved(why, "a lie", goods).ok()?)
+            }
+            _ => {
+                let most = i64::MAX.unsigned_abs();
+                let seen = others.iter().chain([&self.actor]);
+                let seen: Seen =
+                    seen.map(|actor| (*actor, *random.choice(&[0, 1, 9, most]).unwrap())).collect();
+                let level = |milli: i64| Level::from_milli(milli).unwrap();
+                let much = |random: &mut Rng| Counted {
+                    level: level(random.i64(0..=1_000_000_000_000)),
+                    beyond: level(random.i64(-1_000_000_000_000..=1_000_000_000_000)),
+                };
+                let goods = product().into_iter().map(|product| (product, much(random))).collect();
+                let counts = known.iter().filter(|fact| matches!(fact.body, FactBody::Count(_)));
+                let replaces: BTreeSet<Cited> = counts.filter(|_| random.bool()).map(Fact::cited).collect();
+                FactBody::Count(Count::new("a lie", goods, seen, replaces).ok()?)
+            }
+        })
     }
 
     fn batch(&self, before: Head, change: Vec<u8>) -> Option<Batch> {

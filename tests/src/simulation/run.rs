@@ -125,7 +125,7 @@ impl Run {
                 }
                 return self.town.desks[who].name.clone();
             }
-            Kind::Quiet => return self.quiet(wrong),
+            Kind::Quiet => return self.quiet(random, wrong),
             Kind::Backup => {
                 let desk = &self.town.desks[who];
                 if let Err(error) = desk.back_up() {

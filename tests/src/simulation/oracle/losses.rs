@@ -6,8 +6,8 @@ use super::{Did, Facts};
 use crate::simulation::desk::Desk;
 use crate::simulation::plan::DAY;
 use domain::{
-    Actor, BusinessDay, Cited, Claim, Fact, FactBody, FactId, How, Item, Kind, Line, Money, Person,
-    ProductId, ReceiptCode, Register, Shelves, ShopId, TillId, Timestamp, Version,
+    Actor, BusinessDay, Cited, Claim, Counted, Fact, FactBody, FactId, How, Item, Kind, Level, Line, Money,
+    Person, ProductId, ReceiptCode, Register, Shelves, ShopId, TillId, Timestamp, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use till::{Day, Deed, PaymentRow, SaleFilter, SaleRow, StockRow, TillError};
@@ -207,7 +207,11 @@ impl Oracle {
         let mut wrong = Vec::new();
         for fact in facts.all() {
             let id = fact.id;
-            if self.written.contains_key(&id) || self.tried.contains(&id) || self.comes_back(id) {
+            if self.written.contains_key(&id) || self.comes_back(id) {
+                continue;
+            }
+            if self.tried.contains(&id) {
+                self.believe(shop, fact, facts);
                 continue;
             }
             let (at, by) = (fact.at, fact.by.clone());
@@ -234,6 +238,38 @@ impl Oracle {
             }
         }
         wrong
+    }
+
+    /// What the till that lies wrote well counts, as if anybody had said it: all have to draw the same from it.
+    fn believe(&mut self, shop: &ShopId, fact: &Fact, facts: &Facts) {
+        let meant = |cited: &Cited| facts.meant(*cited);
+        let what = match &fact.body {
+            FactBody::Sale(sale) => Some(What::Sold(sale.clone())),
+            FactBody::Cash { sale, amount } => meant(sale).map(|sale| What::Cash { sale, amount: *amount }),
+            FactBody::Claim(Claim { sale, receipt, how }) => {
+                meant(sale).map(|sale| What::Claimed { sale, receipt: receipt.clone(), how: *how })
+            }
+            FactBody::Release { claim, reason } => meant(claim).and_then(|claim| {
+                let sale = self.claims.get(&claim)?.sale;
+                Some(What::Released { sale, claim, reason: reason.clone() })
+            }),
+            FactBody::Void { sale, reason } => {
+                meant(sale).map(|sale| What::Voided { sale, reason: reason.clone() })
+            }
+            FactBody::Printed { sale } => meant(sale).map(|sale| What::Printed { sale }),
+            FactBody::Stock(moved) => Some(What::Moved(moved.clone())),
+            FactBody::Count(count) => {
+                let level = |(product, counted): (&ProductId, &Counted)| (product.clone(), counted.level);
+                Some(What::Counted(count.goods().iter().map(level).collect()))
+            }
+            // Of these it says nothing.
+            _ => None,
+        };
+        let (id, shop, at, by) = (fact.id, shop.clone(), fact.at, fact.by.clone());
+        let cites = BTreeMap::new();
+        self.acknowledge(
+            what.map_or(Did::Nothing, |what| Did::Wrote(Box::new(Written { id, shop, at, by, what, cites }))),
+        );
     }
 
     /// Losses 1 and 5: whatever else somebody was told is written down is there, and says what it said.
@@ -288,7 +324,7 @@ impl Oracle {
         let mut wrong = Vec::new();
         for (product, level) in &levels {
             let right = match told.get(product) {
-                Some(row) if all || row.whole => row.whole && row.level.milli() == *level,
+                Some(row) if all || row.whole => row.whole && row.level == Level::sum(*level),
                 // Who has not all of it does not say.
                 _ => !all,
             };
@@ -302,6 +338,25 @@ impl Oracle {
                 .map(|product| format!("it tells of {product}, of which no fact does")),
         );
         wrong.into_iter().map(|what| view.says(Loss::Verdict, what)).collect()
+    }
+
+    /// Loss 5: after everybody heard of a count, there is what was counted, whoever lied before.
+    pub fn counts_set_it_right(
+        &self,
+        view: &View<'_>,
+        counted: &BTreeMap<ProductId, Level>,
+    ) -> Vec<Violation> {
+        let told = |product: &ProductId| view.stock.iter().find(|row| row.product == *product);
+        let right = |product: &ProductId, level: &Level| {
+            told(product).is_some_and(|row| row.level == *level && row.whole)
+        };
+        let wrong = counted.iter().filter(|(product, level)| !right(product, level));
+        wrong
+            .map(|(product, level)| {
+                let what = format!("{level} of {product} were counted, and it tells {:?}", told(product));
+                view.says(Loss::Correction, what)
+            })
+            .collect()
     }
 
     /// Loss 1 at a till that keeps some days: those days are all there; at any other, all there is.

@@ -93,11 +93,15 @@ impl Run {
         let (shop_id, now) = (self.shop_of(who), self.town.world.now());
         let elsewhere = self.town.shops.iter().map(|shop| &shop.id).find(|id| **id != shop_id).cloned();
         let elsewhere = elsewhere.unwrap_or_else(|| ShopId::parse("nowhere").unwrap());
+        let office = self.town.desks.last().expect("head office");
+        let known = office.facts(&shop_id).unwrap_or_default();
+        let paid = self.oracle.shown.iter().filter(|(paid, ..)| *paid == shop_id);
+        let codes: Vec<ReceiptCode> = paid.map(|(_, code, _)| code.clone()).collect();
         let shop = self.town.shops.iter_mut().find(|shop| shop.id == shop_id).unwrap();
         let actors = shop.actors.clone();
         match &mut shop.mallory {
             Some(mallory) => {
-                let told = mallory.strike(&actors, &elsewhere, now, random);
+                let told = mallory.strike(&actors, &elsewhere, (&known, &codes), now, random);
                 mallory.sold.drain(..).for_each(|did| self.oracle.acknowledge(did));
                 self.oracle.tried.extend(mallory.tried.drain(..));
                 told

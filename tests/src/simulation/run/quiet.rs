@@ -3,21 +3,32 @@
 use super::{Run, stopped};
 use crate::simulation::desk::Desk;
 use crate::simulation::oracle::{Books, Facts, Loss, Oracle, View, Violation};
+use crate::simulation::trade::Deal;
+use domain::{Level, ProductId, ShopId};
+use fastrand::Rng;
+use std::collections::BTreeMap;
 use till::TillError;
+
+/// Where somebody counted, and what.
+type Counts = (ShopId, BTreeMap<ProductId, Level>);
 
 /// So many rounds of exchange bring everything everywhere, or something is stuck.
 const ROUNDS: usize = 12;
 
 impl Run {
     /// Everything gets through, everybody exchanges until there is nothing more, and the oracle looks.
-    pub(super) fn quiet(&mut self, wrong: &mut Vec<Violation>) -> String {
+    pub(super) fn quiet(&mut self, random: &mut Rng, wrong: &mut Vec<Violation>) -> String {
         self.town.calm();
         for failed in self.sweep() {
             wrong.push(Violation { loss: Loss::Stopped, message: format!("the sweep: {failed}") });
         }
-        let rounds = self.exchange(wrong);
+        let mut rounds = self.exchange(wrong);
+        let counted = if random.bool() { self.counts(random, wrong) } else { None };
+        if counted.is_some() {
+            rounds += self.exchange(wrong);
+        }
         if wrong.is_empty() {
-            match self.look() {
+            match self.look(counted.as_ref()) {
                 Ok((found, digest)) => {
                     wrong.extend(found);
                     return format!("after {rounds} rounds: {digest}");
@@ -50,7 +61,19 @@ impl Run {
         ROUNDS
     }
 
-    pub(super) fn look(&mut self) -> Result<(Vec<Violation>, String), TillError> {
+    /// Somebody who has heard of everything counts. Gives where, and what.
+    fn counts(&mut self, random: &mut Rng, wrong: &mut Vec<Violation>) -> Option<Counts> {
+        let shop = random.choice(&self.town.shops)?.id.clone();
+        let who = |desk: &Desk| desk.shop.as_ref().is_none_or(|own| *own == shop);
+        let all = (0..self.town.desks.len()).filter(|at| who(&self.town.desks[*at]));
+        let at = random.choice(all.collect::<Vec<_>>())?;
+        let deal = Deal::count(random, &shop);
+        let Deal::Count(_, counted) = &deal else { return None };
+        self.deals(at, &deal, false, random, wrong);
+        Some((shop, counted.clone()))
+    }
+
+    pub(super) fn look(&mut self, counted: Option<&Counts>) -> Result<(Vec<Violation>, String), TillError> {
         let books = self.town.books();
         let mut wrong = self.oracle.strays_are_kept(&books);
         let (mut digests, now) = (Vec::new(), self.town.world.now());
@@ -72,6 +95,9 @@ impl Run {
                 wrong.extend(check(&self.oracle, view, &books)?);
                 wrong.extend(self.oracle.stock_is_the_sum(view, &facts));
                 wrong.extend(self.oracle.history_is_kept(view, &facts));
+                if let Some((_, counted)) = counted.filter(|(of, _)| *of == shop.id) {
+                    wrong.extend(self.oracle.counts_set_it_right(view, counted));
+                }
                 wrong.extend(self.oracle.nothing_is_foreign(view, &shop.tills));
             }
             for till in tills {

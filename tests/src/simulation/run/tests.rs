@@ -19,7 +19,7 @@ fn a_good_day() -> Run {
 fn after(meddle: impl FnOnce(&mut Oracle)) -> Vec<Loss> {
     let mut run = a_good_day();
     meddle(&mut run.oracle);
-    let (found, _) = run.look().unwrap();
+    let (found, _) = run.look(None).unwrap();
     let mut losses: Vec<Loss> = found.into_iter().map(|violation| violation.loss).collect();
     losses.sort();
     losses.dedup();
@@ -118,7 +118,7 @@ fn whatever_stops_somebody_is_noticed() {
     let mut run = a_good_day();
     let (now, desk) = (run.town.world.now(), &run.town.desks[0]);
     Deal::sale(&mut Rng::with_seed(1), Tender::Cash).done(desk, now).unwrap();
-    let (found, _) = run.look().unwrap();
+    let (found, _) = run.look(None).unwrap();
     assert!(losses(&found).contains(&Loss::Stopped), "what waits at a till and goes nowhere: {found:?}");
 
     run.town.desks[0].line.down_until(i64::MAX);
