@@ -70,7 +70,7 @@ export function shiftSection(root) {
   const reason = el("input", { testid: "cash-reason", autocomplete: "off", maxlength: 200, required: true, placeholder: "Why: bank, supplier, change", "aria-label": "Why" });
   const cashForm = el("form", { class: "stack" }, el("div", { class: "row" }, direction, amount), el("div", { class: "row" }, reason, el("button", { testid: "cash-save" }, "Record")));
   const counted = amountField("shift-counted-input", "Counted in the drawer");
-  const closeForm = el("form", { class: "row" }, counted, el("button", { class: "primary", testid: "shift-close" }, "Close the shift"));
+  const closeForm = el("form", { class: "stack" }, counted, el("button", { class: "primary", testid: "shift-close" }, "Close the shift"));
   const state = el("p", { class: "hint", role: "status", testid: "shift-state" });
   const x = el("div", { class: "stack", testid: "shift-report", hidden: true });
   const asked = button("Report so far", async () => {
