@@ -54,6 +54,19 @@ text_id! {
     ShopId, |text| slug(text, 32), "a shop id is 1 to 32 of a-z, 0-9 and -"
 }
 
+impl ShopId {
+    /// The platform as a shop: whoever runs the cloud sells licences, and is paid at a number of its own. It has
+    /// no tills, and no other shop may be called so.
+    pub fn of_platform() -> Self {
+        Self("leja-licences".to_owned())
+    }
+
+    /// Whether this is the platform.
+    pub fn is_platform(&self) -> bool {
+        *self == Self::of_platform()
+    }
+}
+
 text_id! {
     /// A product of a shop's catalogue.
     ProductId, |text| slug(text, 40), "a product id is 1 to 40 of a-z, 0-9 and -"

@@ -23,6 +23,7 @@ pub mod clock;
 pub mod fact;
 pub mod ids;
 pub mod journal;
+pub mod licence;
 pub mod matching;
 pub mod money;
 pub mod msisdn;

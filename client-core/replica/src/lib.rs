@@ -22,6 +22,7 @@ pub mod day_book;
 pub mod guard;
 pub mod journal;
 pub mod keys;
+pub mod licence;
 pub mod noise;
 pub mod wire;
 

@@ -82,6 +82,19 @@ pub struct ShopForm {
     /// How far head office has each journal, by its actor; said to the shop's own tills.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, u64>,
+    /// Its licence; said to the shop's own tills.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<LicenceForm>,
+}
+
+/// A shop's licence, in the answers to its tills, and of `GET /v1/shops/{shop}/licence` to head office.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct LicenceForm {
+    /// The platform's Ed25519 public key, 64 hex digits; a till keeps the one it heard first.
+    pub key: String,
+    /// The token of [`crate::licence`], in hex; nothing as long as no licence was ever sold here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 
 /// `POST /v1/shops/{shop}/held`: head office says how far it has each journal, by its actor.
@@ -104,6 +117,7 @@ impl From<&Shop> for ShopForm {
             second_source_from: shop.rules.second_source_from.map(|amount| amount.to_string()),
             review_from: Some(shop.rules.review_from.to_string()),
             held: BTreeMap::new(),
+            licence: None,
         }
     }
 }
