@@ -91,6 +91,7 @@ impl Drill {
             safaricom: Arc::new(Near::to(&simulator)),
             app: Arc::new(app()),
             secret: CallbackSecret::new(SECRET),
+            licence_key: replica::Keypair::from_seed(&[5; 32]),
             sources: Sources { rule: SourceRule::Off, ..Sources::default() },
             remember: Duration::ZERO,
             seed_paths: false,

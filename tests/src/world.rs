@@ -362,6 +362,7 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
             safaricom: Arc::new(safaricom.clone()),
             app: Arc::new(app()),
             secret: CallbackSecret::new(SECRET),
+            licence_key: replica::Keypair::from_seed(&[5; 32]),
             sources: Sources { rule: SourceRule::Off, ..Sources::default() },
             remember: Duration::ZERO,
             seed_paths: true,

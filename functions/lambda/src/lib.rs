@@ -4,10 +4,12 @@
 mod caller;
 mod queue;
 mod settings;
+mod texts;
 
 pub use lambda_http::Error;
 pub use queue::SqsQueue;
 pub use settings::Settings;
+pub use texts::SnsTexts;
 
 use axum::Router;
 use axum::middleware::map_request;

@@ -1,6 +1,7 @@
 //! Settings from the environment. Each function is given only those it needs, and reads only those.
 
 use crate::Error;
+use service::Keypair;
 use service::guard::{SourceRule, Sources};
 use service::payments::App;
 use service::{AppSettings, CallbackSecret, HttpSafaricom, SettingError};
@@ -98,6 +99,18 @@ impl Settings {
         let (name, expected) = ("LEJA_CALLBACK_SECRET", "32 random bytes as 64 hex digits");
         let bytes = hex::decode(self.text(name, expected)?).ok().and_then(|bytes| bytes.try_into().ok());
         bytes.map(CallbackSecret::new).ok_or(SettingError::Wrong { name, expected })
+    }
+
+    /// `LEJA_LICENCE_KEY`: the platform's key, which signs licences. Tills keep the public half for good, so it is
+    /// made once. Without it no licence is sold.
+    ///
+    /// # Errors
+    /// It is not 32 bytes in hex.
+    pub fn licence_key(&self) -> Result<Option<Keypair>, SettingError> {
+        let (name, expected) = ("LEJA_LICENCE_KEY", "32 random bytes as 64 hex digits");
+        let Some(text) = self.find(name) else { return Ok(None) };
+        let seed = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        seed.map(|seed| Some(Keypair::from_seed(&seed))).ok_or(SettingError::Wrong { name, expected })
     }
 
     /// The app at Safaricom, from the variables that [`AppSettings`] names; the certificate is PEM text.

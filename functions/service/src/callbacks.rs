@@ -65,6 +65,7 @@ pub fn router<S: Store, F: Fallback>(callbacks: Callbacks<S, F>) -> Router {
         router = router
             .route("/mpesa/c2b/validation", post(validate_without_token))
             .route("/mpesa/c2b/confirmation", post(take_without_token::<S, F>))
+            .route("/mpesa/license/confirmation", post(take_without_token::<S, F>))
             .route("/mpesa/callback", post(take_without_token::<S, F>));
     }
     router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(Arc::new(callbacks))

@@ -4,7 +4,7 @@
 //! believed goes to the inbox with its reason: the money has already moved (field study W1, W3).
 
 use crate::store::{AnswerKind, Filing, Purpose, RawCallback, Recorded, Request};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, licence};
 use daraja::inbound::{RequestResult, ResultContent, StatusResult};
 use daraja::{C2bPayment, Inbound, Party, StkOutcome};
 use domain::{
@@ -93,7 +93,8 @@ pub(crate) async fn file_again<S: Store>(
     }
 }
 
-/// Files a body for a shop because a person says so, whatever number or request it names.
+/// Files a body for a shop because a person says so, whatever number or request it names. What was paid to the
+/// platform pays the shop's licence, and is no payment of its customers.
 ///
 /// # Errors
 /// `Ok(None)`: nothing in it says that money arrived. Otherwise the store kept nothing.
@@ -102,6 +103,10 @@ pub async fn assign<S: Store>(
     raw: &RawCallback,
     shop: &Shop,
 ) -> Result<Option<Filed>, StoreError> {
+    let platform = store.shop(&ShopId::of_platform()).await?;
+    if let Some(evidence) = licence::payment_in(platform.as_ref(), &raw.body, raw.received_at) {
+        return licence::give(store, raw, evidence, &shop.id).await.map(Some);
+    }
     let evidence = match daraja::parse(&raw.body) {
         Ok(Inbound::C2b(payment)) => Some(confirmation(payment, shop, raw.received_at)),
         Ok(Inbound::Stk(StkOutcome { paid: Some(paid), .. })) => {
@@ -118,12 +123,24 @@ pub async fn assign<S: Store>(
 }
 
 /// Records a filing. What differs from what is kept under the same name goes to the inbox; what only says
-/// the same in other words does not.
+/// the same in other words does not. What is paid to the platform is noted with the shop whose licence it is,
+/// each time anew: the last time may have been interrupted before.
 pub(crate) async fn keep<S: Store>(
     store: &S,
     raw: &RawCallback,
     filing: &Filing,
 ) -> Result<Filed, StoreError> {
+    let filed = record(store, raw, filing).await?;
+    match (filing, &filed) {
+        (Filing::Feed(shop, item), Filed::New | Filed::Again) if shop.is_platform() => {
+            licence::note(store, item).await?;
+        }
+        _ => {}
+    }
+    Ok(filed)
+}
+
+async fn record<S: Store>(store: &S, raw: &RawCallback, filing: &Filing) -> Result<Filed, StoreError> {
     let kept = store.record(raw, filing).await?;
     match (kept, filing) {
         (Recorded::New, Filing::Inbox(reason, _)) => {
@@ -174,6 +191,9 @@ async fn file_c2b<S: Store>(
         },
     };
     let evidence = confirmation(payment, &shop, received_at);
+    if shop.id.is_platform() {
+        return licence::filing(store, evidence).await;
+    }
     Ok(Filing::Feed(shop.id, Box::new(FeedItem::Arrival(evidence))))
 }
 
@@ -308,7 +328,7 @@ fn is_paid_to(status: &StatusResult, shop: &Shop) -> bool {
     credited && !debited
 }
 
-fn confirmation(payment: C2bPayment, shop: &Shop, received_at: Timestamp) -> Evidence {
+pub(crate) fn confirmation(payment: C2bPayment, shop: &Shop, received_at: Timestamp) -> Evidence {
     Evidence {
         source: Source::C2bConfirmation,
         receipt: payment.receipt,
@@ -335,7 +355,7 @@ fn status_money(status: StatusResult, shop: &Shop, received_at: Timestamp) -> Ev
 }
 
 /// Evidence that names the money and nothing else.
-fn bare(
+pub(crate) fn bare(
     source: Source,
     receipt: domain::ReceiptCode,
     (amount, paid_at): (domain::Money, Option<Timestamp>),

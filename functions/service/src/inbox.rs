@@ -5,7 +5,7 @@ use crate::auth::Caller;
 use crate::filing::{Filed, assign, keep};
 use crate::office::{Office, read};
 use crate::store::{Filing, InboxItem, RawCallback};
-use crate::{Problem, Store};
+use crate::{Problem, Store, licence};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, Uri};
@@ -186,6 +186,9 @@ async fn give<S: Store>(
     let caller = office.platform((&method, &uri, &headers), &body).await?;
     let ask: AssignForm = read(&body)?;
     let id = ShopId::parse(&ask.shop).map_err(|e| Problem::bad_request(e.to_string()))?;
+    if id.is_platform() {
+        return Err(Problem::bad_request("Name the shop whose licence this pays."));
+    }
     let shop = office
         .store
         .shop(&id)
@@ -196,8 +199,8 @@ async fn give<S: Store>(
     let raw = RawCallback { body: item.body.clone(), received_at: item.received_at };
     let nothing = "Nothing in it says that money arrived, so it can be no shop's payment: dismiss it.";
     let filed = assign(&*office.store, &raw, &shop).await?.ok_or_else(|| Problem::bad_request(nothing))?;
-    if let Filed::Inbox(_) = filed {
-        let title = "The shop has a message on this receipt that says something else: look at the payment.";
+    if let Filed::Inbox(reason) = filed {
+        let title = format!("It stays in the inbox: {reason}. Look at the payment first.");
         return Err(Problem::bad_request(title));
     }
     let shop = Some(id.to_string());
@@ -259,6 +262,13 @@ async fn retract<S: Store>(
     reason: String,
     now: Timestamp,
 ) -> Result<(), Problem> {
+    let platform = store.shop(&ShopId::of_platform()).await?;
+    if let Some(paid) = licence::payment_in(platform.as_ref(), &item.body, item.received_at) {
+        if licence::whose(store, &paid.receipt).await?.as_ref() == Some(shop) {
+            licence::take_back(store, (paid.source, paid.receipt), shop, reason, now).await?;
+        }
+        return Ok(());
+    }
     let Some((source, receipt)) = money_in(&item.body) else { return Ok(()) };
     let kept = store.feed_item(shop, (source.name(), receipt.as_str())).await?;
     // The shop may have heard the same from Safaricom itself: then nothing came to it from here, and what

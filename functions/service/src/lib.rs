@@ -22,6 +22,7 @@ pub mod compaction;
 pub mod fallback;
 pub mod filing;
 pub mod guard;
+pub mod licence;
 pub mod office;
 pub mod payments;
 pub mod problem;
@@ -46,6 +47,8 @@ pub use safaricom::{HttpSafaricom, Patience, Safaricom, SafaricomError};
 pub use settings::{AppSettings, SettingError};
 pub use store::{Store, StoreError};
 pub use token::{CallbackSecret, CallbackToken};
+
+pub use replica::Keypair;
 
 use domain::Timestamp;
 use std::sync::Arc;

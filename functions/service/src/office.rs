@@ -4,7 +4,7 @@ use crate::auth::{Caller, Signed, authenticate};
 use crate::guard::{Counts, KnownTokens};
 use crate::inbox;
 use crate::store::{Enrolment, Tokens};
-use crate::{CallbackSecret, Clock, Problem, Store};
+use crate::{CallbackSecret, Clock, Problem, Store, licence};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -111,6 +111,7 @@ pub fn router<S: Store>(office: Office<S>) -> Router {
         .route("/v1/admin/members", get(members::<S>))
         .route("/v1/admin/members/revoke", post(revoke::<S>))
         .merge(inbox::routes())
+        .merge(licence::routes())
         .layer(DefaultBodyLimit::max(16 * 1024))
         .with_state(Arc::new(office))
 }
@@ -150,6 +151,11 @@ async fn open_shop<S: Store>(
     office.platform((&method, &uri, &headers), &body).await?;
     let form: ShopForm = read(&body)?;
     let shop = Shop::try_from(form).map_err(|e| Problem::bad_request(e.to_string()))?;
+    if shop.id.is_platform() {
+        return Err(Problem::bad_request(
+            "This is the platform's own name: say with `licence` what it sells.",
+        ));
+    }
     for number in shop.own_numbers() {
         let holder = office.store.shop_of_number(number).await?;
         if holder.is_some_and(|holder| holder != shop.id) {
@@ -240,7 +246,7 @@ async fn make_code<S: Store>(
         return Err(Problem::bad_request("A till belongs to a shop; head office and platform to none."));
     }
     if let Some(shop) = &shop
-        && office.store.shop(shop).await?.is_none()
+        && (shop.is_platform() || office.store.shop(shop).await?.is_none())
     {
         return Err(Problem::not_found("There is no such shop: open it first."));
     }

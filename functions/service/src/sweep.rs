@@ -13,7 +13,7 @@ use crate::payments::App;
 use crate::pushes;
 use crate::safaricom::{Safaricom, SafaricomError};
 use crate::store::{Filing, RawCallback, Request};
-use crate::{Clock, Problem, Store, StoreError};
+use crate::{Clock, Problem, Store, StoreError, licence};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
@@ -488,7 +488,7 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         times: ((Timestamp, Timestamp), Option<Zone>),
         pulled: &mut Pulled,
     ) -> Result<(), StoreError> {
-        let raw = RawCallback { body: row.raw, received_at: (self.clock)() };
+        let mut raw = RawCallback { body: row.raw, received_at: (self.clock)() };
         let filing = match row.content {
             Ok(PulledPayment { kind, .. }) if kind.is_settlement() => {
                 pulled.other = pulled.other.saturating_add(1);
@@ -501,10 +501,17 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
             Ok(payment) => {
                 pulled.rows = pulled.rows.saturating_add(1);
                 let evidence = self.evidence(shop, payment, times);
-                Filing::Feed(shop.id.clone(), Box::new(FeedItem::Arrival(evidence)))
+                if shop.id.is_platform() {
+                    licence::filing(&*self.store, evidence).await?
+                } else {
+                    Filing::Feed(shop.id.clone(), Box::new(FeedItem::Arrival(evidence)))
+                }
             }
             Err(unreadable) => Filing::Inbox(format!("a pulled row: {unreadable}"), None),
         };
+        if shop.id.is_platform() && matches!(filing, Filing::Inbox(..)) {
+            raw.body = licence::orphaned_row(&raw.body);
+        }
         match keep(&*self.store, &raw, &filing).await? {
             Filed::New => pulled.new = pulled.new.saturating_add(1),
             Filed::Again => {}

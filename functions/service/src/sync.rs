@@ -1,6 +1,7 @@
 //! What tills and head office call to exchange journals and payments, and to enrol.
 
 use crate::auth::{Acquaintances, Caller, Signed, authenticate};
+use crate::licence::Signer;
 use crate::new_life::new_life;
 use crate::store::StoreError;
 use crate::{Clock, Problem, Store, history};
@@ -11,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::{Actor, Member, Role, ShopId, TillId, Timestamp};
-use replica::wire::json::{Enrol, Enrolled, Joined, OpenSales, ShopForm};
+use replica::wire::json::{Enrol, Enrolled, Joined, LicenceForm, OpenSales, ShopForm};
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
-use replica::{Batch, Head, PublicKey};
+use replica::{Batch, Head, Keypair, PublicKey};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,12 +29,19 @@ pub struct Sync<S> {
     pub(crate) store: Arc<S>,
     pub(crate) clock: Clock,
     acquaintances: Acquaintances,
+    signer: Option<Signer>,
 }
 
 impl<S> Sync<S> {
     /// Journals and feeds are kept in `store`; the time is the clock's.
     pub fn new(store: Arc<S>, clock: Clock) -> Self {
-        Self { store, clock, acquaintances: Acquaintances::default() }
+        Self { store, clock, acquaintances: Acquaintances::default(), signer: None }
+    }
+
+    /// Signs licences with the platform's key. Without it tills hear of none, and none needs one.
+    #[must_use]
+    pub fn signing(self, key: Keypair) -> Self {
+        Self { signer: Some(Signer::new(key)), ..self }
     }
 }
 
@@ -46,6 +54,7 @@ pub fn router<S: Store>(sync: Sync<S>) -> Router {
         .route("/v1/shops/{shop}/held", post(history::held::<S>))
         .route("/v1/shops", get(shops::<S>))
         .route("/v1/shops/{shop}/join", post(join::<S>))
+        .route("/v1/shops/{shop}/licence", get(licence::<S>))
         .route("/v1/shops/{shop}/open-sales", post(open_sales::<S>))
         .route("/v1/shops/{shop}/new-life", post(new_life::<S>))
         .route("/v1/enrol", post(enrol::<S>))
@@ -250,7 +259,7 @@ async fn join<S: Store>(
     let caller = authenticate(&*sync.store, &signed, (sync.clock)()).await?;
     caller.is_one_of(&[Role::Office])?;
     let shop = ShopId::parse(&shop).map_err(|e| Problem::bad_request(e.to_string()))?;
-    if caller.shop.is_some() || sync.store.shop(&shop).await?.is_none() {
+    if caller.shop.is_some() || shop.is_platform() || sync.store.shop(&shop).await?.is_none() {
         return Err(Problem::not_found("There is no such shop here."));
     }
     let actor = Actor::first(TillId(sync.store.next_number("tills").await?));
@@ -293,8 +302,32 @@ async fn shops<S: Store>(
     let mut shops = shops_of(&*sync.store, caller.shop.as_ref()).await?;
     if let (Some(shop), [form]) = (&caller.shop, shops.as_mut_slice()) {
         form.held = history::held_of(&*sync.store, shop).await?;
+        form.licence = sync.licence_of(shop).await?;
     }
     Ok(Json(shops))
+}
+
+/// A shop's licence, for head office, which has many shops and asks for each now and then.
+async fn licence<S: Store>(
+    State(sync): State<Arc<Sync<S>>>,
+    Path(shop): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Option<LicenceForm>>, Problem> {
+    let path = format!("/v1/shops/{shop}/licence");
+    let signed = Signed { method: "GET", path: &path, headers: &headers, body: &[] };
+    let caller = authenticate(&*sync.store, &signed, (sync.clock)()).await?;
+    let shop = ShopId::parse(&shop).map_err(|e| Problem::bad_request(e.to_string()))?;
+    caller.may_act_for(&shop)?;
+    Ok(Json(sync.licence_of(&shop).await?))
+}
+
+impl<S: Store> Sync<S> {
+    async fn licence_of(&self, shop: &ShopId) -> Result<Option<LicenceForm>, StoreError> {
+        match &self.signer {
+            Some(signer) => signer.licence(&*self.store, shop, (self.clock)()).await.map(Some),
+            None => Ok(None),
+        }
+    }
 }
 
 async fn shops_of<S: Store>(store: &S, shop: Option<&ShopId>) -> Result<Vec<ShopForm>, StoreError> {
@@ -302,7 +335,8 @@ async fn shops_of<S: Store>(store: &S, shop: Option<&ShopId>) -> Result<Vec<Shop
         Some(shop) => store.shop(shop).await?.into_iter().collect(),
         None => store.shops().await?,
     };
-    Ok(shops.iter().map(ShopForm::from).collect())
+    let shops = shops.iter().filter(|shop| !shop.id.is_platform());
+    Ok(shops.map(ShopForm::from).collect())
 }
 
 /// Makes a caller with a good code a member. A code that was used up or never existed gets one answer.
@@ -329,11 +363,15 @@ async fn enrol<S: Store>(
     };
     sync.store.put_member(&member, enrolment.shop.as_ref()).await?;
     tracing::info!(actor = %member.actor, role = member.role.name(), "a new member");
+    let mut shops = shops_of(&*sync.store, enrolment.shop.as_ref()).await?;
+    if let (Some(shop), [form]) = (&enrolment.shop, shops.as_mut_slice()) {
+        form.licence = sync.licence_of(shop).await?;
+    }
     Ok(Json(Enrolled {
         actor: member.actor.to_string(),
         role: member.role.name().to_owned(),
         letter: member.letter,
-        shops: shops_of(&*sync.store, enrolment.shop.as_ref()).await?,
+        shops,
     }))
 }
 

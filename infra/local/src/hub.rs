@@ -5,10 +5,12 @@ use crate::serve::{Stop, bind, serve_quietly, stopped};
 use crate::{Failure, admin};
 use axum::Router;
 use clap::Args;
-use domain::Role;
+use domain::{Msisdn, Role};
 use embedded::{EmbeddedStore, FileQueue};
+use replica::Keypair;
 use service::callbacks::{self, Callbacks};
 use service::guard::{Counts, KnownTokens, SourceRule, Sources};
+use service::licence::{Owners, TextError, Texts};
 use service::office::{self, Office, new_code};
 use service::payments::{self, App, Payments};
 use service::sweep::{self, Sweep};
@@ -30,6 +32,9 @@ const REMEMBER: Duration = Duration::from_secs(30);
 const SWEEP: Duration = Duration::from_secs(15 * 60);
 /// How often open pushes are looked at in between; how often Safaricom is asked about one is decided there.
 const PUSHES: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether an owner has to be told of a licence.
+const OWNERS: Duration = Duration::from_secs(10);
 
 /// How a hub is set up.
 #[derive(Args, Clone)]
@@ -83,6 +88,8 @@ pub struct Parts<S, D, F> {
     pub app: Arc<App>,
     /// From which callback tokens are derived.
     pub secret: CallbackSecret,
+    /// The platform's key, which signs licences.
+    pub licence_key: Keypair,
     /// Who may call.
     pub sources: Sources,
     /// How long a token is remembered.
@@ -96,7 +103,8 @@ pub struct Parts<S, D, F> {
 impl<S: Store, D: Safaricom, F: Fallback> Parts<S, D, F> {
     /// All functions as one router, and the sweep that runs beside it.
     pub fn assemble(self) -> (Router, Arc<Sweep<S, D, F>>) {
-        let Self { store, fallback, safaricom, app, secret, sources, remember, seed_paths, clock } = self;
+        let Self { store, fallback, safaricom, app, secret, licence_key, .. } = self;
+        let Self { sources, remember, seed_paths, clock, .. } = self;
         let (counts, tokens) = (Arc::new(Counts::default()), KnownTokens::for_time(remember));
         let sweep = Arc::new(Sweep {
             store: Arc::clone(&store),
@@ -114,7 +122,7 @@ impl<S: Store, D: Safaricom, F: Fallback> Parts<S, D, F> {
             tokens: tokens.clone(),
             counts: Arc::clone(&counts),
         });
-        let sync = sync::router(Sync::new(Arc::clone(&store), Arc::clone(&clock)));
+        let sync = sync::router(Sync::new(Arc::clone(&store), Arc::clone(&clock)).signing(licence_key));
         let callback_base = app.callback_base.clone();
         let payments = payments::router(Payments {
             store: Arc::clone(&store),
@@ -164,21 +172,52 @@ pub async fn start(settings: &Settings, listener: TcpListener, stop: Stop) -> Re
         fallback: Arc::new(FileQueue::open(&settings.data.join("waiting"))?),
         safaricom: Arc::new(settings.daraja.safaricom()?),
         app: Arc::new(settings.daraja.app(&base)?),
-        secret: secret(&settings.data.join("callback.secret"))?,
+        secret: CallbackSecret::new(secret(&settings.data.join("callback.secret"))?),
+        licence_key: Keypair::from_seed(&secret(&settings.data.join("licence.key"))?),
         sources: settings.sources()?,
         remember: REMEMBER,
         seed_paths: settings.seed_paths,
         clock: system_clock(),
     };
     let (router, sweep) = parts.assemble();
+    let owners = Owners { store: Arc::clone(&store), texts: Arc::new(PrintedTexts), clock: system_clock() };
     let first_start = async {
         enrol_administrator(store, settings.data.clone(), address).await?;
         println!("listening on http://{address}");
         Ok(())
     };
     let sweeping = tokio::spawn(keep_sweeping(sweep, settings.daraja.is_configured(), stop.clone()));
+    let telling = tokio::spawn(keep_telling(owners, stop.clone()));
     let ((), ()) = tokio::try_join!(serve_quietly(listener, router, stop), first_start)?;
+    telling.await?;
     Ok(sweeping.await?)
+}
+
+/// A hub has no way to a phone of its own: what owners are told is printed, for whoever looks after it.
+struct PrintedTexts;
+
+impl Texts for PrintedTexts {
+    async fn send(&self, to: &Msisdn, words: &str) -> Result<(), TextError> {
+        println!("SMS to {}: {words}", to.masked());
+        Ok(())
+    }
+}
+
+/// Tells owners what became of their licences.
+async fn keep_telling<S: Store, T: Texts>(owners: Owners<S, T>, stop: Stop) {
+    let telling = async {
+        let mut ticks = ticks(OWNERS);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = owners.tell().await {
+                tracing::error!(alarm = "text", %error, "owners were not told of their licences");
+            }
+        }
+    };
+    tokio::select! {
+        () = stopped(stop) => {}
+        () = telling => {}
+    }
 }
 
 /// Sweeps at the start and every quarter of an hour, and asks about open pushes beside it: Safaricom may be
@@ -257,8 +296,8 @@ async fn enrol_administrator(
     tokio::task::spawn_blocking(enrol).await?
 }
 
-/// The deployment's secret; made at the first start, readable by its owner only.
-fn secret(path: &Path) -> Result<CallbackSecret, Failure> {
+/// A secret of the deployment; made at the first start, readable by its owner only.
+fn secret(path: &Path) -> Result<[u8; 32], Failure> {
     use std::io::Write;
     if !path.exists() {
         let mut bytes = [0_u8; 32];
@@ -267,19 +306,22 @@ fn secret(path: &Path) -> Result<CallbackSecret, Failure> {
         file.write_all(hex::encode(bytes).as_bytes())?;
         file.sync_all()?;
     }
-    read_secret(path)
+    read_bytes(path)
 }
 
-/// The deployment's secret, where there is one.
+/// The secret from which callback tokens are derived, where there is one.
 ///
 /// # Errors
 /// There is none, or the file holds something else.
 pub fn read_secret(path: &Path) -> Result<CallbackSecret, Failure> {
+    read_bytes(path).map(CallbackSecret::new)
+}
+
+fn read_bytes(path: &Path) -> Result<[u8; 32], Failure> {
     let unusable = |why: &dyn std::fmt::Display| format!("{} holds no secret: {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|e| unusable(&e))?;
     let bytes = hex::decode(text.trim()).map_err(|e| unusable(&e))?;
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| unusable(&"it has another length"))?;
-    Ok(CallbackSecret::new(bytes))
+    bytes.try_into().map_err(|_| unusable(&"it has another length").into())
 }
 
 #[cfg(test)]

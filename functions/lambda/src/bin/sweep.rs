@@ -4,8 +4,9 @@
 //! `Errors` is the one figure that an alarm has to watch. Repeating it at once would only press on whoever
 //! is down, so the schedule asks for no retries: the next run does what is left.
 
-use lambda::{Error, SqsQueue};
+use lambda::{Error, SnsTexts, SqsQueue};
 use serde_json::Value;
+use service::licence::Owners;
 use service::sweep::{Sweep, SweepReport};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,16 +17,28 @@ async fn main() -> ExitCode {
         let (table, queue) = (settings.table()?, settings.fallback_queue()?);
         // It asks for nothing that is answered by a callback.
         let app = settings.app("")?;
+        let store = Arc::new(dynamodb::connect(&table).await);
+        let owners = Arc::new(Owners {
+            store: Arc::clone(&store),
+            texts: Arc::new(SnsTexts::connect().await),
+            clock: service::system_clock(),
+        });
         let sweep = Arc::new(Sweep {
-            store: Arc::new(dynamodb::connect(&table).await),
+            store,
             safaricom: Arc::new(settings.safaricom(&app)?),
             fallback: Arc::new(SqsQueue::connect(queue).await),
             app: Arc::new(app),
             clock: service::system_clock(),
         });
         Ok(move || {
-            let sweep = Arc::clone(&sweep);
-            async move { tell(&sweep.run().await) }
+            let (sweep, owners) = (Arc::clone(&sweep), Arc::clone(&owners));
+            async move {
+                let mut report = sweep.run().await;
+                if let Err(error) = owners.tell().await {
+                    report.failed.push(format!("owners were not told of their licences: {error}"));
+                }
+                tell(&report)
+            }
         })
     })
     .await

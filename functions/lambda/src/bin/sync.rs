@@ -1,4 +1,5 @@
-//! What tills and head office call to exchange journals and payments, and to enrol.
+//! What tills and head office call to exchange journals and payments, and to enrol. Of all functions this one
+//! alone has the platform's key, which signs licences.
 
 use service::sync::{Sync, router};
 use std::process::ExitCode;
@@ -9,7 +10,11 @@ async fn main() -> ExitCode {
     lambda::serve(async |settings| {
         let table = settings.table()?;
         let store = Arc::new(dynamodb::connect(&table).await);
-        Ok(router(Sync::new(store, service::system_clock())))
+        let sync = Sync::new(store, service::system_clock());
+        Ok(router(match settings.licence_key()? {
+            Some(key) => sync.signing(key),
+            None => sync,
+        }))
     })
     .await
 }
