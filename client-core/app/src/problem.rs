@@ -59,6 +59,7 @@ impl From<TillError> for Problem {
     fn from(error: TillError) -> Self {
         let (status, kind) = match &error {
             TillError::Refused(_) | TillError::Sibling(_) => (StatusCode::CONFLICT, "leja:refused"),
+            TillError::Unlicensed { .. } => (StatusCode::PAYMENT_REQUIRED, "leja:licence"),
             TillError::Taken(_) | TillError::Held(..) => (StatusCode::CONFLICT, "leja:payment-taken"),
             TillError::Ledger(LedgerError::Unknown(_)) => (StatusCode::NOT_FOUND, "leja:not-found"),
             TillError::Cloud(CloudError::Unreachable(_)) => (StatusCode::SERVICE_UNAVAILABLE, "leja:offline"),

@@ -489,6 +489,14 @@ CREATE TABLE backlog (
     feed BLOB NOT NULL
 ) STRICT;
 
+-- What the platform says of each shop's licence: its key, as it was learnt first, and what it
+-- signed last; nothing as long as no licence was sold.
+CREATE TABLE licences (
+    shop  INTEGER PRIMARY KEY,
+    key   BLOB NOT NULL CHECK (length(key) = 32),
+    token BLOB NOT NULL
+) STRICT;
+
 -- How far head office has each journal, as it told the cloud.
 CREATE TABLE held (
     shop        INTEGER NOT NULL,

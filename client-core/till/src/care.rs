@@ -49,7 +49,8 @@ impl Till {
 
     /// Learns the shop's numbers and rules: after each start, each break of the line, and every minute.
     fn learn_shop(&self, shop: &ShopId, now: Timestamp) -> Result<(), TillError> {
-        if self.care().learned.is_some_and(|at| at.distance_millis(now) < LEARN_MILLIS) {
+        let pause = self.learn_again_after(shop, LEARN_MILLIS, now);
+        if self.care().learned.is_some_and(|at| at.distance_millis(now) < pause) {
             return Ok(());
         }
         let writer = self.ledger().writer(shop)?;
@@ -59,6 +60,9 @@ impl Till {
         let forms: Vec<ShopForm> = read(&answer)?;
         if let Some(told) = forms.iter().find(|form| form.id == shop.as_str()) {
             self.learn_held(shop, &told.held)?;
+            if let Some(licence) = &told.licence {
+                self.learn_licence(shop, licence)?;
+            }
         }
         let shops = forms.into_iter().map(Shop::try_from).collect::<Result<Vec<_>, _>>();
         let shops = shops.map_err(|_| TillError::Unreadable)?;
@@ -163,7 +167,7 @@ fn all_that_fits(sales: Vec<domain::matching::OpenSale>) -> OpenSales {
 }
 
 /// Nothing but a dead line keeps the next step from being tried.
-fn went_on<T>(asked: Result<T, TillError>) -> Result<Option<T>, TillError> {
+pub(crate) fn went_on<T>(asked: Result<T, TillError>) -> Result<Option<T>, TillError> {
     match asked {
         Err(TillError::Cloud(CloudError::Refused(_))) => Ok(None),
         asked => asked.map(Some),

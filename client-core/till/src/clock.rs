@@ -33,15 +33,20 @@ pub(crate) struct Watch {
     status: ClockStatus,
     /// By our own time.
     recent: VecDeque<(Timestamp, Clock)>,
+    /// The cloud's time, when it told it last.
+    told: Option<Timestamp>,
+    /// It told it since the last fact was made.
+    fresh: bool,
 }
 
 impl Watch {
-    pub(crate) fn knowing(clock: Option<Clock>) -> Self {
-        Self { status: ClockStatus { clock, jumped_millis: None }, ..Self::default() }
+    pub(crate) fn knowing(clock: Option<Clock>, told: Option<Timestamp>) -> Self {
+        Self { status: ClockStatus { clock, jumped_millis: None }, told, ..Self::default() }
     }
 
     /// A question went out at `asked` by our clock, took so long, and came back with the cloud's time.
     fn note(&mut self, asked: Timestamp, took: Duration, cloud: Timestamp) {
+        (self.told, self.fresh) = (Some(cloud), true);
         let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         let half = took.saturating_add(1).checked_div(2).unwrap_or(0);
         let middle = asked.plus_millis(half);
@@ -80,6 +85,7 @@ impl Watch {
     /// The time of a fact made now, after one made at `last`: a clock that lost its battery starts years ago,
     /// and no fact of one till comes before its last, unless the cloud has told the time since.
     fn stamp(&mut self, now: Timestamp, last: Option<Timestamp>) -> (Timestamp, Option<Clock>) {
+        self.fresh = false;
         let corrected = self.correct(now);
         let behind = last.map_or(0, |last| last.millis().saturating_sub(corrected.millis()));
         if self.recent.is_empty() && behind > BACK_MILLIS {
@@ -89,6 +95,13 @@ impl Watch {
             self.status.jumped_millis = Some(behind.saturating_neg());
         }
         (self.correct(now), self.status.clock)
+    }
+
+    /// The latest instant that is known to have been: a clock that is set back does not bring it back. A fact
+    /// that was made at `last` by a clock that ran ahead counts until the cloud has told the time.
+    fn seen(&self, now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+        let last = last.filter(|_| !self.fresh);
+        [self.told, last].into_iter().flatten().fold(self.correct(now), Timestamp::max)
     }
 
     fn correct(&self, own: Timestamp) -> Timestamp {
@@ -136,6 +149,11 @@ impl Till {
     /// When a fact that is made now happened, and what is known of the clock.
     pub(crate) fn stamp(&self, now: Timestamp, last: Option<Timestamp>) -> (Timestamp, Option<Clock>) {
         lock(&self.watch).stamp(now, last)
+    }
+
+    /// The latest instant that is known to have been, after a fact made at `last`.
+    pub(crate) fn seen(&self, now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+        lock(&self.watch).seen(now, last)
     }
 
     /// What our own clock shows, so long after it showed `now` as the time since `start`.
@@ -206,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_till_whose_battery_died_does_not_sell_before_its_last_sale() {
-        let mut watch = Watch::knowing(Some(Clock { offset_millis: 100, uncertainty_millis: 5 }));
+        let mut watch = Watch::knowing(Some(Clock { offset_millis: 100, uncertainty_millis: 5 }), None);
         let year_2000 = Timestamp::from_millis(946_684_800_000).unwrap();
         let (stamped, clock) = watch.stamp(year_2000, Some(at(0)));
         assert_eq!((stamped, clock.unwrap().uncertainty_millis), (at(0), u32::MAX));
@@ -216,5 +234,23 @@ mod tests {
         // The cloud knows better, also when it says that the last sale was in the future.
         watch.note(year_2000, ms(2), at(-9_000_000));
         assert_eq!(watch.stamp(year_2000, Some(at(5_000))).0, at(-9_000_001));
+    }
+
+    #[test]
+    fn the_latest_instant_goes_back_only_where_the_cloud_says_so() {
+        let at =
+            |minutes: i64| Timestamp::parse_daraja("20261121080000").unwrap().plus_millis(minutes * 60_000);
+        let mut watch = Watch::knowing(None, Some(at(5)));
+        assert_eq!(watch.seen(at(0), None), at(5), "the cloud was there later than this clock shows");
+        assert_eq!(watch.seen(at(0), Some(at(9))), at(9), "a sale was made later than this clock shows");
+        // A clock that runs a year ahead dates a sale; the cloud tells the time, and that sale stops nothing.
+        let ahead = at(500_000);
+        watch.stamp(ahead, None);
+        assert_eq!(watch.seen(at(10), Some(ahead)), ahead);
+        watch.note(at(10), Duration::ZERO, at(10));
+        assert_eq!(watch.seen(at(11), Some(ahead)), at(11));
+        assert_eq!(watch.seen(at(3), Some(ahead)), at(10));
+        watch.stamp(at(12), Some(at(12)));
+        assert_eq!(watch.seen(at(3), Some(at(12))), at(12));
     }
 }

@@ -20,6 +20,17 @@ pub enum TillError {
     /// It makes no sense; the message says what would.
     #[error("{0}")]
     Refused(String),
+    /// The shop's licence ran out, and the days of grace after it. All but new sales goes on.
+    #[error(
+        "there is no licence since {}, and no new sales until one is paid: {pay}. What is open can be finished, \
+         and everything is sent and kept as ever", .until.business_day()
+    )]
+    Unlicensed {
+        /// When it ran out.
+        until: Timestamp,
+        /// How to pay, in words.
+        pay: String,
+    },
     /// Another sale has this payment.
     #[error("this payment is already used for sale {0}: release it there first")]
     Taken(FactId),

@@ -103,7 +103,8 @@ impl Till {
     fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
         if self.identity().role != Role::Till {
             let refused = self.drain_in_own_name(shop, now, report);
-            let own = self.tell_held(shop, now).and(refused).and_then(all_taken);
+            let own =
+                self.tell_held(shop, now).and(self.ask_licence(shop, now)).and(refused).and_then(all_taken);
             return self.then_carry(own, shop, now, report);
         }
         self.enter(shop, now)?;

@@ -1,10 +1,10 @@
 //! A till's folder: its ledger, its key, and the lock that keeps a second program out.
 
-use crate::{Cloud, CloudRequest, TillError};
-use domain::{Actor, Role, Shop, Timestamp};
+use crate::{Cloud, CloudRequest, TillError, licence};
+use domain::{Actor, Role, Shop, ShopId, Timestamp};
 use ledger::{Identity, Ledger};
 use replica::Keypair;
-use replica::wire::json::{Enrol, Enrolled};
+use replica::wire::json::{Enrol, Enrolled, LicenceForm};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -154,9 +154,16 @@ pub fn enrol(folder: &Folder, cloud: &dyn Cloud, code: &str, name: &str) -> Resu
     let identity = Identity { actor, role, letter: enrolled.letter, name: name.trim().to_owned() };
     // Head office joins its shops one by one at its first sync, with a name of its own in each.
     let shops = if role == Role::Till { enrolled.shops } else { Vec::new() };
+    let told = shops.iter().filter_map(|form| form.licence.clone().zip(ShopId::parse(&form.id).ok()));
+    let told: Vec<(LicenceForm, ShopId)> = told.collect();
     let shops = shops.into_iter().map(Shop::try_from).collect::<Result<Vec<_>, _>>();
     let mut ledger = Ledger::open(&folder.ledger_path())?;
     ledger.enrol(&identity, &shops.map_err(|_| TillError::Unreadable)?)?;
+    // The platform's key that is heard now is the only one this till believes.
+    for (form, shop) in told {
+        let (row, ..) = licence::read(&shop, &form, None).map_err(|_| TillError::Unreadable)?;
+        ledger.put_licence(&row)?;
+    }
     Ok(identity)
 }
 

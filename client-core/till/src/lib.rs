@@ -20,6 +20,7 @@ mod history;
 mod http;
 mod intake;
 mod keep;
+mod licence;
 mod new_life;
 mod progress;
 mod push;
@@ -39,6 +40,7 @@ pub use folder::{Credentials, Folder, enrol};
 pub use http::{HttpCloud, HttpSibling, HttpSiblings, MAX_SEALED_BYTES, SIBLING_PATH};
 pub use ledger::history::{Deed, Happening};
 pub use ledger::{ClaimRow, Day, LedgerError, PaymentRow, PushRow, SaleFilter, SaleRow, how_name, reference};
+pub use licence::Licence;
 use progress::Link;
 pub use progress::{Progress, Reach, Stages};
 pub use push::{Prompted, PushState, PushStatus, in_shillings};
@@ -82,6 +84,7 @@ pub struct Till {
     catalogues: Mutex<Shelf>,
     attempts: Mutex<staff::Attempts>,
     watch: Mutex<clock::Watch>,
+    licences: Mutex<licence::Licences>,
     /// One sync at a time.
     syncing: Mutex<()>,
     link: Mutex<Link>,
@@ -147,7 +150,8 @@ impl Till {
         let key = folder.key()?;
         let ledger = Ledger::open(&folder.ledger_path())?;
         let identity = ledger.identity()?.ok_or(LedgerError::NotEnrolled)?;
-        let watch = clock::Watch::knowing(ledger.clock()?);
+        let watch = clock::Watch::knowing(ledger.clock()?, ledger.last_contact()?);
+        let licences = licence::Licences::of(&ledger)?;
         let sells = identity.role == Role::Till;
         let home = ledger.shops()?.pop().map(|shop| shop.id).filter(|_| sells);
         let till = Self {
@@ -161,6 +165,7 @@ impl Till {
             catalogues: Mutex::default(),
             attempts: Mutex::default(),
             watch: Mutex::new(watch),
+            licences: Mutex::new(licences),
             syncing: Mutex::default(),
             link: Mutex::default(),
             care: Mutex::default(),
@@ -204,7 +209,7 @@ impl Till {
     /// A `request` key makes the call repeatable: the same key finds the same sale.
     ///
     /// # Errors
-    /// Nothing was recorded.
+    /// Nothing was recorded; among the reasons is a licence that ran out.
     pub fn sell(
         &self,
         sale: Sale,
@@ -454,7 +459,8 @@ impl Till {
     pub fn status(&self) -> Result<Status, TillError> {
         let link = self.link().clone();
         let (last_contact, waiting, set_aside, notices) = self.read(|ledger| {
-            let (mut set_aside, notices) = (ledger.set_aside()?, ledger.notices()?);
+            let (mut set_aside, mut notices) = (ledger.set_aside()?, ledger.notices()?);
+            notices.extend(lock(&self.licences).doubts.values().cloned());
             set_aside.extend(Self::told_astray(ledger)?);
             set_aside.extend(lock(&self.carrying).refusals(&ledger.letters()?));
             Ok((ledger.last_contact()?, ledger.waiting_to_send()?, set_aside, notices))
@@ -491,6 +497,9 @@ impl Till {
             Body::Fact { at, .. } => Some(*at),
             Body::Change(_) => None,
         });
+        if matches!(body, FactBody::Sale(_)) {
+            self.may_sell(shop, now, last)?;
+        }
         let (at, clock) = self.stamp(now, last);
         let document = Document::DayBook(at.business_day());
         // Nearly always the last entry is of today.
