@@ -3,6 +3,7 @@
 import { api, button, byId, byName, cents, decimal, detailPanel, el, get, heldText, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, post, saleLink,
   show, stateText, total, trouble, when, wireHeader } from "./api.js";
 import { connectionSection } from "./connection.js";
+import { licenceText, licenceWarns } from "./licence.js";
 import { shiftReports } from "./shift.js";
 import { stageText } from "./stages.js";
 import { stockSection } from "./stock.js";
@@ -25,6 +26,7 @@ function shopCard(shop) {
   return el("article", { class: "card stack", testid: `office-shop-${shop.id}` },
     el("div", { class: "between" }, el("h2", {}, shop.name), el("span", { class: "figure" }, kes(today.total))),
     el("p", { class: "hint" }, `${many(today.sales, "sale")} today · ${shop.account} ${shop.shortcode}`),
+    el("p", { class: licenceWarns(shop.licence) ? "hint warn" : "hint", testid: `office-licence-${shop.id}` }, licenceText(shop.licence)),
     el("dl", { class: "figures" },
       figure("Cash", kes(today.cash)), figure("M-Pesa", kes(today.mpesa)), figure("Open", today.open),
       figure("To look at", today.conflicts, today.conflicts > 0 && "bad"),

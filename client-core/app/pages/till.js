@@ -3,6 +3,7 @@
 import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, heldText, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
   saleLink, salePath, show, stateText, trouble, uuid, when, wireHeader } from "./api.js";
 import { connectionSection } from "./connection.js";
+import { licenceText, licenceWarns } from "./licence.js";
 import { giveBack, shiftSection } from "./shift.js";
 import { stageText } from "./stages.js";
 import { stockSection } from "./stock.js";
@@ -214,6 +215,8 @@ async function refresh() {
   paintPill(status);
   byId("shop").textContent = shop.name;
   byId("till").textContent = `${me.name} · till ${me.letter}`;
+  byId("licence").textContent = licenceText(shop.licence);
+  byId("licence").className = licenceWarns(shop.licence) ? "hint warn" : "hint";
   const of = `shop=${encodeURIComponent(shop.id)}`;
   const [catalogue, open, conflicts, latest, unclaimed, disagreeing, held] = await Promise.all([`/v1/products?${of}`, `/v1/sales?state=open&limit=50&${of}`,
     `/v1/sales?state=conflict&limit=50&${of}`, `/v1/sales?state=all&limit=15&${of}`, `/v1/payments?state=unclaimed&limit=50&${of}`,

@@ -1,6 +1,7 @@
 //! What the API shows: views of the ledger as JSON, and what it takes. Amounts are decimal strings, times
 //! RFC 3339, ids opaque strings; phone numbers are masked.
 
+use crate::licence::LicenceForm;
 use crate::problem::Problem;
 use crate::stages::StagesForm;
 use domain::{
@@ -208,6 +209,7 @@ struct ShopStatus {
     today: TodayForm,
     unclaimed: CountForm,
     members: Vec<MemberForm>,
+    licence: LicenceForm,
 }
 
 #[derive(Serialize)]
@@ -451,6 +453,7 @@ impl<'a> View<'a> {
             },
             unclaimed: CountForm { count: day.unclaimed, total: day.unclaimed_total.to_string() },
             members: members.into_iter().map(member).collect::<Result<_, _>>()?,
+            licence: self.till.licence(&shop.id, self.now)?.into(),
         })
     }
 

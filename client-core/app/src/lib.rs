@@ -10,6 +10,7 @@ mod catalogue;
 mod discovery;
 mod forms;
 mod lan;
+mod licence;
 mod pages;
 mod problem;
 mod safaricom;
@@ -75,7 +76,7 @@ pub fn router(
         .merge(safaricom::router(sells))
         .merge(pages::router(sells));
     if sells {
-        router = router.merge(seeds::router());
+        router = router.merge(seeds::router()).merge(licence::router());
     }
     let app = App { till, clock, events, nudge, siblings };
     let router = router.layer(from_fn(own_pages_only)).layer(from_fn(always_problems));

@@ -25,6 +25,7 @@ pub(crate) fn router(sells: bool) -> Router<App> {
         .route(name, get(move || async move { file(SCRIPT, script) }))
         .route("/api.js", get(|| async { file(SCRIPT, include_str!("../pages/api.js")) }))
         .route("/connection.js", get(|| async { file(SCRIPT, include_str!("../pages/connection.js")) }))
+        .route("/licence.js", get(|| async { file(SCRIPT, include_str!("../pages/licence.js")) }))
         .route("/stages.js", get(|| async { file(SCRIPT, include_str!("../pages/stages.js")) }))
         .route("/shift.js", get(|| async { file(SCRIPT, include_str!("../pages/shift.js")) }))
         .route("/stock.js", get(|| async { file(SCRIPT, include_str!("../pages/stock.js")) }))

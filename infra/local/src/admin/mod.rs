@@ -1,6 +1,7 @@
 //! `leja admin`: open shops, enrol tills, read the inbox of a hub, and ask Safaricom through it.
 
 mod inbox;
+mod licence;
 mod requests;
 mod shops;
 
@@ -54,6 +55,8 @@ enum Command {
     },
     /// The callbacks that wait for a person; without a command, list them with the reasons.
     Inbox(inbox::Options),
+    /// Licences that shops pay to the platform; without a command, show prices and how every shop stands.
+    Licence(licence::Options),
     /// Count what came in since the hub started.
     Counts,
     /// Sweep now: pull payments, ask about open prompts, file what waits.
@@ -155,6 +158,7 @@ impl Administrator {
                 Ok(())
             }
             Command::Inbox(options) => self.inbox(options),
+            Command::Licence(options) => self.licence(options),
             Command::Counts => {
                 for (name, count) in self.counts()? {
                     println!("{name:<20}  {count}");
