@@ -236,13 +236,18 @@ impl Replica {
 
     /// Writes a fact that the till's own program would refuse to write, as a hostile one might.
     pub fn forge(&mut self, shop: &ShopId, body: FactBody, now: Timestamp) {
+        self.forge_again(shop, body, None, now);
+    }
+
+    /// The same, as if it had been written before under another name.
+    pub fn forge_again(&mut self, shop: &ShopId, body: FactBody, formerly: Option<FactId>, now: Timestamp) {
         self.till = None;
         let mut ledger = Ledger::open(&self.folder.ledger_path()).unwrap();
         let actor = ledger.writer(shop).unwrap();
         let tip = ledger.tip(shop, actor).unwrap();
         let head = tip.as_ref().map_or_else(|| Head::genesis(shop, actor), Head::of);
         let (id, by) = (FactId { actor, number: head.number + 1 }, Person::named("Mallory"));
-        let fact = Fact { id, at: now, clock: None, formerly: None, by, body };
+        let fact = Fact { id, at: now, clock: None, formerly, by, body };
         let end = ledger.strand_end(shop, actor, Document::DayBook(now.business_day())).unwrap();
         let opened = head.fact(&fact, end.map(|end| day_book::change(&end).strand));
         ledger.record(shop, (&opened.entry, opened.strand), &fact, None).unwrap();

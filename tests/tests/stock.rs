@@ -311,6 +311,24 @@ fn a_cancelled_sale_puts_its_goods_back_once() {
 }
 
 #[test]
+fn a_till_that_floods_its_shop_with_counts_keeps_nobody_from_counting() {
+    let world = World::new();
+    let (shop, a, mut b, office) = shop_of_two(&world);
+    let goods = || {
+        let level = Level::parse_counted("99").unwrap();
+        BTreeMap::from([(soda(), domain::Counted { level, beyond: Level::NONE })])
+    };
+    for _ in 0..4 {
+        let count = domain::Count::new("", goods(), domain::Seen::new(), std::collections::BTreeSet::new());
+        b.forge(&shop, domain::FactBody::Count(count.unwrap()), world.now().plus_millis(86_400_000));
+    }
+    agree(&world, &shop, &[&a, &b, &office]);
+    assert_eq!(level(&a, &shop).as_deref(), Some("99"));
+    count(&a, &shop, "5", &world);
+    assert_eq!(agree(&world, &shop, &[&a, &b, &office]).as_deref(), Some("5"), "whatever their clocks said");
+}
+
+#[test]
 fn a_request_that_is_repeated_moves_goods_once_and_a_line_of_no_product_moves_none() {
     let world = World::new();
     let (shop, a, _, _) = shop_of_two(&world);

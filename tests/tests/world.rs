@@ -362,6 +362,28 @@ fn a_till_can_not_read_or_write_another_shop() {
 }
 
 #[test]
+fn no_till_can_take_over_what_another_sold() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (a, mut b, office) = (world.till(&shop, "Front"), world.till(&shop, "Back"), world.office());
+    let sale = a.sell(of(500, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
+    a.claim(sale.id, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+    let printed = a.printed(sale.id, &asha(), world.now(), None).unwrap();
+    world.pay("UKL4AB12CD", "123456", 500, "");
+    exchange(&world, &[&a, &office]);
+    // As if it had been its own sale in a former life, of the very same millisecond.
+    b.forge_again(&shop, FactBody::Sale(of(500, Tender::Mpesa)), Some(sale.id), sale.at);
+    exchange(&world, &[&b, &a, &office]);
+    for replica in [&a, &office] {
+        let stands = replica.sale(sale.id).unwrap();
+        assert_eq!((stands.state, stands.paid, stands.printed), (SaleState::Paid, kes(500), printed.printed));
+        assert_eq!(replica.sales(&shop, SaleFilter::All, None, 9).unwrap().len(), 1);
+        let told = replica.status().unwrap().set_aside.join("\n");
+        assert!(told.contains("B1"), "{told}");
+    }
+}
+
+#[test]
 fn no_till_can_speak_about_another_shops_sales() {
     let world = World::new();
     let (mjini, kijiji) = (world.shop("mjini", "till", "123456"), world.shop("kijiji", "paybill", "600638"));

@@ -33,7 +33,9 @@ pub(crate) fn fact(
             let formerly = fact.formerly.map(|name| name.to_string());
             let row = params![id, shop, receipt, sale.to_string(), how, at, by, cited, formerly];
             c.prepare_cached(sql)?.execute(row)?;
-            relink(c, shop, &CLAIMS, fact.cited(), None)?;
+            for claim in relink(c, shop, &CLAIMS, fact.cited(), None)? {
+                dirty.claim(c, shop, claim)?;
+            }
             dirty.receipt(claim.receipt.clone());
         }
         FactBody::Release { claim, reason } => {

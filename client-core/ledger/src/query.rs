@@ -306,7 +306,9 @@ impl Reader {
         let sql = format!("SELECT
             count(*) AS sales, coalesce(sum(total), 0) AS total, coalesce(sum(min(paid, total)), 0) AS paid,
             coalesce(sum(CASE tender WHEN 'cash' THEN total ELSE
-              (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop) END), 0) AS cash,
+              (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop) END
+              - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = sales.id AND r.shop = sales.shop)), 0)
+              AS cash,
             (SELECT count(*) FROM sales WHERE shop = ?1 AND due > 0) AS open,
             (SELECT count(*) FROM ({TROUBLED} UNION {UNCONFIRMED})) AS conflicts,
             (SELECT count(*) FROM sales s WHERE s.shop = ?1 AND s.reversed = 1 AND s.due > 0) AS reversed,

@@ -88,7 +88,8 @@ impl Dirty {
                        OR EXISTS (SELECT 1 FROM cash WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM voids WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM prints WHERE sale = cited)
-                       OR EXISTS (SELECT 1 FROM refunds WHERE sale = cited)";
+                       OR EXISTS (SELECT 1 FROM refunds WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM sales WHERE formerly = ?1)";
         let mut find = c.prepare_cached(sql)?;
         let mentioned: bool = find.query_row(params![sale.id.to_string(), shop], |row| row.get(0))?;
         if !mentioned && sale.formerly.is_none() {
@@ -96,7 +97,7 @@ impl Dirty {
         }
         let same = relink(c, shop, &SALES, sale.cited(), None)?;
         if same.len() > 1 {
-            stock::recount(c, shop)?;
+            same.iter().try_for_each(|sale| stock::recount_of(c, shop, *sale))?;
         }
         same.into_iter().chain([sale.id]).try_for_each(|sale| self.sale_and_its_receipts(c, shop, sale))
     }

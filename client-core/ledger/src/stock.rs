@@ -115,6 +115,16 @@ pub(crate) fn recount(c: &Connection, shop: i64) -> Result<(), LedgerError> {
     add_up(c, shop, &products.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// Adds up anew what a fact changed, after something else was said about it.
+pub(crate) fn recount_of(c: &Connection, shop: i64, fact: FactId) -> Result<(), LedgerError> {
+    let sql = "SELECT s.product FROM stock s JOIN goods g ON g.shop = s.shop AND g.product = s.product
+                 AND g.till = ? AND g.incarnation = ? AND g.number = ? WHERE s.shop = ?";
+    let mut find = c.prepare_cached(sql)?;
+    let key = params![fact.actor.till.0, fact.actor.incarnation, signed(fact.number)?, shop];
+    let products = find.query_map(key, |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    add_up(c, shop, &products.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// Adds products up from the count that stands, and from what lies beyond it.
 fn add_up(c: &Connection, shop: i64, products: &[&str]) -> Result<(), LedgerError> {
     let facts = Facts::of(c, shop)?;
@@ -299,17 +309,22 @@ impl Reader {
         seen.retain(|_, number| *number > 0);
         let facts = Facts::of(&self.connection, key)?;
         let mut before = BeforeCount { beyond: BTreeMap::new(), replaces: BTreeSet::new(), seen };
-        let sql = "SELECT cited FROM counts c WHERE shop = ?1 AND product = ?2 AND NOT EXISTS (
-                     SELECT 1 FROM replaced r JOIN counts k USING (shop, till, incarnation, number)
-                     WHERE r.shop = c.shop AND r.cited = c.cited AND k.product = c.product)
-                   UNION SELECT cited FROM counts c JOIN stock s USING (shop, product, till, incarnation, number)
-                   WHERE shop = ?1 AND product = ?2";
+        let sql = "SELECT cited FROM (
+                     SELECT cited, at FROM counts c WHERE shop = ?1 AND product = ?2 AND NOT EXISTS (
+                       SELECT 1 FROM replaced r JOIN counts k USING (shop, till, incarnation, number)
+                       WHERE r.shop = c.shop AND r.cited = c.cited AND k.product = c.product)
+                     UNION SELECT cited, c.at FROM counts c
+                     JOIN stock s USING (shop, product, till, incarnation, number) WHERE shop = ?1 AND product = ?2)
+                   ORDER BY at DESC LIMIT ?3";
         let mut find = self.connection.prepare_cached(sql)?;
         for product in products {
             let beyond = facts.beyond(&self.connection, product.as_str(), Some(&before.seen))?;
+            // Whoever floods a shop with counts stops nobody: so many give way to each count.
+            let room = Count::MAX_KNOWN.saturating_sub(before.replaces.len());
+            let room = i64::try_from(room).unwrap_or(i64::MAX);
             before.beyond.insert(product.clone(), Level::sum(beyond));
             let found =
-                find.query_map(params![key, product.as_str()], |row| parsed(row, "cited", str::parse))?;
+                find.query_map(params![key, product.as_str(), room], |row| parsed(row, "cited", str::parse))?;
             before.replaces.extend(found.collect::<Result<Vec<Cited>, _>>()?);
         }
         Ok(before)

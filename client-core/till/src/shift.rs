@@ -6,7 +6,7 @@ use domain::shift::{late, told};
 use domain::{
     Actor, Closing, Drawer, Entry, FactBody, FactId, Money, Person, Report, ShopId, Span, Takings, Timestamp,
 };
-use ledger::{DrawerKind, Ledger, Reader};
+use ledger::{DrawerKind, Reader};
 use replica::day_book;
 use std::collections::BTreeMap;
 
@@ -111,8 +111,8 @@ impl Till {
     /// # Errors
     /// This is head office, or the ledger can not be read.
     pub fn shift(&self, now: Timestamp) -> Result<Report, TillError> {
-        let shop = self.drawer_shop()?;
-        report(&self.ledger(), shop, self.corrected(now))
+        let (shop, now) = (self.drawer_shop()?, self.corrected(now));
+        self.beside(|ledger| report(ledger, shop, now))
     }
 
     /// When this till's drawer was opened for the shift that goes on; `None` if nobody said so.
@@ -121,14 +121,14 @@ impl Till {
     /// This is head office, or the ledger can not be read.
     pub fn shift_opened(&self) -> Result<Option<Timestamp>, TillError> {
         let shop = self.drawer_shop()?;
-        let ledger = self.ledger();
-        opened(&ledger, shop, &spans(&ledger, shop)?)
+        self.beside(|ledger| opened(ledger, shop, &spans(ledger, shop)?))
     }
 
     /// Closes the shift of this till with what somebody counted, and gives its Z report.
     ///
     /// # Errors
-    /// There is nothing to close, this is head office, or nothing was recorded.
+    /// There is nothing to close, what was closed is not known here yet, this is head office, or nothing was
+    /// recorded.
     pub fn close_shift(
         &self,
         counted: Money,
@@ -138,20 +138,15 @@ impl Till {
     ) -> Result<Closed, TillError> {
         let shop = self.drawer_shop()?;
         let mut ledger = self.ledger();
-        let id =
-            match asked_before(&ledger, (shop, request), |body| matches!(body, FactBody::ShiftClosed(_)))? {
-                Some(made) => made,
-                None => {
-                    let report = report(&ledger, shop, self.corrected(now))?;
-                    if report.spans.is_empty() && report.late.is_empty() {
-                        return Err(TillError::Refused(
-                            "nothing happened since the last shift was closed".to_owned(),
-                        ));
-                    }
-                    let closing = FactBody::ShiftClosed(Box::new(Closing { report, counted }));
-                    self.write(&mut ledger, shop, (by, now), closing, request)?.0
-                }
-            };
+        let same = |body: &FactBody| matches!(body, FactBody::ShiftClosed(it) if it.counted == counted);
+        let id = match asked_before(&ledger, (shop, request), same)? {
+            Some(made) => made,
+            None => {
+                let report = to_close(&ledger, shop, self.corrected(now))?;
+                let closing = FactBody::ShiftClosed(Box::new(Closing { report, counted }));
+                self.write(&mut ledger, shop, (by, now), closing, request)?.0
+            }
+        };
         closed(&ledger.entry(shop, id)?).ok_or(TillError::Unreadable)
     }
 
@@ -173,15 +168,22 @@ impl Till {
 /// What this till wrote since its last closing, a life that ended with a restored backup included: nobody else
 /// will close that.
 fn spans(ledger: &Reader, shop: &ShopId) -> Result<Vec<Span>, TillError> {
-    let vector = ledger.vector(shop)?;
+    let (vector, lives) = (ledger.vector(shop)?, lives(ledger, shop)?);
     let mut spans = Vec::new();
-    for actor in lives(ledger, shop)? {
+    for actor in &lives {
+        let actor = *actor;
         let (_, after) = ledger.last_closing(shop, actor)?;
         let upto = vector.get(&actor).copied().unwrap_or(0);
         spans.extend((after < upto).then_some(Span { actor, after, upto }));
         if after > 0 {
             break;
         }
+    }
+    // Where nobody ever closed a shift, shifts begin when a drawer is opened first.
+    if let ([_], [only @ Span { after: 0, .. }]) = (&lives[..], &mut spans[..]) {
+        let rows = ledger.drawer_rows(shop, *only)?;
+        let first = rows.iter().find(|row| row.kind == DrawerKind::Opened);
+        only.after = first.map_or(0, |row| row.id.number.saturating_sub(1));
     }
     spans.reverse();
     Ok(spans)
@@ -203,7 +205,23 @@ fn opened(ledger: &Reader, shop: &ShopId, spans: &[Span]) -> Result<Option<Times
     Ok(None)
 }
 
-fn report(ledger: &Ledger, shop: &ShopId, now: Timestamp) -> Result<Report, TillError> {
+/// The report of a shift that may be closed now.
+fn to_close(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Report, TillError> {
+    let refused = |why: &str| Err(TillError::Refused(why.to_owned()));
+    if ledger.doubt(shop)?.is_some() {
+        return refused(
+            "this ledger was restored or copied, and what was closed since is not known here: let this till reach \
+             the cloud once, then close",
+        );
+    }
+    let report = report(ledger, shop, now)?;
+    if report.spans.is_empty() && report.late.is_empty() {
+        return refused("nothing happened since the last shift was closed");
+    }
+    report.checked().map_err(|error| TillError::Refused(error.to_string()))
+}
+
+fn report(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Report, TillError> {
     let (mut number, mut reports) = (1_u64, Vec::new());
     let since = now.plus_millis(LATE_DAYS.saturating_mul(-86_400_000));
     for actor in lives(ledger, shop)? {
@@ -233,7 +251,8 @@ fn report(ledger: &Ledger, shop: &ShopId, now: Timestamp) -> Result<Report, Till
         takings: takings(ledger, shop, &spans)?,
         spans,
         drawer,
-        late: late(&told(&reports), &known),
+        // What finds no room here stands in the next report.
+        late: late(&told(&reports), &known).into_iter().take(Report::MAX_PARTS).collect(),
         unsent: ledger.waiting_to_send()?,
     })
 }
