@@ -29,6 +29,21 @@ fn one_parting_gets_one_life_however_often_it_is_asked_for() {
 }
 
 #[test]
+fn a_till_that_asks_for_lives_without_end_gets_so_many() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let a = world.till(&shop, "Front");
+    let ask = |life: u32| {
+        let parted = hex::encode([life.to_be_bytes(); 8].concat());
+        a.ask("POST", &format!("/v1/shops/{shop}/new-life"), &json!({ "parted": parted }), world.now())
+    };
+    assert!((1..=100).all(|life| ask(life).is_ok()));
+    let spent = ask(101).unwrap_err().to_string();
+    assert!(spent.contains("enrol a new one"), "{spent}");
+    assert!(ask(7).is_ok(), "what was given stays given");
+}
+
+#[test]
 fn a_backup_that_lags_behind_gets_back_what_it_sold_since_and_sells_on() {
     let world = World::new();
     let shop = world.shop("mjini", "till", "123456");

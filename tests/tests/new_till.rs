@@ -1,6 +1,8 @@
 //! A new till in a shop with a history: it sells at once, and the history comes while it sells.
 
-use domain::{FactId, Line, Money, Person, Product, ProductId, Quantity, Sale, ShopId, Tender, Timestamp};
+use domain::{
+    FactId, How, Line, Money, Person, Product, ProductId, Quantity, Sale, ShopId, Tender, Timestamp,
+};
 use service::Store;
 use std::sync::atomic::Ordering;
 use tests::simulation::hostile::Mallory;
@@ -196,7 +198,8 @@ fn what_is_said_about_old_sales_counts_when_they_come() {
     new.sync(world.now()).unwrap_err();
     assert!(new.sale(own[0]).is_err(), "it is not here yet");
     let late = new.payment(&shop, &code("UKLATE0001")).unwrap().unwrap();
-    assert_eq!(late.sale, front.payment(&shop, &late.receipt).unwrap().unwrap().sale, "the same claim leads");
+    let leads = front.payment(&shop, &late.receipt).unwrap().unwrap().sale;
+    assert_eq!((late.sale, late.held_for.map(|(sale, _)| sale.id)), (None, leads), "the same claim leads");
     new.line.weather.lock().unwrap().requests_left = None;
     fill(&new, world.now());
     exchange(&world, &[&front, &back, &new]);
@@ -226,6 +229,16 @@ fn a_till_that_keeps_a_few_days_fetches_no_more() {
     let sale = new.sell(of(40, Tender::Cash), &asha(), world.now(), None).unwrap().sale.id;
     exchange(&world, &[&front, &new]);
     assert_eq!((front.sale(sale).is_ok(), verdicts(&new, &shop).len()), (true, rows.len() + 2));
+    // A payment of a sale that is older than what is kept here waits for nothing.
+    let open = front.sales(&shop, SaleFilter::Open, None, 10_000).unwrap();
+    let old = open.iter().min_by_key(|sale| sale.at).unwrap();
+    assert!(new.sale(old.id).is_err());
+    front.claim(old.id, code("UKL4OLDONE"), How::Typed, &asha(), world.now()).unwrap();
+    world.pay("UKL4OLDONE", "123456", u32::try_from(old.due.cents() / 100).unwrap(), "");
+    exchange(&world, &[&front, &new]);
+    assert_eq!(front.payment(&shop, &code("UKL4OLDONE")).unwrap().unwrap().sale, Some(old.id));
+    assert!(new.payment(&shop, &code("UKL4OLDONE")).unwrap().unwrap().held_for.is_some());
+    assert_eq!(new.held_payments(&shop, 9).unwrap(), []);
 }
 
 /// A cloud that lies about where a journal may be entered is not believed, and neither is what leads there.

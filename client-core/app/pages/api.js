@@ -529,7 +529,7 @@ function paymentAlarms(payment, back) {
     payment.disagreements.length > 0 && alarm("disagreement-alarm", disagreement(payment.disagreements), "Ujumbe wa Safaricom haulingani: angalia taarifa."),
     other && !payment.reversed && alarm("asked-alarm", `The phone was asked for sale ${other.reference}, and ${fate}: give it back, or use it for the right sale.`,
       "Malipo haya yaliombwa kwa mauzo mengine."),
-    payment.held && el("p", { class: "warn", testid: "held" }, `${heldText(payment.held)}: it has not come yet, or a copy of its till wrote it. It takes the payment along when it comes; if it never does, release the payment.`),
+    payment.held && el("p", { class: "warn", testid: "held" }, `${heldText(payment.held)}: it has not come yet, it is older than what is kept here, or a copy of its till wrote it. It has the payment all the same; release it only if that sale is lost for good.`),
     payment.review && el("p", { class: "warn", testid: "review" }, "So large that somebody should look at it."),
     back && !payment.reversed && el("p", { class: back.state === "refused" ? "card bad" : "warn", role: "status", testid: "back-state", "data-state": back.state },
       [BACK[back.state] ?? back.state, back.words].filter(Boolean).join(" ")),

@@ -92,14 +92,21 @@ impl Reader {
         self.payments_where(condition, params![self.shop_key(shop)?, amount.cents()])
     }
 
-    /// The payments that a sale has which is not here, newest first.
+    /// The payments that a sale has which is not here, newest first. Those of sales that are older than what is kept
+    /// here wait for nothing, and are left out.
     ///
     /// # Errors
     /// The file can not be read.
     pub fn held_payments(&self, shop: &ShopId, limit: u32) -> Result<Vec<PaymentRow>, LedgerError> {
         let condition = "p.shop = ? AND p.sale IN (SELECT cited FROM claims WHERE sale = cited)
                          ORDER BY p.paid_at DESC, p.receipt LIMIT ?";
-        self.payments_where(condition, params![self.shop_key(shop)?, limit])
+        let mut rows = self.payments_where(condition, params![self.shop_key(shop)?, limit])?;
+        let bases = self.backlog(shop)?.journals;
+        let kept = |sale: FactId| {
+            !bases.iter().any(|(actor, base, _)| *actor == sale.actor && sale.number <= base.number)
+        };
+        rows.retain(|row| row.held_for.is_some_and(|(sale, _)| kept(sale.id)));
+        Ok(rows)
     }
 
     pub(crate) fn payments_where(

@@ -47,6 +47,10 @@ pub(crate) async fn new_life<S: Store>(
     Ok(Json(life?))
 }
 
+/// How many lives a till has at most. Everybody in its shop knows all of them, and a till that asked without end
+/// would stop the others, who say with each exchange how far they know each.
+const MAX_LIVES: u16 = 100;
+
 /// The life that begins where the journal parted: the one that was given before, or the next one.
 async fn life_of<S: Store>(
     store: &S,
@@ -62,7 +66,8 @@ async fn life_of<S: Store>(
     }
     let spent = || Problem::bad_request("This till has had all its lives: enrol a new one.");
     let incarnation = store.next_number(&format!("lives of {till}")).await?;
-    let actor = Actor { till, incarnation: u16::try_from(incarnation).map_err(|_| spent())? };
+    let incarnation = u16::try_from(incarnation).ok().filter(|life| *life <= MAX_LIVES).ok_or_else(spent)?;
+    let actor = Actor { till, incarnation };
     let letter = letter(store, caller.member.role, Some(shop)).await?;
     let life = NewLife { actor: actor.to_string(), letter: letter.clone() };
     store.put_member(&Member { actor, letter, ..caller.member.clone() }, Some(shop)).await?;
