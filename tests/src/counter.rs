@@ -81,7 +81,8 @@ impl Shop {
         address
     }
 
-    fn admin(&self, arguments: &[&str]) -> String {
+    /// Asks the hub something as whoever runs it; gives what was printed.
+    pub fn admin(&self, arguments: &[&str]) -> String {
         let hub = format!("http://{}", self.address);
         let folder = self.data.path().join("hub/admin");
         let whom = ["admin", "--hub", &hub, "--admin", folder.to_str().unwrap()];
@@ -98,6 +99,16 @@ impl Shop {
         let hub = start_hub(&self.data, &self.address);
         hub.address();
         self.hub = Some(hub);
+    }
+
+    /// Somebody pays for the shop's licence.
+    pub fn pay_licence(&self, receipt: &str, paybill: &str) {
+        let confirmation = json!({
+            "TransID": receipt, "TransAmount": "1000.00", "BusinessShortCode": paybill,
+            "BillRefNumber": "License Mjini",
+        });
+        let url = format!("http://{}/mpesa/license/confirmation", self.address);
+        assert_eq!(http("POST", &url, &confirmation.to_string()).0, 200);
     }
 
     /// A customer pays, and Safaricom confirms it.

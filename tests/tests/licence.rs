@@ -7,6 +7,7 @@ use domain::{Msisdn, ShopId, Tender, Timestamp};
 use serde_json::{Value, json};
 use service::Store;
 use service::licence::{Owners, TextError, Texts};
+use service::sweep::SweepReport;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use tests::faulty::Faulty;
@@ -40,6 +41,21 @@ impl Story {
     /// Somebody pays for a licence.
     fn pay(&self, receipt: &str, shillings: u32, reference: &str) {
         self.world.pay(receipt, PAYBILL, shillings, reference);
+    }
+
+    /// The sweep pulls what was paid to the platform: a payment of 1,000.
+    fn pull(&self, receipt: &str, reference: &str) -> SweepReport {
+        let row = json!({
+            "transactionId": receipt, "trxDate": "2026-11-21T08:00:00+03:00", "msisdn": 722_000_000,
+            "sender": "MPESA", "transactiontype": "c2b-pay-bill-debit", "billreference": reference,
+            "amount": "1000.0", "organizationname": "Licences",
+        });
+        let page =
+            |code: &str, rows: &[Value]| json!({ "ResponseCode": code, "Response": [rows] }).to_string();
+        // Its number is pulled like any other, and comes after the shop's by name.
+        self.world.safaricom.answer(PULL, 200, page("1001", &[]));
+        self.world.safaricom.answer(PULL, 200, page("1000", &[row]));
+        self.world.wait(self.world.sweep.run())
     }
 
     /// Time passes with a sync at its end.
@@ -247,16 +263,7 @@ fn what_comes_twice_late_or_by_another_way_changes_nothing_twice() {
     ] {
         assert_eq!(story.world.post(&path, &body).0, 200, "{path}");
     }
-    let row = json!({
-        "transactionId": "UKL4LIC001", "trxDate": "2026-11-21T08:00:00+03:00", "msisdn": 722000000,
-        "sender": "MPESA", "transactiontype": "c2b-pay-bill-debit", "billreference": "LICENSE-duka-moja",
-        "amount": "1000.0", "organizationname": "Licences",
-    });
-    // The platform's number is pulled like any other: before the shops by name.
-    let page = json!({ "ResponseCode": "1000", "Response": [[row]] }).to_string();
-    story.world.safaricom.answer(PULL, 200, json!({ "ResponseCode": "1001", "Response": [[]] }).to_string());
-    story.world.safaricom.answer(PULL, 200, page);
-    let report = story.world.wait(story.world.sweep.run());
+    let report = story.pull("UKL4LIC001", "LICENSE-duka-moja");
     assert_eq!((report.failed.clone(), report.shops["leja-licences"].new), (vec![], 1));
     assert_eq!(story.bought("duka-moja"), ("licensed".to_owned(), vec![30]));
     let other = confirmation("UKL4LIC001", PAYBILL, "9000.00", "LICENSE-duka-moja", paid);
@@ -324,15 +331,7 @@ fn a_payment_for_a_shop_that_does_not_exist_waits_until_a_person_says_whose_it_i
 #[test]
 fn a_pulled_payment_that_names_no_shop_is_given_by_a_person_too() {
     let story = Story::new();
-    let row = json!({
-        "transactionId": "UKL4LIC001", "trxDate": "2026-11-21T07:00:00+03:00", "msisdn": 722000000,
-        "sender": "MPESA", "transactiontype": "c2b-pay-bill-debit", "billreference": "licence",
-        "amount": "1000.0", "organizationname": "Licences",
-    });
-    let page = json!({ "ResponseCode": "1000", "Response": [[row]] }).to_string();
-    story.world.safaricom.answer(PULL, 200, json!({ "ResponseCode": "1001", "Response": [[]] }).to_string());
-    story.world.safaricom.answer(PULL, 200, page);
-    story.world.wait(story.world.sweep.run());
+    story.pull("UKL4LIC001", "licence");
     let (hash, _) = story.inbox().pop().unwrap();
     story.ask("POST", "/v1/admin/inbox/assign", &json!({ "hash": hash, "shop": "duka-moja" })).unwrap();
     assert_eq!(story.bought("duka-moja").1, [30]);
@@ -433,6 +432,12 @@ fn an_owner_is_told_once_by_text_what_a_payment_bought() {
     assert_eq!(sent[2], ("254712345678".to_owned(), valid.to_owned()));
     // The same payment once more, and a pull of it, say nothing new.
     story.pay("UKL4LIC001", 1000, "LICENSE-duka-moja");
+    assert_eq!(story.pull("UKL4LIC001", "LICENSE-duka-moja").shops["leja-licences"].new, 1);
+    assert_eq!(tell(), 0);
+    // Nor does an attempt that broke off in the middle.
+    let begun = story.world.store.put_note(&story.shop, "text/UKL4LIC009", b"begun");
+    story.world.wait(begun).unwrap();
+    story.pay("UKL4LIC009", 1000, "LICENSE-duka-moja");
     assert_eq!(tell(), 0);
     // What may have gone out is not sent again.
     story.pay("UKL4LIC002", 400, "LICENSE-duka-moja");

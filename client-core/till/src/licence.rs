@@ -183,10 +183,11 @@ impl Till {
         if waits { SOON_MILLIS } else { usual }
     }
 
-    /// Head office asks for a shop's licence now and then.
+    /// Head office asks for a shop's licence now and then, and soon where it ran out.
     pub(crate) fn ask_licence(&self, shop: &ShopId, now: Timestamp) -> Result<(), TillError> {
         let asked = lock(&self.licences).asked.get(shop).copied();
-        if asked.is_some_and(|at| at.distance_millis(now) < SELDOM_MILLIS) {
+        let pause = self.learn_again_after(shop, SELDOM_MILLIS, now);
+        if asked.is_some_and(|at| at.distance_millis(now) < pause) {
             return Ok(());
         }
         let (path, writer) = (format!("/v1/shops/{shop}/licence"), self.ledger().writer(shop)?);

@@ -3,5 +3,6 @@
 mod connection;
 mod demo;
 mod goods;
+mod licence;
 mod payments;
 mod shifts;
