@@ -5,7 +5,9 @@ use crate::rows::{self, how_name, tender_name};
 use crate::settle::Dirty;
 use crate::{LedgerError, stock};
 use domain::standing::Standing;
-use domain::{CheckoutId, Cited, Fact, FactBody, FactId, FeedItem, Money, ReceiptCode, Sale, Timestamp};
+use domain::{
+    CheckoutId, Cited, Claim, Fact, FactBody, FactId, FeedItem, Money, ReceiptCode, Sale, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Writes the rows of a fact and notes what has to be settled anew. Gives the local number of a sale.
@@ -25,19 +27,7 @@ pub(crate) fn fact(
             c.prepare_cached(sql)?.execute(row)?;
             dirty.sale(sale);
         }
-        FactBody::Claim(claim) => {
-            let (sale, cited) = said_of(c, shop, &SALES, claim.sale)?;
-            let sql = "INSERT INTO claims (id, shop, receipt, sale, how, at, by, cited, formerly)
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-            let (receipt, how) = (claim.receipt.as_str(), how_name(claim.how));
-            let formerly = fact.formerly.map(|name| name.to_string());
-            let row = params![id, shop, receipt, sale.to_string(), how, at, by, cited, formerly];
-            c.prepare_cached(sql)?.execute(row)?;
-            for claim in relink(c, shop, &CLAIMS, fact.cited(), None)? {
-                dirty.claim(c, shop, claim)?;
-            }
-            dirty.receipt(claim.receipt.clone());
-        }
+        FactBody::Claim(made) => claim(c, shop, fact, made, dirty)?,
         FactBody::Release { claim, reason } => {
             let (claim, cited) = said_of(c, shop, &CLAIMS, *claim)?;
             let sql =
@@ -77,6 +67,34 @@ pub(crate) fn fact(
         FactBody::ShiftClosed(closing) => drawer(c, shop, fact, ("closed", closing.counted, None))?,
     }
     Ok(None)
+}
+
+fn claim(
+    c: &Connection,
+    shop: i64,
+    fact: &Fact,
+    claim: &Claim,
+    dirty: &mut Dirty,
+) -> Result<(), LedgerError> {
+    let (sale, cited) = said_of(c, shop, &SALES, claim.sale)?;
+    let sql = "INSERT INTO claims (id, shop, receipt, sale, how, at, by, cited, formerly)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    c.prepare_cached(sql)?.execute(params![
+        fact.id.to_string(),
+        shop,
+        claim.receipt.as_str(),
+        sale.to_string(),
+        how_name(claim.how),
+        fact.at.millis(),
+        fact.by.as_str(),
+        cited,
+        fact.formerly.map(|name| name.to_string())
+    ])?;
+    for claim in relink(c, shop, &CLAIMS, fact.cited(), None)? {
+        dirty.claim(c, shop, claim)?;
+    }
+    dirty.receipt(claim.receipt.clone());
+    Ok(())
 }
 
 /// What was done with a drawer beside selling.

@@ -1,4 +1,5 @@
 //! What facts refer to: whatever comes first, the rows say the same.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "this is test code")]
 
 use domain::{
     Account, Actor, Body, Claim, Document, Entry, Fact, FactBody, FactId, How, Money, Person, ReceiptCode,
