@@ -39,7 +39,7 @@ function closed(it) {
   const off = it.difference;
   const words = off === "0.00" ? "as it should be" : off.startsWith("-") ? `${kes(off.slice(1))} short` : `${kes(off)} over`;
   return el("details", { class: "card", testid: `shift-${it.name}` },
-    el("summary", {}, `${it.name}, ${when(it.at)}, ${it.by}: ${words}`),
+    el("summary", {}, `Report ${it.name}, ${when(it.at)}, ${it.by}: ${words}`),
     rows([["Counted", kes(it.counted), "shift-counted"]]), ...report(it.report),
     el("p", { class: "hint" }, `Seal ${it.seal.slice(0, 16)}`));
 }
