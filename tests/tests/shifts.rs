@@ -2,9 +2,10 @@
 //! never changes, and what becomes known later stands in the next one.
 
 use domain::{How, Money, Sale, ShopId, Takings, Tender};
-use std::path::Path;
+use tests::copies::{imaged, restored};
+use tests::tills::is_whole;
 use tests::world::{Replica, World, asha, code, exchange, kes, of};
-use till::{Deed, Folder, TillError, examine};
+use till::{Deed, TillError};
 
 fn counter(world: &World) -> (ShopId, Replica, Replica) {
     let shop = world.shop("mjini", "till", "123456");
@@ -16,13 +17,6 @@ fn counter(world: &World) -> (ShopId, Replica, Replica) {
 fn sell(till: &Replica, world: &World, shillings: u32, tender: Tender) -> till::SaleRow {
     world.pass(1);
     till.sell(of(shillings, tender), &asha(), world.now(), None).unwrap().sale
-}
-
-/// Every computed row is what the facts add up to.
-fn whole(replica: &Replica) {
-    for check in examine(&replica.path.join("ledger.sqlite")).unwrap() {
-        assert_eq!(check.faults, Vec::<String>::new(), "{} of {}", check.name, replica.path.display());
-    }
 }
 
 fn refused<T: std::fmt::Debug>(done: Result<T, TillError>, why: &str) {
@@ -80,7 +74,7 @@ fn a_shift_is_opened_counted_and_closed_without_a_line_and_its_report_never_chan
             [next.clone(), z.clone()],
             "for ever, and everywhere"
         );
-        whole(replica);
+        is_whole(&replica.path);
     }
     refused(office.close_shift(kes(0), &asha(), world.now(), None), "head office has no drawer");
 }
@@ -160,7 +154,7 @@ fn what_a_cancelled_sale_was_paid_is_owed_back_until_it_is_given_back_once() {
         let refunds =
             told.iter().filter(|it| matches!(it.deed, Deed::GivenBack(amount, _) if amount == kes(70)));
         assert_eq!(refunds.count(), 2);
-        whole(replica);
+        is_whole(&replica.path);
     }
     let drawers = [&a, &b].map(|till| till.shift(world.now()).unwrap().drawer);
     assert_eq!(drawers.map(|drawer| drawer.expected()), [kes(0), -kes(70)]);
@@ -170,14 +164,6 @@ fn backup_of(till: &Replica) -> std::path::PathBuf {
     let path = till.path.with_extension("backup");
     till.backup(&path).unwrap();
     path
-}
-
-fn restored(world: &World, till: &Replica, backup: &Path) -> Replica {
-    let path = till.path.with_extension("restored");
-    let folder = Folder::at(&path).unwrap();
-    std::fs::copy(till.path.join("till.key"), path.join("till.key")).unwrap();
-    assert_eq!(folder.restore(backup, world.now()).unwrap(), None);
-    world.open(path)
 }
 
 #[test]
@@ -208,7 +194,7 @@ fn a_restored_till_closes_the_shift_that_its_former_life_began() {
     assert_eq!((z.report.number, z.report.takings.total, z.report.late.len()), (3, kes(60), 0));
     exchange(&world, &[&again, &office]);
     assert_eq!(office.closings(&shop, 9).unwrap().len(), 3);
-    whole(&again);
+    is_whole(&again.path);
 }
 
 #[test]
@@ -217,9 +203,7 @@ fn a_closing_that_a_copy_writes_again_covers_what_it_covered() {
     let (shop, till, office) = counter(&world);
     sell(&till, &world, 10, Tender::Cash);
     till.sync(world.now()).unwrap();
-    let backup = backup_of(&till);
-    drop(backup);
-    let copy = world.open(tests::copies::imaged(&till, "image"));
+    let copy = world.open(imaged(&till, "image"));
     for replica in [&till, &copy] {
         replica.offline(true);
     }
@@ -307,7 +291,7 @@ fn the_reports_of_a_till_add_up_to_what_is_known_of_its_sales() {
         assert_eq!(drawer, cash);
         exchange(&world, &[&till, &office]);
         assert_eq!(office.closings(&shop, 99).unwrap().len(), reports.len());
-        whole(&till);
+        is_whole(&till.path);
     }
 }
 

@@ -152,6 +152,7 @@ fn nobody_who_looks_waits_for_the_seller() {
             assert!(till.stock(&shop, false).unwrap().is_empty() && till.siblings().unwrap().is_empty());
             assert_eq!(stages(&till, sale).reach, Reach::Cloud);
             assert_eq!(till.shops().unwrap().len(), 1);
+            assert_eq!((till.shift(world.now()).unwrap().number, till.shift_opened().unwrap()), (1, None));
         }
         assert!(!sold.load(Ordering::SeqCst), "the seller still waits, and nobody waited with him");
         other.execute_batch("COMMIT").unwrap();

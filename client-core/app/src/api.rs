@@ -148,15 +148,13 @@ async fn sell(
     Json(form): Json<NewSale>,
 ) -> Result<impl IntoResponse, Problem> {
     let key = request_key(&headers)?;
-    let sold = app.with(move |till, now| {
+    app.write(move |till, now| {
         let (sale, by) = form.read(till)?;
         let sold = till.sell(sale, &by, now, key.as_deref())?;
         let status = if sold.repeated { StatusCode::OK } else { StatusCode::CREATED };
         Ok((status, Json(View::of(till, now)?.sale(&sold.sale)?)))
-    });
-    let sold = sold.await;
-    app.nudge.nudge();
-    sold
+    })
+    .await
 }
 
 async fn sales(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Sales>, Problem> {
@@ -251,7 +249,7 @@ async fn release(
     Path(id): Path<String>,
     Json(form): Json<Because>,
 ) -> Result<Response, Problem> {
-    let done = app.with(move |till, now| {
+    app.write(move |till, now| {
         let (claim, by) = (read_id(&id)?, Person::named(&form.by));
         let found = till.claimed(claim)?;
         let sale = till.release(claim, &form.reason, &by, now)?;
@@ -260,10 +258,8 @@ async fn release(
             Some(sale) => Json(view.sale_with_history(sale.id)?).into_response(),
             None => Json(view.payment_with_history(&found.shop, &found.receipt)?).into_response(),
         })
-    });
-    let done = done.await;
-    app.nudge.nudge();
-    done
+    })
+    .await
 }
 
 async fn payments(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Payments>, Problem> {
@@ -306,11 +302,19 @@ impl App {
         &self,
         work: impl FnOnce(&Till, domain::Timestamp) -> Result<FactId, Problem> + Send + 'static,
     ) -> Result<Json<SaleForm>, Problem> {
-        let done = self.with(move |till, now| {
+        self.write(move |till, now| {
             let id = work(till, now)?;
             Ok(Json(View::of(till, now)?.sale_with_history(id)?))
-        });
-        let done = done.await;
+        })
+        .await
+    }
+
+    /// Does something that the cloud should hear of, and lets it know soon.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Till, domain::Timestamp) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let done = self.with(work).await;
         self.nudge.nudge();
         done
     }

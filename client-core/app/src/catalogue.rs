@@ -270,16 +270,14 @@ async fn set_item(
 }
 
 async fn set(app: &App, (kind, id): (Kind, String), form: NewItem) -> Result<Json<RegisterForm>, Problem> {
-    let set = app.with(move |till, now| {
+    app.write(move |till, now| {
         let shop = shop_of(till, form.shop.as_deref())?;
         let key = ItemKey { kind, id: ItemId::parse(&id).map_err(bad)? };
         let standing = till.register(&shop, &key)?.map(|register| register.leading.item);
         let item = form.read(&key, standing)?;
         Ok(Json(till.set(&shop, &item, &Person::named(&form.by), now)?.into()))
-    });
-    let set = set.await;
-    app.nudge.nudge();
-    set
+    })
+    .await
 }
 
 async fn choose_product(
@@ -299,15 +297,13 @@ async fn choose_item(
 }
 
 async fn choose(app: &App, (kind, id): (Kind, String), form: Choice) -> Result<Json<RegisterForm>, Problem> {
-    let chosen = app.with(move |till, now| {
+    app.write(move |till, now| {
         let shop = shop_of(till, form.shop.as_deref())?;
         let key = ItemKey { kind, id: ItemId::parse(&id).map_err(bad)? };
         let version = form.version.parse().map_err(bad)?;
         Ok(Json(till.choose(&shop, &key, version, &Person::named(&form.by), now)?.into()))
-    });
-    let chosen = chosen.await;
-    app.nudge.nudge();
-    chosen
+    })
+    .await
 }
 
 #[derive(Deserialize)]

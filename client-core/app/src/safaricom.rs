@@ -83,14 +83,12 @@ async fn check(
     Path(receipt): Path<String>,
     Json(form): Json<InShop>,
 ) -> Result<Json<RequestForm>, Problem> {
-    let checked = app.with(move |till, now| {
+    app.write(move |till, now| {
         let shop = shop_of(till, form.shop.as_deref())?;
         let request = till.check_payment(&shop, &read_receipt(&receipt)?, now)?;
         Ok(Json(RequestForm { request }))
-    });
-    let checked = checked.await;
-    app.nudge.nudge();
-    checked
+    })
+    .await
 }
 
 /// Asks that a payment goes back, whole. Asking again while it is under way finds the same request.
@@ -99,7 +97,7 @@ async fn reverse(
     Path(receipt): Path<String>,
     Json(form): Json<NewReversal>,
 ) -> Result<Json<RequestForm>, Problem> {
-    let asked = app.with(move |till, now| {
+    app.write(move |till, now| {
         let (shop, receipt) = (shop_of(till, form.shop.as_deref())?, read_receipt(&receipt)?);
         let unknown = || Problem::not_found(&format!("there is no payment {receipt}"));
         let payment = till.payment(&shop, &receipt)?.ok_or_else(unknown)?;
@@ -112,10 +110,8 @@ async fn reverse(
         }
         let request = till.reverse(&shop, &receipt, payment.amount, &form.reason, now)?;
         Ok(Json(RequestForm { request }))
-    });
-    let asked = asked.await;
-    app.nudge.nudge();
-    asked
+    })
+    .await
 }
 
 async fn request(

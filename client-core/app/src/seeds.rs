@@ -78,7 +78,7 @@ struct Created {
 }
 
 async fn create_sale(State(app): State<App>, Json(form): Json<CreateSale>) -> Result<Json<Created>, Problem> {
-    let created = app.with(move |till, now| {
+    app.write(move |till, now| {
         let sold = till.sell(form.read()?, &Person::named(""), now, None)?.sale;
         let account = till.only_shop()?.account;
         let number_to_pay = account.shortcode().to_string();
@@ -93,10 +93,8 @@ async fn create_sale(State(app): State<App>, Json(form): Json<CreateSale>) -> Re
         };
         let amount = number(sold.total)?;
         Ok(Json(Created { sale_id: sold.number, till_number: number_to_pay, amount, instructions }))
-    });
-    let created = created.await;
-    app.nudge.nudge();
-    created
+    })
+    .await
 }
 
 impl CreateSale {

@@ -206,13 +206,11 @@ async fn open(
 ) -> Result<(StatusCode, Json<ShiftForm>), Problem> {
     let key = request_key(&headers)?;
     let float = amount(&form.float)?;
-    let done = app.with(move |till, now| {
+    app.write(move |till, now| {
         till.open_shift(float, &Person::named(&form.by), now, key.as_deref())?;
         Ok((StatusCode::CREATED, Json(shown(till)?)))
-    });
-    let done = done.await;
-    app.nudge.nudge();
-    done
+    })
+    .await
 }
 
 async fn cash(
@@ -227,13 +225,11 @@ async fn cash(
         "out" => -size,
         _ => return Err(Problem::bad_request("the direction is in or out")),
     };
-    let done = app.with(move |till, now| {
+    app.write(move |till, now| {
         till.move_cash(amount, &form.reason, &Person::named(&form.by), now, key.as_deref())?;
         Ok((StatusCode::CREATED, Json(shown(till)?)))
-    });
-    let done = done.await;
-    app.nudge.nudge();
-    done
+    })
+    .await
 }
 
 /// The X report.
@@ -249,13 +245,11 @@ async fn close(
 ) -> Result<(StatusCode, Json<ClosedForm>), Problem> {
     let key = request_key(&headers)?;
     let counted = amount(&form.counted)?;
-    let done = app.with(move |till, now| {
+    app.write(move |till, now| {
         let closed = till.close_shift(counted, &Person::named(&form.by), now, key.as_deref())?;
         Ok((StatusCode::CREATED, Json(closed_form(&View::of(till, now)?, &closed))))
-    });
-    let done = done.await;
-    app.nudge.nudge();
-    done
+    })
+    .await
 }
 
 async fn shifts(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Shifts>, Problem> {

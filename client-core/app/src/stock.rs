@@ -174,17 +174,15 @@ async fn record(
     write: impl FnOnce(&Till, &ShopId, &Move, Timestamp, Option<&str>) -> Result<FactId, Problem> + Send + 'static,
 ) -> Result<(StatusCode, Json<Recorded>), Problem> {
     let key = request_key(headers)?;
-    let recorded = app.with(move |till, now| {
+    app.write(move |till, now| {
         let shop = shop_of(till, form.shop.as_deref())?;
         let id = write(till, &shop, &form, now, key.as_deref())?;
         let touched: BTreeSet<&str> = form.goods.iter().map(|it| it.product.as_str()).collect();
         let mut stock = listed(till, &shop, false)?;
         stock.retain(|row| touched.contains(row.product.as_str()));
         Ok((StatusCode::CREATED, Json(Recorded { id: id.to_string(), stock })))
-    });
-    let recorded = recorded.await;
-    app.nudge.nudge();
-    recorded
+    })
+    .await
 }
 
 fn read_product(id: &str) -> Result<ProductId, Problem> {

@@ -211,9 +211,10 @@ fn goods(
 }
 
 /// The count of a product that stands now; `None` if nobody ever counted it. See [`Count::replaces`].
+/// CROSS, so that what replaces a count is looked up and not searched for among all counts of the product.
 fn elect(c: &Connection, shop: i64, product: &str) -> Result<Option<(FactId, Stands)>, LedgerError> {
     let sql = "SELECT till, incarnation, number, level FROM counts c WHERE shop = ?1 AND product = ?2
-               ORDER BY EXISTS (SELECT 1 FROM replaced r JOIN counts k USING (shop, till, incarnation, number)
+               ORDER BY EXISTS (SELECT 1 FROM replaced r CROSS JOIN counts k USING (shop, till, incarnation, number)
                  WHERE r.shop = c.shop AND r.cited = c.cited AND k.product = c.product),
                  at DESC, till DESC, incarnation DESC, number DESC LIMIT 1";
     let mut find = c.prepare_cached(sql)?;
@@ -311,7 +312,7 @@ impl Reader {
         let mut before = BeforeCount { beyond: BTreeMap::new(), replaces: BTreeSet::new(), seen };
         let sql = "SELECT cited FROM (
                      SELECT cited, at FROM counts c WHERE shop = ?1 AND product = ?2 AND NOT EXISTS (
-                       SELECT 1 FROM replaced r JOIN counts k USING (shop, till, incarnation, number)
+                       SELECT 1 FROM replaced r CROSS JOIN counts k USING (shop, till, incarnation, number)
                        WHERE r.shop = c.shop AND r.cited = c.cited AND k.product = c.product)
                      UNION SELECT cited, c.at FROM counts c
                      JOIN stock s USING (shop, product, till, incarnation, number) WHERE shop = ?1 AND product = ?2)

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "this is test code")]
 
 use domain::{
-    Account, Actor, Body, Claim, Document, Entry, Fact, FactBody, FactId, How, Money, Person, ReceiptCode,
-    Role, Sale, Shop, ShopId, ShortCode, Tender, TillId, Timestamp,
+    Account, Actor, Body, Claim, Count, Counted, Document, Entry, Fact, FactBody, FactId, How, Level, Money,
+    Person, ProductId, ReceiptCode, Role, Sale, Seen, Shop, ShopId, ShortCode, Tender, TillId, Timestamp,
 };
 use ledger::{Identity, Ledger, SaleRow};
+use std::collections::BTreeSet;
 
 fn actor(text: &str) -> Actor {
     text.parse().unwrap()
@@ -53,6 +54,25 @@ fn orders<'a>(facts: &[&'a Fact]) -> Vec<Vec<&'a Fact>> {
     all
 }
 
+/// A till floods its shop with counts that replace nothing.
+#[test]
+fn a_count_replaces_as_many_as_it_has_room_for_and_the_latest_first() {
+    let sugar = ProductId::parse("sugar").unwrap();
+    let goods = || [(sugar.clone(), Counted { level: Level::NONE, beyond: Level::NONE })].into();
+    let counts: Vec<Fact> = (1..=i64::try_from(Count::MAX_KNOWN).unwrap() + 3)
+        .map(|number| {
+            let count = Count::new("", goods(), Seen::new(), BTreeSet::new()).unwrap();
+            let fact = fact(&format!("8-{number}"), None, FactBody::Count(count));
+            Fact { at: fact.at.plus_millis(number), ..fact }
+        })
+        .collect();
+    let (_folder, ledger) = heard(&counts.iter().collect::<Vec<_>>());
+    let before = ledger.before_count(&ShopId::parse("mjini").unwrap(), [&sugar].into_iter()).unwrap();
+    assert_eq!(before.replaces.len(), Count::MAX_KNOWN);
+    assert!(before.replaces.contains(&counts.last().unwrap().cited()), "the one that stands");
+    assert!(Count::new("", goods(), before.seen, before.replaces).is_ok());
+}
+
 /// A sale, the same as its till wrote it again, another till's of the same instant, and what was said about the
 /// first, before and after any of them.
 #[test]
@@ -67,9 +87,14 @@ fn in_whatever_order_facts_come_what_was_said_stands_at_the_same_sale() {
     let release = fact("8-6", None, FactBody::Release { claim: claim.cited(), reason: back });
     let refund = FactBody::Refund { sale: first.cited(), amount: kes(30), reason: "slip".to_owned() };
     let refund = fact("8-7", None, refund);
+    // Its till wrote the claim again, and lies about the receipt: what stands must still hang on the facts alone.
+    let code = ReceiptCode::parse("UKL4AB12CE").unwrap();
+    let moved = FactBody::Claim(Claim { receipt: code, sale: other.cited(), how: How::Typed });
+    let moved = fact("7.1-3", Some("7-5"), moved);
     for facts in [
         &[&first, &again, &other, &cash, &refund][..],
         &[&first, &other, &claim, &release, &cash],
+        &[&first, &other, &claim, &moved, &release, &cash],
         &[&again, &other, &claim, &cash, &refund],
     ] {
         let rows = |order: &[&Fact]| -> Vec<(FactId, SaleRow, usize)> {
