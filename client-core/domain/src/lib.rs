@@ -28,6 +28,7 @@ pub mod matching;
 pub mod money;
 pub mod msisdn;
 pub mod payment;
+pub mod rules;
 pub mod shift;
 pub mod shop;
 pub mod standing;
@@ -48,10 +49,11 @@ pub use ids::{
 };
 pub use journal::{Body, Document, Entry, Signature, Strand};
 pub use money::{Money, MoneyError};
-pub use msisdn::{Msisdn, PhoneError};
+pub use msisdn::{Msisdn, PhoneEnding, PhoneError};
 pub use payment::{
     Disagreement, Evidence, FeedItem, Payer, Payment, PushQuery, PushResult, Retraction, Reversal, Source,
 };
+pub use rules::{Limits, Rules};
 pub use shift::{Closing, Drawer, Report, ShiftError, Span, Taken, Takings};
 pub use shop::{Account, Member, Role, Shop, ShopRules, Validation};
 pub use stk::{Ending, Words};

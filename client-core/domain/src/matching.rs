@@ -1,7 +1,7 @@
 //! What fits what: ranked candidates with the reasons a cashier can read, and the proposals that leave
 //! no doubt. Nothing is decided here; a till records a claim.
 
-use crate::{FactId, Money, ReceiptCode, Timestamp};
+use crate::{FactId, Money, ReceiptCode, Rules, Timestamp};
 use std::collections::BTreeMap;
 
 /// A sale that still owes something.
@@ -30,19 +30,6 @@ pub struct FreePayment {
     pub account_reference: String,
     /// The sale that was named when the payment was validated.
     pub order: Option<FactId>,
-}
-
-/// A shop's rules of matching.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// How far the payment may be from the sale, either way. Seed B: 10 minutes.
-    pub window_minutes: u32,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { window_minutes: 10 }
-    }
 }
 
 /// A payment that could settle a sale, and why.
@@ -125,13 +112,12 @@ fn candidate(sale: &OpenSale, payment: &FreePayment, rules: Rules) -> Option<Can
         return None;
     }
     let apart = sale.at.distance_millis(payment.paid_at);
-    let window = u64::from(rules.window_minutes).saturating_mul(60_000);
     Some(Candidate {
         sale: sale.id,
         receipt: payment.receipt.clone(),
         named: names(payment, sale),
         minutes_apart: apart.checked_div(60_000).unwrap_or(0),
-        in_window: apart <= window,
+        in_window: apart <= rules.window_millis(),
     })
 }
 

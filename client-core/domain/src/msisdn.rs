@@ -1,5 +1,6 @@
 //! Phone numbers: what a cashier types, and what Safaricom lets us see.
 
+use crate::IdError;
 use std::fmt;
 
 /// A customer's phone number as an opaque label. Version 1 of the C2B API sends a hash, version 2 a
@@ -83,6 +84,40 @@ impl Msisdn {
     }
 }
 
+/// The last three digits of a customer's number: what a cashier may take down, and what Safaricom still shows of
+/// it. It tells customers apart, and leads to nobody.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PhoneEnding([u8; 3]);
+
+impl PhoneEnding {
+    /// Reads the three digits, or a whole number that a cashier typed, of which only the ending is kept.
+    ///
+    /// # Errors
+    /// Neither three digits nor a Kenyan mobile number. It does not repeat what was typed.
+    pub fn parse(typed: &str) -> Result<Self, IdError> {
+        let expected = IdError("type the last three digits of the customer's number, such as 678");
+        let of_number = || Msisdn::parse_phone(typed).ok().and_then(|number| Self::of(&number));
+        Self::of_digits(typed.trim()).or_else(of_number).ok_or(expected)
+    }
+
+    /// The last three digits of a number, as far as Safaricom lets us see them.
+    pub fn of(number: &Msisdn) -> Option<Self> {
+        let (Msisdn::Plain(text) | Msisdn::Masked(text)) = number else { return None };
+        text.get(text.len().checked_sub(3)?..).and_then(Self::of_digits)
+    }
+
+    fn of_digits(text: &str) -> Option<Self> {
+        <[u8; 3]>::try_from(text.as_bytes()).ok().filter(|it| it.iter().all(u8::is_ascii_digit)).map(Self)
+    }
+}
+
+/// `678`.
+impl fmt::Display for PhoneEnding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
+    }
+}
+
 /// Masked, so that no log line and no panic message carries a number.
 impl fmt::Debug for Msisdn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,6 +151,22 @@ mod tests {
         assert_eq!(Msisdn::from_safaricom("254708374149").plain(), Some("254708374149"));
         assert!(matches!(Msisdn::from_safaricom("2547 ***** 126"), Msisdn::Masked(_)));
         assert!(matches!(Msisdn::from_safaricom(&"aB".repeat(32)), Msisdn::Hashed(_)));
+    }
+
+    #[test]
+    fn an_ending_is_three_digits_of_a_number_that_can_be_seen() {
+        for typed in ["126", " 126 ", "0708 374 126", "+254708374126"] {
+            assert_eq!(PhoneEnding::parse(typed).unwrap().to_string(), "126", "{typed}");
+        }
+        for typed in ["", "12", "1264", "12a", "0812345678", "1 2 6", "\u{663}\u{663}\u{663}"] {
+            let error = PhoneEnding::parse(typed).unwrap_err();
+            assert!(typed.is_empty() || !error.to_string().contains(typed), "{typed}");
+        }
+        let ending = |text: &str| PhoneEnding::of(&Msisdn::from_safaricom(text)).map(|it| it.to_string());
+        assert_eq!(ending("2547 ***** 126").as_deref(), Some("126"));
+        assert_eq!(ending("254708374149").as_deref(), Some("149"));
+        assert_eq!(ending(&"a1".repeat(32)), None);
+        assert_eq!(ending("25470837****"), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which payment pays which sale: what people decide, and what leaves no doubt.
 
+use crate::rules::rules_of;
 use crate::{SaleRow, Till, TillError, reason_of};
 use domain::matching::{Candidate, FreePayment, candidates, proposals};
 use domain::standing::SaleState;
@@ -12,13 +13,14 @@ impl Till {
     /// # Errors
     /// There is no such sale, or the ledger can not be read.
     pub fn candidates(&self, sale: FactId) -> Result<Vec<(Candidate, PaymentRow)>, TillError> {
-        let (sale, rows) = self.read(|ledger| {
+        let (sale, rows, rules) = self.read(|ledger| {
             let sale = ledger.sale(sale)?;
             let rows = ledger.unclaimed_of(&sale.shop, sale.due)?;
-            Ok((sale.to_match(&ledger.letters()?), rows))
+            let (rules, _) = rules_of(ledger, &sale.shop)?;
+            Ok((sale.to_match(&ledger.letters()?), rows, rules))
         })?;
         let payments: Vec<FreePayment> = rows.iter().cloned().map(FreePayment::from).collect();
-        let found = candidates(&sale, &payments, self.rules);
+        let found = candidates(&sale, &payments, rules);
         let row = |candidate: Candidate| {
             let row = rows.iter().find(|row| row.receipt == candidate.receipt)?.clone();
             Some((candidate, row))
@@ -146,7 +148,7 @@ impl Till {
         let mut found: Vec<_> = asked.map(|(sale, receipt)| (sale, receipt, How::StkRequest)).collect();
         let (sales, payments) = ledger.to_match(shop, &ledger.letters()?)?;
         let parted = ledger.parted(shop)?;
-        let fitting = proposals(&sales, &payments, self.rules).into_iter();
+        let fitting = proposals(&sales, &payments, rules_of(&ledger, shop)?.0).into_iter();
         let ours = |c: &Candidate| c.sale.actor.till == own && !parted.contains(&(c.sale, c.receipt.clone()));
         found.extend(fitting.filter(ours).map(|candidate| {
             let how = if candidate.named { How::AccountReference } else { How::Automatic };

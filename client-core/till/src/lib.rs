@@ -25,6 +25,7 @@ mod new_life;
 mod progress;
 mod push;
 mod requests;
+mod rules;
 mod shift;
 mod siblings;
 mod staff;
@@ -56,7 +57,6 @@ pub use verify::{Check, examine};
 use care::Care;
 use carry::Carrying;
 use catalogue::Shelf;
-use domain::matching::Rules;
 use domain::{
     Actor, Body, BusinessDay, Cited, Document, Fact, FactBody, FactId, Line, Member, Money, Person,
     ReceiptCode, Role, Sale, Shop, ShopId, TillId, Timestamp,
@@ -92,7 +92,6 @@ pub struct Till {
     carrying: Mutex<Carrying>,
     siblings: Mutex<Siblings>,
     listeners: Mutex<Vec<Sender<Event>>>,
-    rules: Rules,
     /// How many days of history a new till fetches; all of it where nothing is said.
     history_days: Option<u32>,
     /// Held as long as the till is open: two programs on one ledger would fork its journal.
@@ -172,7 +171,6 @@ impl Till {
             carrying: Mutex::default(),
             siblings: Mutex::default(),
             listeners: Mutex::default(),
-            rules: Rules::default(),
             history_days: None,
             _lock: lock,
         };
@@ -461,6 +459,9 @@ impl Till {
         let (last_contact, waiting, set_aside, notices) = self.read(|ledger| {
             let (mut set_aside, mut notices) = (ledger.set_aside()?, ledger.notices()?);
             notices.extend(lock(&self.licences).doubts.values().cloned());
+            for shop in ledger.shops()? {
+                notices.extend(rules::rules_of(ledger, &shop.id)?.1);
+            }
             set_aside.extend(Self::told_astray(ledger)?);
             set_aside.extend(lock(&self.carrying).refusals(&ledger.letters()?));
             Ok((ledger.last_contact()?, ledger.waiting_to_send()?, set_aside, notices))
