@@ -86,6 +86,9 @@ struct NewClaim {
     how: String,
     #[serde(default)]
     by: String,
+    /// Another till was first, and whoever claims knows it.
+    #[serde(default)]
+    despite: bool,
 }
 
 async fn status(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
@@ -207,7 +210,12 @@ async fn claim(
             _ => return Err(Problem::bad_request("a claim is picked or typed")),
         };
         let receipt = ReceiptCode::parse_typed(&form.receipt).map_err(|e| Problem::bad_request(&e))?;
-        Ok(till.claim(read_id(&id)?, receipt, how, &Person::named(&form.by), now)?.id)
+        let (sale, by) = (read_id(&id)?, Person::named(&form.by));
+        let claimed = match form.despite {
+            true => till.claim_despite(sale, receipt, how, &by, now),
+            false => till.claim(sale, receipt, how, &by, now),
+        };
+        Ok(claimed?.id)
     })
     .await
 }

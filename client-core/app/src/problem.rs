@@ -61,6 +61,7 @@ impl From<TillError> for Problem {
             TillError::Refused(_) | TillError::Sibling(_) => (StatusCode::CONFLICT, "leja:refused"),
             TillError::Unlicensed { .. } => (StatusCode::PAYMENT_REQUIRED, "leja:licence"),
             TillError::Taken(_) | TillError::Held(..) => (StatusCode::CONFLICT, "leja:payment-taken"),
+            TillError::First(_) => (StatusCode::CONFLICT, "leja:claimed-first"),
             TillError::Ledger(LedgerError::Unknown(_)) => (StatusCode::NOT_FOUND, "leja:not-found"),
             TillError::Cloud(CloudError::Unreachable(_)) => (StatusCode::SERVICE_UNAVAILABLE, "leja:offline"),
             TillError::Cloud(CloudError::Refused(problem)) if problem.kind == "leja:prompt-open" => {

@@ -109,6 +109,22 @@ impl Reader {
         Ok(rows)
     }
 
+    /// Whether a payment was ever claimed for a sale, as far as is known here; the claim may be released.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn was_claimed(
+        &self,
+        shop: &ShopId,
+        receipt: &ReceiptCode,
+        sale: FactId,
+    ) -> Result<bool, LedgerError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM claims c WHERE c.shop = ?1 AND c.receipt = ?2
+                     AND (c.sale = ?3 OR c.sale IN (SELECT id FROM sales WHERE formerly = ?3)))";
+        let key = params![self.shop_key(shop)?, receipt.as_str(), sale.to_string()];
+        Ok(self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?)
+    }
+
     pub(crate) fn payments_where(
         &self,
         condition: &str,

@@ -1,11 +1,12 @@
 //! Which payment pays which sale: what people decide, and what leaves no doubt.
 
 use crate::rules::rules_of;
+use crate::secured::Secured;
 use crate::{SaleRow, Till, TillError, reason_of};
 use domain::matching::{Candidate, FreePayment, candidates, proposals};
 use domain::standing::SaleState;
 use domain::{Cited, Claim, FactBody, FactId, How, Money, Person, ReceiptCode, ShopId, Timestamp};
-use ledger::{Claimed, PaymentRow};
+use ledger::{Claimed, PaymentRow, Reader};
 
 impl Till {
     /// The payments that could settle a sale, best first, each with its reasons.
@@ -53,7 +54,8 @@ impl Till {
     ///
     /// # Errors
     /// The sale is settled, another sale has the payment, the payment went back to the customer, or nothing
-    /// was recorded.
+    /// was recorded. Or another till was first, and its claim is on its way: [`claim_despite`](Till::claim_despite)
+    /// makes both.
     pub fn claim(
         &self,
         sale: FactId,
@@ -62,23 +64,33 @@ impl Till {
         by: &Person,
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
-        let mut ledger = self.ledger();
-        let found = ledger.sale(sale)?;
-        match ledger.holder(&found.shop, &receipt)? {
-            Some(Cited { id, at: None }) if id == sale => return Ok(found),
-            Some(Cited { id, at }) if how != How::StkRequest => {
-                return Err(at.map_or(TillError::Taken(id), |at| TillError::Held(id, at)));
-            }
-            _ => {}
+        let found = self.beside(|ledger| to_claim(ledger, sale, &receipt, how))?;
+        if found.1 {
+            return Ok(found.0);
         }
-        if how != How::StkRequest {
-            if matches!(found.state, SaleState::Paid | SaleState::Voided) {
-                return Err(TillError::Refused("nothing is due on this sale".to_owned()));
-            }
-            if ledger.payment(&found.shop, &receipt)?.is_some_and(|payment| payment.reversed) {
-                let gone = "this payment went back to the customer: the sale has to be paid again";
-                return Err(TillError::Refused(gone.to_owned()));
-            }
+        let secured = self.secure(&found.0.shop, &[(sale, receipt.clone())], now)?.pop();
+        match secured {
+            Some(Secured::Theirs(first)) if how != How::StkRequest => Err(TillError::First(Box::new(first))),
+            _ => self.claim_despite(sale, receipt, how, by, now),
+        }
+    }
+
+    /// The same, whoever was first at the cloud.
+    ///
+    /// # Errors
+    /// Those of [`claim`](Till::claim), but for that.
+    pub fn claim_despite(
+        &self,
+        sale: FactId,
+        receipt: ReceiptCode,
+        how: How,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<SaleRow, TillError> {
+        let mut ledger = self.ledger();
+        let (found, ours) = to_claim(&ledger, sale, &receipt, how)?;
+        if ours {
+            return Ok(found);
         }
         let claim = FactBody::Claim(Claim { receipt, sale: found.cited(), how });
         self.write(&mut ledger, &found.shop, (by, now), claim, None)?;
@@ -121,6 +133,7 @@ impl Till {
         }
         let release = FactBody::Release { claim: found.cited, reason };
         self.write(&mut ledger, &found.shop, (by, now), release, None)?;
+        self.unsecure(&found.shop, (found.sale.id, claim.actor), &found.receipt);
         let sale = found.sale.at.is_none().then(|| ledger.sale(found.sale.id));
         Ok(sale.transpose()?)
     }
@@ -130,8 +143,8 @@ impl Till {
     /// how many were claimed.
     pub(crate) fn claim_what_fits(&self, shop: &ShopId, now: Timestamp) -> Result<u32, TillError> {
         let mut claimed = 0_u32;
-        for (sale, receipt, how) in self.beyond_doubt(shop)? {
-            match self.claim(sale, receipt, how, &Person::leja(), now) {
+        for (sale, receipt, how) in self.securely(shop, self.beyond_doubt(shop)?, now)? {
+            match self.claim_despite(sale, receipt, how, &Person::leja(), now) {
                 Ok(_) => claimed = claimed.saturating_add(1),
                 // Somebody was quicker: the sale is settled or the payment taken, which is what was wanted.
                 Err(TillError::Refused(_) | TillError::Taken(_) | TillError::Held(..)) => {}
@@ -156,4 +169,31 @@ impl Till {
         }));
         Ok(found)
     }
+}
+
+/// The sale for which a payment is to be claimed, and whether it has it already.
+fn to_claim(
+    ledger: &Reader,
+    sale: FactId,
+    receipt: &ReceiptCode,
+    how: How,
+) -> Result<(SaleRow, bool), TillError> {
+    let found = ledger.sale(sale)?;
+    match ledger.holder(&found.shop, receipt)? {
+        Some(Cited { id, at: None }) if id == sale => return Ok((found, true)),
+        Some(Cited { id, at }) if how != How::StkRequest => {
+            return Err(at.map_or(TillError::Taken(id), |at| TillError::Held(id, at)));
+        }
+        _ => {}
+    }
+    if how != How::StkRequest {
+        if matches!(found.state, SaleState::Paid | SaleState::Voided) {
+            return Err(TillError::Refused("nothing is due on this sale".to_owned()));
+        }
+        if ledger.payment(&found.shop, receipt)?.is_some_and(|payment| payment.reversed) {
+            let gone = "this payment went back to the customer: the sale has to be paid again";
+            return Err(TillError::Refused(gone.to_owned()));
+        }
+    }
+    Ok((found, false))
 }

@@ -18,13 +18,15 @@ pub struct CloudRequest {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// How long its answer may take, where whoever asks can not wait as long as the way there usually allows.
+    pub within: Option<Duration>,
 }
 
 impl CloudRequest {
     /// A request that nobody signed: only enrolment is asked so.
     pub fn unsigned(method: &'static str, path: &str, body: Vec<u8>) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { method, path: path.to_owned(), headers, body }
+        Self { method, path: path.to_owned(), headers, body, within: None }
     }
 
     /// A request by a member, signed at a time by the cloud's clock.

@@ -1,6 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
-use crate::{CloudError, SiblingError};
+use crate::{CloudError, First, SiblingError};
 use domain::{FactId, Timestamp};
 use ledger::LedgerError;
 use replica::day_book::MergeError;
@@ -40,6 +40,12 @@ pub enum TillError {
          till wrote it; wait for it, or release the payment first"
     )]
     Held(FactId, Timestamp),
+    /// Another till is about to claim this payment, and its claim is not here yet.
+    #[error(
+        "{} claimed this payment at {} for its sale {}: ask there first, or claim it all the same, and both \
+         sales show the conflict", .0.till, .0.at, .0.reference
+    )]
+    First(Box<First>),
     /// The folder can not be used.
     #[error("{0}")]
     Folder(String),

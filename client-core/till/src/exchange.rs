@@ -8,6 +8,7 @@ use replica::wire::json::{Joined, ShopForm};
 use replica::wire::{SyncAnswer, SyncRequest};
 use replica::{Batch, Head};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// How many rounds one sync makes at most for one shop; the next sync goes on from there.
 const MAX_ROUNDS: u32 = 10_000;
@@ -103,6 +104,7 @@ impl Till {
     fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
         if self.identity().role != Role::Till {
             let refused = self.drain_in_own_name(shop, now, report);
+            self.tell_released(shop, now);
             let own =
                 self.tell_held(shop, now).and(self.ask_licence(shop, now)).and(refused).and_then(all_taken);
             return self.then_carry(own, shop, now, report);
@@ -142,6 +144,7 @@ impl Till {
     /// What a till exchanges: everything, then claims that leave no doubt, then what it sees to by itself.
     fn exchange(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
         let mut refused = self.drain_in_own_name(shop, now, report)?;
+        self.tell_released(shop, now);
         let claimed = self.claim_what_fits(shop, now)?;
         report.claimed = report.claimed.saturating_add(claimed);
         if claimed > 0 {
@@ -274,7 +277,22 @@ impl Till {
         writer: Actor,
         now: Timestamp,
     ) -> Result<Vec<u8>, TillError> {
-        let sign = |body, at| CloudRequest::signed(method, path, body, (writer, &self.key), at);
+        self.carry_within(None, (method, path), body, writer, now)
+    }
+
+    /// The same, where nobody can wait longer than so for each answer.
+    pub(crate) fn carry_within(
+        &self,
+        within: Option<Duration>,
+        (method, path): (&'static str, &str),
+        body: Vec<u8>,
+        writer: Actor,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, TillError> {
+        let sign = |body, at| {
+            let signed = CloudRequest::signed(method, path, body, (writer, &self.key), at);
+            CloudRequest { within, ..signed }
+        };
         let asked = self.cloud.elapsed();
         let first = self.cloud.carry(&sign(body.clone(), self.corrected(now)));
         let Some(cloud_now) = first.as_ref().err().and_then(CloudError::clock) else { return Ok(first?) };

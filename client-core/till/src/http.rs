@@ -55,6 +55,9 @@ impl Cloud for HttpCloud {
         for (name, value) in &request.headers {
             carried = carried.header(*name, value);
         }
+        if let Some(within) = request.within {
+            carried = carried.timeout(within);
+        }
         let answer = carried.body(request.body.clone()).send();
         let answer = answer.map_err(|e| CloudError::Unreachable(e.without_url().to_string()))?;
         let status = answer.status();

@@ -26,6 +26,7 @@ mod progress;
 mod push;
 mod requests;
 mod rules;
+mod secured;
 mod shift;
 mod siblings;
 mod staff;
@@ -47,6 +48,7 @@ pub use progress::{Progress, Reach, Stages};
 pub use push::{Prompted, PushState, PushStatus, in_shillings};
 pub use replica::keys::Tag;
 pub use replica::wire::json::RequestState;
+pub use secured::First;
 pub use shift::Closed;
 pub use siblings::{Met, SiblingError, SiblingLine, SiblingStatus};
 pub use staff::hash_pin;
@@ -90,6 +92,7 @@ pub struct Till {
     link: Mutex<Link>,
     care: Mutex<Care>,
     carrying: Mutex<Carrying>,
+    securing: Mutex<secured::Securing>,
     siblings: Mutex<Siblings>,
     listeners: Mutex<Vec<Sender<Event>>>,
     /// How many days of history a new till fetches; all of it where nothing is said.
@@ -169,6 +172,7 @@ impl Till {
             link: Mutex::default(),
             care: Mutex::default(),
             carrying: Mutex::default(),
+            securing: Mutex::default(),
             siblings: Mutex::default(),
             listeners: Mutex::default(),
             history_days: None,

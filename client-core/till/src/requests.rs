@@ -7,6 +7,7 @@ use domain::{FactId, Money, Msisdn, ReceiptCode, ShopId, Timestamp};
 use replica::wire::json::{AskQr, AskReversal, AskSimulation, AskStatus, RequestState, Requested, Said};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 impl Till {
     /// Asks Safaricom whether a payment is real. The answer comes with a later sync, as one more source of the
@@ -70,7 +71,7 @@ impl Till {
             let reference = found.reference(&ledger.letters()?);
             (found.shop, AskQr { amount: amount.to_string(), reference })
         };
-        self.post(&shop, "qr", &ask, now)
+        self.post(None, &shop, "qr", &ask, now)
     }
 
     /// Registers a shop's callback addresses with Safaricom. Gives a sentence for a person.
@@ -107,19 +108,33 @@ impl Till {
         body: &B,
         now: Timestamp,
     ) -> Result<T, TillError> {
-        read(&self.post(shop, what, body, now)?)
+        self.ask_within(None, shop, what, body, now)
+    }
+
+    /// The same, where nobody can wait longer.
+    pub(crate) fn ask_within<B: Serialize, T: DeserializeOwned>(
+        &self,
+        within: Option<Duration>,
+        shop: &ShopId,
+        what: &str,
+        body: &B,
+        now: Timestamp,
+    ) -> Result<T, TillError> {
+        read(&self.post(within, shop, what, body, now)?)
     }
 
     fn post<B: Serialize>(
         &self,
+        within: Option<Duration>,
         shop: &ShopId,
         what: &str,
         body: &B,
         now: Timestamp,
     ) -> Result<Vec<u8>, TillError> {
         let body = serde_json::to_vec(body).map_err(|_| TillError::Unreadable)?;
-        let writer = self.ledger().writer(shop)?;
-        self.carry("POST", &format!("/v1/shops/{shop}/{what}"), body, writer, now)
+        let writer = self.read(|ledger| ledger.writer(shop))?;
+        let path = format!("/v1/shops/{shop}/{what}");
+        self.carry_within(within, ("POST", &path), body, writer, now)
     }
 }
 

@@ -64,6 +64,8 @@ const PUBLIC_KEY: &str = "public_key";
 const REVOKED: &str = "revoked";
 /// Until when an enrolment code is good or a lock is held, in milliseconds.
 pub(crate) const EXPIRES_AT: &str = "expires_at";
+/// From when on DynamoDB may delete an item by itself, in seconds since 1970; `infra/aws/template.yaml` names it.
+const GONE_AFTER: &str = "gone_after";
 /// Who holds a lock.
 pub(crate) const HOLDER: &str = "holder";
 /// The caller's name for a request.
@@ -143,6 +145,12 @@ impl Item {
 
     fn bytes(self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.with(name, AttributeValue::B(Blob::new(value)))
+    }
+
+    /// What is good until a time, and is deleted some time after it, by a clock that is not ours.
+    fn expiring(self, at: Timestamp) -> Self {
+        let seconds = at.millis().div_euclid(1000).saturating_add(1);
+        self.number(EXPIRES_AT, at.millis()).number(GONE_AFTER, seconds)
     }
 
     /// Puts the item into a list of the index.
@@ -455,7 +463,7 @@ pub(crate) fn read_request(item: &Item) -> Result<Request, StoreError> {
 
 /// A lock that is held.
 pub(crate) fn lock_item(lock: &str, holder: &str, until: Timestamp) -> Item {
-    Item::from(Key::lock(lock)).text(HOLDER, holder).number(EXPIRES_AT, until.millis())
+    Item::from(Key::lock(lock)).text(HOLDER, holder).expiring(until)
 }
 
 /// Reads [`lock_item`].
@@ -478,7 +486,7 @@ pub(crate) fn enrolment_item(enrolment: &Enrolment) -> Item {
     Item::from(Key::enrolment(&enrolment.code_hash))
         .optional_text(SHOP, enrolment.shop.as_ref())
         .text(ROLE, enrolment.role.name())
-        .number(EXPIRES_AT, enrolment.expires_at.millis())
+        .expiring(enrolment.expires_at)
 }
 
 /// Reads [`enrolment_item`], whose name is the hash of the code.

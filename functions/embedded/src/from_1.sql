@@ -34,6 +34,7 @@ CREATE TABLE locks (
     holder TEXT NOT NULL,
     until  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX locks_by_end ON locks (until);
 CREATE TABLE notes (
     shop    TEXT NOT NULL,
     name    TEXT NOT NULL,

@@ -120,6 +120,7 @@ CREATE TABLE locks (
     holder TEXT NOT NULL,
     until  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX locks_by_end ON locks (until);
 
 -- Small records of a shop that change.
 CREATE TABLE notes (

@@ -1,6 +1,6 @@
 //! What a new till asks: where to enter the journals of its shop, and, while it sells, what lay before.
 
-use crate::auth::{Signed, authenticate};
+use crate::auth::{Caller, Signed, authenticate};
 use crate::compaction::{Walk, shelf};
 use crate::sync::Sync;
 use crate::{Problem, Store, StoreError};
@@ -20,7 +20,7 @@ const PAGE_BYTES: usize = 512 * 1024;
 /// How far back the payments go that a new till has at once: yesterday's may still be asked for.
 const RECENT_MILLIS: i64 = 2 * 24 * 3_600_000;
 /// Who may read a shop's journals.
-const READERS: [Role; 2] = [Role::Till, Role::Office];
+pub(crate) const READERS: [Role; 2] = [Role::Till, Role::Office];
 /// The name of the note in which head office says how far it has each journal.
 const HELD: &str = "held";
 const DAY_MILLIS: i64 = 24 * 3_600_000;
@@ -32,7 +32,7 @@ pub(crate) async fn enter<S: Store>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let (shop, now) = caller(&sync, &shop, "enter", &READERS, (&headers, &body)).await?;
+    let (_, shop, now) = caller(&sync, &shop, "enter", &READERS, (&headers, &body)).await?;
     let request = EnterRequest::decode(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
     let walk = Walk::of(&*sync.store, &shop).await?;
     let (catalogue, after) = shelf(&*sync.store, &shop, &request.after, PAGE_BYTES).await?;
@@ -65,7 +65,7 @@ pub(crate) async fn history<S: Store>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let (shop, _) = caller(&sync, &shop, "history", &READERS, (&headers, &body)).await?;
+    let (_, shop, _) = caller(&sync, &shop, "history", &READERS, (&headers, &body)).await?;
     let request = HistoryRequest::decode(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
     let mut answer = HistoryAnswer::default();
     if let Some((actor, number)) = request.journal {
@@ -87,7 +87,7 @@ pub(crate) async fn held<S: Store>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<()>, Problem> {
-    let (shop, _) = caller(&sync, &shop, "held", &[Role::Office], (&headers, &body)).await?;
+    let (_, shop, _) = caller(&sync, &shop, "held", &[Role::Office], (&headers, &body)).await?;
     let told: Held = serde_json::from_slice(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
     let content = serde_json::to_vec(&told).map_err(|e| Problem::bad_request(e.to_string()))?;
     sync.store.put_note(&shop, HELD, &content).await?;
@@ -102,21 +102,21 @@ pub(crate) async fn held_of<S: Store>(store: &S, shop: &ShopId) -> Result<BTreeM
     Ok(told.unwrap_or_default().journals)
 }
 
-/// The shop that a caller asks about and may ask about, and the time.
-async fn caller<S: Store>(
+/// Who asks, the shop that it asks about and may ask about, and the time.
+pub(crate) async fn caller<S: Store>(
     sync: &Sync<S>,
     shop: &str,
     end: &str,
     roles: &[Role],
     (headers, body): (&HeaderMap, &Bytes),
-) -> Result<(ShopId, Timestamp), Problem> {
+) -> Result<(Caller, ShopId, Timestamp), Problem> {
     let (path, now) = (format!("/v1/shops/{shop}/{end}"), (sync.clock)());
     let signed = Signed { method: "POST", path: &path, headers, body };
     let caller = authenticate(&*sync.store, &signed, now).await?;
     caller.is_one_of(roles)?;
     let shop = ShopId::parse(shop).map_err(|e| Problem::bad_request(e.to_string()))?;
     caller.may_act_for(&shop)?;
-    Ok((shop, now))
+    Ok((caller, shop, now))
 }
 
 fn binary(body: Vec<u8>) -> Response {

@@ -33,6 +33,7 @@ pub mod sweep;
 pub mod sync;
 pub mod token;
 
+mod claims;
 mod history;
 mod inbox;
 mod new_life;

@@ -4,7 +4,7 @@ use crate::auth::{Acquaintances, Caller, Signed, authenticate};
 use crate::licence::Signer;
 use crate::new_life::new_life;
 use crate::store::StoreError;
-use crate::{Clock, Problem, Store, history};
+use crate::{Clock, Problem, Store, claims, history};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -52,6 +52,7 @@ pub fn router<S: Store>(sync: Sync<S>) -> Router {
         .route("/v1/shops/{shop}/enter", post(history::enter::<S>))
         .route("/v1/shops/{shop}/history", post(history::history::<S>))
         .route("/v1/shops/{shop}/held", post(history::held::<S>))
+        .route("/v1/shops/{shop}/claims", post(claims::secure::<S>))
         .route("/v1/shops", get(shops::<S>))
         .route("/v1/shops/{shop}/join", post(join::<S>))
         .route("/v1/shops/{shop}/licence", get(licence::<S>))

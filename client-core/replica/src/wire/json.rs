@@ -180,6 +180,50 @@ pub struct OpenSale {
     pub references: Vec<String>,
 }
 
+/// `POST /v1/shops/{shop}/claims`: a till is about to claim payments for its sales, and wants to know whether
+/// somebody was first; and what was claimed and released is free for others. At most a hundred of each.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AskClaims {
+    /// What it is about to claim.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<ClaimForm>,
+    /// What was claimed and is not any more; done before the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<ClaimForm>,
+}
+
+/// A claim, as far as others have to know of it before it reaches them.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClaimForm {
+    /// The receipt code.
+    pub receipt: String,
+    /// The sale, like `7-42`.
+    pub sale: String,
+    /// Who claimed it, like `7`; the caller, where nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// The answer to [`AskClaims`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ClaimsSecured {
+    /// For each claim, in their order, who was first; none where it is secured.
+    pub first: Vec<Option<FirstClaim>>,
+}
+
+/// A claim that somebody else was about to make before.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct FirstClaim {
+    /// What people call that till.
+    pub till: String,
+    /// The sale it is for, like `7-42`.
+    pub sale: String,
+    /// What people call the sale, like `A42`.
+    pub reference: String,
+    /// When, by the cloud's clock, in milliseconds since 1970 UTC.
+    pub at: i64,
+}
+
 /// `POST /v1/shops/{shop}/push/query`: what became of a push.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct AskPush {
