@@ -354,7 +354,7 @@ fn the_platform_is_no_shop_that_others_may_take_or_see() {
     let taken = story.ask("POST", "/v1/admin/licences", &json!({ "paybill": "123456" })).unwrap_err();
     assert_eq!(taken, "A shop has the number 123456.");
     // A till asks for nobody's licence but its own.
-    let path = "/v1/shops/kijiji/licence";
+    let path = "/v1/shops/kijiji";
     story.till.ask("GET", path, &Value::Null, story.world.now()).unwrap_err();
     story.till.ask("GET", "/v1/admin/licences", &Value::Null, story.world.now()).unwrap_err();
 }

@@ -106,6 +106,7 @@ CREATE TABLE licences (
     token BLOB NOT NULL
 ) STRICT;
 
+ALTER TABLE shops ADD COLUMN pulled_until INTEGER;
 CREATE TABLE held (
     shop        INTEGER NOT NULL,
     till        INTEGER NOT NULL,

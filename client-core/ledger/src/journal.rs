@@ -126,6 +126,16 @@ impl Ledger {
         self.write(|c| put_shop(c, shop, writer))?;
         self.read_homes()
     }
+
+    /// Keeps until when all of a shop's payments were pulled from Safaricom, and are here.
+    ///
+    /// # Errors
+    /// Nothing was kept.
+    pub fn put_pulled_until(&mut self, shop: &ShopId, until: Option<Timestamp>) -> Result<(), LedgerError> {
+        let row = params![until.map(Timestamp::millis), self.shop_key(shop)?];
+        let sql = "UPDATE shops SET pulled_until = ? WHERE key = ?";
+        self.write(|c| Ok(c.prepare_cached(sql)?.execute(row).map(drop)?))
+    }
 }
 
 impl Reader {
@@ -238,6 +248,16 @@ impl Reader {
         let sql = "SELECT cursor, sent FROM shops WHERE id = ?";
         let read = |row: &Row<'_>| Ok((row.get("cursor")?, unsigned(row, "sent")?));
         Ok(self.connection.prepare_cached(sql)?.query_row([shop.as_str()], read)?)
+    }
+
+    /// Until when all of a shop's payments were pulled from Safaricom, and are here.
+    ///
+    /// # Errors
+    /// The shop is not here, or the file can not be read.
+    pub fn pulled_until(&self, shop: &ShopId) -> Result<Option<Timestamp>, LedgerError> {
+        let sql = "SELECT pulled_until FROM shops WHERE key = ?";
+        let read = |row: &Row<'_>| rows::time_option(row, "pulled_until");
+        Ok(self.connection.prepare_cached(sql)?.query_row([self.shop_key(shop)?], read)?)
     }
 
     /// When the cloud was last heard of, for any shop.

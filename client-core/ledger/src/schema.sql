@@ -36,7 +36,9 @@ CREATE TABLE shops (
     cursor       BLOB NOT NULL DEFAULT x'',
     -- How far the cloud has our own journal.
     sent         INTEGER NOT NULL DEFAULT 0,
-    last_contact INTEGER
+    last_contact INTEGER,
+    -- Until when all of the shop's payments were pulled from Safaricom, and are here.
+    pulled_until INTEGER
 ) STRICT;
 
 CREATE TABLE members (

@@ -29,6 +29,8 @@ pub(crate) struct Care {
     pub(crate) learned: Option<Timestamp>,
     /// When it is worth asking about a push again, by the cloud's clock.
     ask_at: BTreeMap<CheckoutId, Timestamp>,
+    /// Until when each shop's payments were pulled, as the cloud said last.
+    pub(crate) pulled: BTreeMap<ShopId, Option<Timestamp>>,
     /// Payments for which Safaricom was asked.
     checked: BTreeSet<ReceiptCode>,
     /// The open sales told last, and when.
@@ -60,6 +62,7 @@ impl Till {
         let forms: Vec<ShopForm> = read(&answer)?;
         if let Some(told) = forms.iter().find(|form| form.id == shop.as_str()) {
             self.learn_held(shop, &told.held)?;
+            self.hear_pulled(told, shop);
             if let Some(licence) = &told.licence {
                 self.learn_licence(shop, licence)?;
             }

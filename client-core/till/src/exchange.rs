@@ -103,10 +103,12 @@ impl Till {
 
     fn sync_shop(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
         if self.identity().role != Role::Till {
+            let heard = self.heard_pulled(shop);
             let refused = self.drain_in_own_name(shop, now, report);
+            let refused = refused.and_then(|refused| self.note_pulled(shop, heard).map(|()| refused));
             self.tell_released(shop, now);
             let own =
-                self.tell_held(shop, now).and(self.ask_licence(shop, now)).and(refused).and_then(all_taken);
+                self.tell_held(shop, now).and(self.ask_standing(shop, now)).and(refused).and_then(all_taken);
             return self.then_carry(own, shop, now, report);
         }
         self.enter(shop, now)?;
@@ -143,7 +145,9 @@ impl Till {
 
     /// What a till exchanges: everything, then claims that leave no doubt, then what it sees to by itself.
     fn exchange(&self, shop: &ShopId, now: Timestamp, report: &mut SyncReport) -> Result<(), TillError> {
+        let heard = self.heard_pulled(shop);
         let mut refused = self.drain_in_own_name(shop, now, report)?;
+        self.note_pulled(shop, heard)?;
         self.tell_released(shop, now);
         let claimed = self.claim_what_fits(shop, now)?;
         report.claimed = report.claimed.saturating_add(claimed);

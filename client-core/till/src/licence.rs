@@ -10,7 +10,7 @@ use domain::{Body, Money, ShopId, Timestamp};
 use ledger::{Ledger, LicenceRow};
 use replica::PublicKey;
 use replica::licence::{Token, TokenError};
-use replica::wire::json::LicenceForm;
+use replica::wire::json::{LicenceForm, ShopForm};
 use std::collections::BTreeMap;
 
 /// How often it is asked for where it ran out: somebody may have paid just now.
@@ -18,7 +18,7 @@ const SOON_MILLIS: u64 = 10_000;
 /// What is said of a licence that does not verify.
 const NOT_THE_PLATFORMS: &str =
     "the licence in the ledger is not as the platform signed it: it is asked for again";
-/// How often head office asks for each shop's.
+/// How often head office asks how a shop stands.
 const SELDOM_MILLIS: u64 = 10 * 60_000;
 
 /// How a shop stands with its licence.
@@ -47,7 +47,7 @@ pub(crate) struct Licences {
     kept: BTreeMap<ShopId, Kept>,
     /// Why what the cloud said last is not believed.
     pub(crate) doubts: BTreeMap<ShopId, String>,
-    /// When head office asked for them.
+    /// When head office asked how each shop stands.
     asked: BTreeMap<ShopId, Timestamp>,
 }
 
@@ -183,19 +183,21 @@ impl Till {
         if waits { SOON_MILLIS } else { usual }
     }
 
-    /// Head office asks for a shop's licence now and then, and soon where it ran out.
-    pub(crate) fn ask_licence(&self, shop: &ShopId, now: Timestamp) -> Result<(), TillError> {
+    /// Head office asks now and then how a shop stands, and soon where its licence ran out.
+    pub(crate) fn ask_standing(&self, shop: &ShopId, now: Timestamp) -> Result<(), TillError> {
         let asked = lock(&self.licences).asked.get(shop).copied();
         let pause = self.learn_again_after(shop, SELDOM_MILLIS, now);
         if asked.is_some_and(|at| at.distance_millis(now) < pause) {
             return Ok(());
         }
-        let (path, writer) = (format!("/v1/shops/{shop}/licence"), self.ledger().writer(shop)?);
-        // A cloud of an older release knows of no licences.
-        if let Some(answer) = went_on(self.carry("GET", &path, Vec::new(), writer, now))?
-            && let Some(form) = crate::requests::read::<Option<LicenceForm>>(&answer)?
-        {
-            self.learn_licence(shop, &form)?;
+        let (path, writer) = (format!("/v1/shops/{shop}"), self.ledger().writer(shop)?);
+        // A cloud of an older release says nothing.
+        if let Some(answer) = went_on(self.carry("GET", &path, Vec::new(), writer, now))? {
+            let form: ShopForm = crate::requests::read(&answer)?;
+            self.hear_pulled(&form, shop);
+            if let Some(licence) = &form.licence {
+                self.learn_licence(shop, licence)?;
+            }
         }
         lock(&self.licences).asked.insert(shop.clone(), now);
         Ok(())

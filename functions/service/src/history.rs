@@ -21,8 +21,12 @@ const PAGE_BYTES: usize = 512 * 1024;
 const RECENT_MILLIS: i64 = 2 * 24 * 3_600_000;
 /// Who may read a shop's journals.
 pub(crate) const READERS: [Role; 2] = [Role::Till, Role::Office];
-/// The name of the note in which head office says how far it has each journal.
-const HELD: &str = "held";
+/// What begins the names of the notes that a shop's members are told: one read brings them all.
+const TOLD: &str = "told/";
+/// The note in which head office says how far it has each journal.
+const HELD: &str = "told/held";
+/// The note that says until when a shop's payments were pulled, in milliseconds since 1970.
+const PULLED: &str = "told/pulled";
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 
 /// `POST /v1/shops/{shop}/enter`
@@ -94,12 +98,24 @@ pub(crate) async fn held<S: Store>(
     Ok(Json(()))
 }
 
-/// How far head office has each journal of a shop, as it told last.
-pub(crate) async fn held_of<S: Store>(store: &S, shop: &ShopId) -> Result<BTreeMap<String, u64>, StoreError> {
-    let notes = store.notes(shop, HELD).await?;
-    let told = notes.iter().find(|(name, _)| name == HELD);
-    let told = told.and_then(|(_, content)| serde_json::from_slice::<Held>(content).ok());
-    Ok(told.unwrap_or_default().journals)
+/// Keeps until when a shop's payments were pulled.
+pub(crate) async fn keep_pulled<S: Store>(
+    store: &S,
+    shop: &ShopId,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    store.put_note(shop, PULLED, until.millis().to_string().as_bytes()).await
+}
+
+/// How far head office has each journal of a shop, as it told last, and until when its payments were pulled.
+pub(crate) async fn told_of<S: Store>(
+    store: &S,
+    shop: &ShopId,
+) -> Result<(BTreeMap<String, u64>, Option<i64>), StoreError> {
+    let notes: BTreeMap<_, _> = store.notes(shop, TOLD).await?.into_iter().collect();
+    let held = notes.get(HELD).and_then(|content| serde_json::from_slice::<Held>(content).ok());
+    let pulled = notes.get(PULLED).and_then(|content| std::str::from_utf8(content).ok()?.parse().ok());
+    Ok((held.unwrap_or_default().journals, pulled))
 }
 
 /// Who asks, the shop that it asks about and may ask about, and the time.

@@ -13,7 +13,7 @@ use crate::payments::App;
 use crate::pushes;
 use crate::safaricom::{Safaricom, SafaricomError};
 use crate::store::{Filing, RawCallback, Request};
-use crate::{Clock, Problem, Store, StoreError, licence};
+use crate::{Clock, Problem, Store, StoreError, history, licence};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
@@ -300,6 +300,11 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         standing.known_gaps.retain(|(from, _)| *from >= reach.millis());
         let content = serde_json::to_vec(&standing).map_err(|e| StoreError::Damaged(e.to_string()))?;
         if let Err(error) = self.store.put_note(&shop.id, NOTE, &content).await {
+            failures.push(error.into());
+        }
+        if standing.pulled_until == Some(now.millis())
+            && let Err(error) = history::keep_pulled(&*self.store, &shop.id, now).await
+        {
             failures.push(error.into());
         }
         Ok(pulled)

@@ -55,7 +55,7 @@ pub fn router<S: Store>(sync: Sync<S>) -> Router {
         .route("/v1/shops/{shop}/claims", post(claims::secure::<S>))
         .route("/v1/shops", get(shops::<S>))
         .route("/v1/shops/{shop}/join", post(join::<S>))
-        .route("/v1/shops/{shop}/licence", get(licence::<S>))
+        .route("/v1/shops/{shop}", get(shop::<S>))
         .route("/v1/shops/{shop}/open-sales", post(open_sales::<S>))
         .route("/v1/shops/{shop}/new-life", post(new_life::<S>))
         .route("/v1/enrol", post(enrol::<S>))
@@ -302,27 +302,36 @@ async fn shops<S: Store>(
     let caller = authenticate(&*sync.store, &signed, (sync.clock)()).await?;
     let mut shops = shops_of(&*sync.store, caller.shop.as_ref()).await?;
     if let (Some(shop), [form]) = (&caller.shop, shops.as_mut_slice()) {
-        form.held = history::held_of(&*sync.store, shop).await?;
-        form.licence = sync.licence_of(shop).await?;
+        sync.tell(shop, form).await?;
     }
     Ok(Json(shops))
 }
 
-/// A shop's licence, for head office, which has many shops and asks for each now and then.
-async fn licence<S: Store>(
+/// How a shop stands, for head office, which has many shops and asks for each now and then.
+async fn shop<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,
     headers: HeaderMap,
-) -> Result<Json<Option<LicenceForm>>, Problem> {
-    let path = format!("/v1/shops/{shop}/licence");
+) -> Result<Json<ShopForm>, Problem> {
+    let path = format!("/v1/shops/{shop}");
     let signed = Signed { method: "GET", path: &path, headers: &headers, body: &[] };
     let caller = authenticate(&*sync.store, &signed, (sync.clock)()).await?;
     let shop = ShopId::parse(&shop).map_err(|e| Problem::bad_request(e.to_string()))?;
     caller.may_act_for(&shop)?;
-    Ok(Json(sync.licence_of(&shop).await?))
+    let mut shops = shops_of(&*sync.store, Some(&shop)).await?;
+    let mut form = shops.pop().ok_or_else(|| Problem::not_found("There is no such shop here."))?;
+    sync.tell(&shop, &mut form).await?;
+    Ok(Json(form))
 }
 
 impl<S: Store> Sync<S> {
+    /// Adds to a shop what its own members are told.
+    async fn tell(&self, shop: &ShopId, form: &mut ShopForm) -> Result<(), StoreError> {
+        (form.held, form.pulled_until) = history::told_of(&*self.store, shop).await?;
+        form.licence = self.licence_of(shop).await?;
+        Ok(())
+    }
+
     async fn licence_of(&self, shop: &ShopId) -> Result<Option<LicenceForm>, StoreError> {
         match &self.signer {
             Some(signer) => signer.licence(&*self.store, shop, (self.clock)()).await.map(Some),

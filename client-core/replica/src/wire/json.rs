@@ -79,15 +79,19 @@ pub struct ShopForm {
     /// From which amount on a payment is shown to be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_from: Option<String>,
-    /// How far head office has each journal, by its actor; said to the shop's own tills.
+    /// How far head office has each journal, by its actor; said to the shop's own members.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, u64>,
-    /// Its licence; said to the shop's own tills.
+    /// Until when all its payments were pulled from Safaricom, in milliseconds since 1970 UTC; said to its own
+    /// members. They have them all once they asked for news after they heard it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled_until: Option<i64>,
+    /// Its licence; said to the shop's own members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<LicenceForm>,
 }
 
-/// A shop's licence, in the answers to its tills, and of `GET /v1/shops/{shop}/licence` to head office.
+/// A shop's licence, in the answers to its tills, and to head office.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct LicenceForm {
     /// The platform's Ed25519 public key, 64 hex digits; a till keeps the one it heard first.
@@ -117,6 +121,7 @@ impl From<&Shop> for ShopForm {
             second_source_from: shop.rules.second_source_from.map(|amount| amount.to_string()),
             review_from: Some(shop.rules.review_from.to_string()),
             held: BTreeMap::new(),
+            pulled_until: None,
             licence: None,
         }
     }
