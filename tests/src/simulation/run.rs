@@ -358,6 +358,7 @@ fn is_ordinary(error: &TillError) -> bool {
         TillError::Refused(_)
             | TillError::Taken(_)
             | TillError::Held(..)
+            | TillError::First(_)
             | TillError::Sibling(_)
             | TillError::Cloud(CloudError::Unreachable(_) | CloudError::Refused(_))
             | TillError::Ledger(till::LedgerError::Unknown(_))
