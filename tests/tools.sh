@@ -4,12 +4,14 @@
 #   dynoxide       speaks DynamoDB's language, for the contract of the DynamoDB store    needs npm
 #   cargo-lambda   is to a function what Lambda is, for the end-to-end tests              needs Python's pip
 #   ministack      speaks SQS's language, for the fallback queue of the functions          needs Python's pip
+#   openapi-spec-validator   knows what OpenAPI is, for the description of the API          needs Python's pip
 #   chromedriver   drives a browser, for the tests of the pages                           needs apt-get and root
 set -euo pipefail
 
 DYNOXIDE=1.2.1
 CARGO_LAMBDA=1.9.2
 MINISTACK=1.5.33
+OPENAPI_SPEC_VALIDATOR=0.9.0
 
 tools="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/.tools"
 mkdir -p "$tools"
@@ -47,6 +49,13 @@ if ! installed "ministack-$MINISTACK"; then
     python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
         --upgrade --target "$tools/ministack" "ministack==$MINISTACK" >&2
     touch "$tools/ministack-$MINISTACK.installed"
+fi
+
+if ! installed "openapi-spec-validator-$OPENAPI_SPEC_VALIDATOR"; then
+    command -v python3 >/dev/null || fail "python3 is missing: install Python 3.10 or later with pip"
+    python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
+        --upgrade --target "$tools/openapi" "openapi-spec-validator==$OPENAPI_SPEC_VALIDATOR" >&2
+    touch "$tools/openapi-spec-validator-$OPENAPI_SPEC_VALIDATOR.installed"
 fi
 
 if ! command -v chromedriver >/dev/null; then

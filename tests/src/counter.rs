@@ -132,6 +132,8 @@ pub struct Demo {
     pub office: String,
     /// Of the simulated Safaricom.
     pub safaricom: String,
+    /// Of the hub.
+    pub hub: String,
     _demo: Running,
     _data: TempDir,
 }
@@ -148,8 +150,8 @@ impl Demo {
             word.unwrap().to_owned()
         };
         let (till, office) = (address("Front counter"), address("head office"));
-        let safaricom = address("Safaricom");
-        Self { till, office, safaricom, _demo: demo, _data: data }
+        let (safaricom, hub) = (address("Safaricom"), address("hub "));
+        Self { till, office, safaricom, hub, _demo: demo, _data: data }
     }
 }
 

@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// Which rooms alone may use a library, so that it can be replaced there and nowhere else.
-const KEPT_IN: [(&str, &[&str]); 11] = [
+const KEPT_IN: [(&str, &[&str]); 13] = [
     ("rusqlite", &["ledger", "embedded"]),
     ("automerge", &["replica"]),
     ("aws-sdk-dynamodb", &["dynamodb"]),
@@ -36,6 +36,9 @@ const KEPT_IN: [(&str, &[&str]); 11] = [
     // Sealing what tills say to each other, and finding them.
     ("snow", &["replica"]),
     ("mdns-sd", &["app"]),
+    // Whoever serves an API describes it.
+    ("utoipa", &["app"]),
+    ("utoipa-axum", &["app"]),
 ];
 
 /// Libraries a pure room may use: values and formats, no world.

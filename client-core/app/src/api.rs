@@ -3,14 +3,14 @@
 use crate::App;
 use crate::cart::NewSale;
 use crate::forms::{CandidateForm, PaymentForm, SaleForm, StatusForm, View};
+use crate::openapi::values::{By, FactName, Reason, Receipt, RequestKey, ShopName, Time};
 use crate::problem::Problem;
 use crate::siblings::{NewPlace, SiblingsForm, read_address};
+use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use domain::{FactId, How, Person, ReceiptCode, ShopId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,84 +18,144 @@ use std::convert::Infallible;
 use till::{SaleFilter, Till};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The most rows one answer lists.
 const MAX_LIMIT: u32 = 200;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/sync", post(sync))
-        .route("/v1/siblings", get(siblings).post(meet))
-        .route("/v1/siblings/{address}", delete(part))
-        .route("/v1/events", get(events))
-        .route("/v1/sales", get(sales).post(sell))
-        .route("/v1/sales/{id}", get(sale))
-        .route("/v1/sales/{id}/candidates", get(candidates))
-        .route("/v1/sales/{id}/claims", post(claim))
-        .route("/v1/sales/{id}/cash", post(cash))
-        .route("/v1/sales/{id}/void", post(void))
-        .route("/v1/sales/{id}/printed", post(printed))
-        .route("/v1/claims/{id}/release", post(release))
-        .route("/v1/payments", get(payments))
-        .route("/v1/payments/{receipt}", get(payment))
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(status))
+        .routes(routes!(sync))
+        .routes(routes!(siblings, meet))
+        .routes(routes!(part))
+        .routes(routes!(events))
+        .routes(routes!(sales, sell))
+        .routes(routes!(sale))
+        .routes(routes!(candidates))
+        .routes(routes!(claim))
+        .routes(routes!(cash))
+        .routes(routes!(void))
+        .routes(routes!(printed))
+        .routes(routes!(release))
+        .routes(routes!(payments))
+        .routes(routes!(payment))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
+    /// At head office: which shop; every one where none is named.
+    #[param(value_type = Option<ShopName>)]
     shop: Option<String>,
+    /// Which of them. Sales: `open`, `conflict` or `all`. Payments: `unclaimed`, `disagreeing`, `held` or `all`.
+    #[param(example = "open")]
     state: Option<String>,
+    /// At most so many: 1 to 200, 50 unless told otherwise.
+    #[param(example = 50)]
     limit: Option<u32>,
+    /// Only sales before this one: the `next` of the answer before.
+    #[param(value_type = Option<FactName>)]
     before: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A page of sales.
+#[derive(Serialize, ToSchema)]
 struct Sales {
+    /// The sales, the newest first.
     sales: Vec<SaleForm>,
+    /// Says `before` which sale the next page begins; nothing on the last one.
+    #[schema(value_type = Option<FactName>)]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+/// Payments.
+#[derive(Serialize, ToSchema)]
 struct Payments {
+    /// The payments, the newest first.
     payments: Vec<PaymentForm>,
 }
 
-#[derive(Serialize)]
+/// The payments that may be a sale's.
+#[derive(Serialize, ToSchema)]
 struct Candidates {
+    /// The payments, the best first.
     candidates: Vec<CandidateForm>,
+    /// How fresh this is: when the cloud answered last.
+    #[schema(value_type = Option<Time>)]
     as_of: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct By {
+/// What a release gives.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Freed {
+    /// The sale that the payment was claimed for.
+    Sale(Box<SaleForm>),
+    /// The payment, where that sale is not here.
+    Payment(Box<PaymentForm>),
+}
+
+/// Who does it.
+#[derive(Deserialize, ToSchema)]
+struct Doer {
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
 }
 
-#[derive(Deserialize)]
+/// Who does it, and why.
+#[derive(Deserialize, ToSchema)]
 struct Because {
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
+    /// Why.
     #[serde(default)]
+    #[schema(value_type = Reason)]
     reason: String,
 }
 
-#[derive(Deserialize)]
+/// A claim.
+#[derive(Deserialize, ToSchema)]
 struct NewClaim {
+    /// The code, as it was typed.
+    #[schema(value_type = Receipt)]
     receipt: String,
+    /// `picked` from the list, or `typed`.
+    #[schema(example = "picked")]
     how: String,
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
     /// Another till was first, and whoever claims knows it.
     #[serde(default)]
     despite: bool,
 }
 
+/// How this till or head office is: the line, the shop, the day.
+#[utoipa::path(
+    get,
+    path = "/v1/status",
+    tag = "till",
+    responses((status = 200, body = StatusForm, description = "How it is"))
+)]
 async fn status(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
     app.with(|till, now| Ok(Json(View::of(till, now)?.status()?))).await
 }
 
 /// Syncs now. Being offline is no error here: the status says so.
+#[utoipa::path(
+    post,
+    path = "/v1/sync",
+    tag = "till",
+    responses((status = 200, body = StatusForm, description = "How it is after that"))
+)]
 async fn sync(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
     let synced = app.with(|till, now| {
         if let Err(error) = till.sync(now) {
@@ -110,12 +170,24 @@ async fn sync(State(app): State<App>) -> Result<Json<StatusForm>, Problem> {
 }
 
 /// The other tills of the shop, when we met last, and what waits for them.
+#[utoipa::path(
+    get,
+    path = "/v1/siblings",
+    tag = "till",
+    responses((status = 200, body = SiblingsForm, description = "The tills, and the places that are tried"))
+)]
 async fn siblings(State(app): State<App>) -> Result<Json<SiblingsForm>, Problem> {
     let places = app.siblings.places();
     app.with(move |till, _| Ok(Json(SiblingsForm::of(till, places)?))).await
 }
 
 /// Tries an address that somebody typed, from now on, until it is forgotten.
+#[utoipa::path(
+    post,
+    path = "/v1/siblings",
+    tag = "till",
+    responses((status = 200, body = SiblingsForm, description = "The tills, and the places that are tried"))
+)]
 async fn meet(State(app): State<App>, Json(form): Json<NewPlace>) -> Result<Json<SiblingsForm>, Problem> {
     let address = read_address(&form.address).map_err(Problem::bad_request)?;
     let kept = address.clone();
@@ -125,12 +197,27 @@ async fn meet(State(app): State<App>, Json(form): Json<NewPlace>) -> Result<Json
 }
 
 /// Tries an address no more.
+#[utoipa::path(
+    delete,
+    path = "/v1/siblings/{address}",
+    tag = "till",
+    params(("address" = String, Path, description = "The address, as it was typed", example = "192.168.1.20:8311")),
+    responses((status = 200, body = SiblingsForm, description = "The tills, and the places that are tried"))
+)]
 async fn part(State(app): State<App>, Path(address): Path<String>) -> Result<Json<SiblingsForm>, Problem> {
     app.siblings.forget(&address);
     app.with(move |till, _| Ok(till.forget_place(&address)?)).await?;
     siblings(State(app)).await
 }
 
+/// Tells, as server-sent events, that something changed: `change` with nothing in it, and `reversed` with the sale
+/// of which a payment went back.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    tag = "till",
+    responses((status = 200, body = String, content_type = "text/event-stream", description = "Events, until the listener leaves"))
+)]
 async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = BroadcastStream::new(app.events.subscribe());
     // A listener that was too slow has missed changes, which is a change.
@@ -145,6 +232,14 @@ async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, 
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
+/// Sells: once this is answered, the sale is on the disk. Needs no network.
+#[utoipa::path(
+    post,
+    path = "/v1/sales",
+    tag = "sales",
+    params(RequestKey),
+    responses((status = 201, body = SaleForm, description = "The sale"), (status = 200, body = SaleForm, description = "The same request was answered before, with this sale"))
+)]
 async fn sell(
     State(app): State<App>,
     headers: HeaderMap,
@@ -160,6 +255,13 @@ async fn sell(
     .await
 }
 
+/// Sales, the newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/sales",
+    tag = "sales",
+    responses((status = 200, body = Sales, description = "The sales"))
+)]
 async fn sales(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Sales>, Problem> {
     app.with(move |till, now| {
         let filter = match which.state.as_deref() {
@@ -185,10 +287,26 @@ async fn sales(State(app): State<App>, Query(which): Query<Which>) -> Result<Jso
     .await
 }
 
+/// One sale, with its history.
+#[utoipa::path(
+    get,
+    path = "/v1/sales/{id}",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale")),
+    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
+)]
 async fn sale(State(app): State<App>, Path(id): Path<String>) -> Result<Json<SaleForm>, Problem> {
     app.with(move |till, now| Ok(Json(View::of(till, now)?.sale_with_history(read_id(&id)?)?))).await
 }
 
+/// The payments that may be this sale's, the best first, with the reasons.
+#[utoipa::path(
+    get,
+    path = "/v1/sales/{id}/candidates",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale")),
+    responses((status = 200, body = Candidates, description = "The payments"))
+)]
 async fn candidates(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Candidates>, Problem> {
     app.with(move |till, now| {
         let candidates = View::of(till, now)?.candidates(read_id(&id)?)?;
@@ -198,6 +316,14 @@ async fn candidates(State(app): State<App>, Path(id): Path<String>) -> Result<Js
     .await
 }
 
+/// Says that a payment pays this sale. The payment need not have been seen yet.
+#[utoipa::path(
+    post,
+    path = "/v1/sales/{id}/claims",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale")),
+    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
+)]
 async fn claim(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -220,20 +346,35 @@ async fn claim(
     .await
 }
 
+/// Takes all that is due in cash.
+#[utoipa::path(
+    post,
+    path = "/v1/sales/{id}/cash",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale")),
+    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
+)]
 async fn cash(
     State(app): State<App>,
     Path(id): Path<String>,
-    Json(form): Json<By>,
+    Json(form): Json<Doer>,
 ) -> Result<Json<SaleForm>, Problem> {
     app.change(move |till, now| Ok(till.take_cash(read_id(&id)?, &Person::named(&form.by), now)?.id)).await
 }
 
-/// Whoever printed the receipt says so, once the paper is out.
+/// Says that the receipt came out: whoever printed it does, once the paper is out.
+#[utoipa::path(
+    post,
+    path = "/v1/sales/{id}/printed",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale"), RequestKey),
+    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
+)]
 async fn printed(
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Json(form): Json<By>,
+    Json(form): Json<Doer>,
 ) -> Result<Json<SaleForm>, Problem> {
     let key = request_key(&headers)?;
     app.change(move |till, now| {
@@ -242,6 +383,14 @@ async fn printed(
     .await
 }
 
+/// Cancels a sale; what was claimed for it is free again.
+#[utoipa::path(
+    post,
+    path = "/v1/sales/{id}/void",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale")),
+    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
+)]
 async fn void(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -251,25 +400,40 @@ async fn void(
         .await
 }
 
+/// Takes a claim back, so that the payment is free for another sale.
 /// Gives the sale that the payment was claimed for; the payment, where that sale is not here.
+#[utoipa::path(
+    post,
+    path = "/v1/claims/{id}/release",
+    tag = "payments",
+    params(("id" = FactName, Path, description = "The claim")),
+    responses((status = 200, body = Freed, description = "The sale, or the payment"))
+)]
 async fn release(
     State(app): State<App>,
     Path(id): Path<String>,
     Json(form): Json<Because>,
-) -> Result<Response, Problem> {
+) -> Result<Json<Freed>, Problem> {
     app.write(move |till, now| {
         let (claim, by) = (read_id(&id)?, Person::named(&form.by));
         let found = till.claimed(claim)?;
         let sale = till.release(claim, &form.reason, &by, now)?;
         let view = View::of(till, now)?;
-        Ok(match sale {
-            Some(sale) => Json(view.sale_with_history(sale.id)?).into_response(),
-            None => Json(view.payment_with_history(&found.shop, &found.receipt)?).into_response(),
-        })
+        Ok(Json(match sale {
+            Some(sale) => Freed::Sale(Box::new(view.sale_with_history(sale.id)?)),
+            None => Freed::Payment(Box::new(view.payment_with_history(&found.shop, &found.receipt)?)),
+        }))
     })
     .await
 }
 
+/// Payments, the newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/payments",
+    tag = "payments",
+    responses((status = 200, body = Payments, description = "The payments"))
+)]
 async fn payments(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Payments>, Problem> {
     app.with(move |till, now| {
         let limit = which.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
@@ -291,6 +455,14 @@ async fn payments(State(app): State<App>, Query(which): Query<Which>) -> Result<
     .await
 }
 
+/// One payment, with its history.
+#[utoipa::path(
+    get,
+    path = "/v1/payments/{receipt}",
+    tag = "payments",
+    params(("receipt" = Receipt, Path, description = "Its code")),
+    responses((status = 200, body = PaymentForm, description = "The payment"))
+)]
 async fn payment(
     State(app): State<App>,
     Path(receipt): Path<String>,

@@ -1,30 +1,51 @@
 //! A sale as a page or a program sends it.
 
+use crate::openapi::values::{Amount, By, ItemName, Measure};
 use crate::problem::Problem;
 use domain::{Line, Money, Person, ProductId, Quantity, Sale, ShopId, Tender};
 use serde::Deserialize;
 use till::Till;
+use utoipa::ToSchema;
 
-/// `POST /v1/sales`.
-#[derive(Deserialize)]
+/// A sale to be made.
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct NewSale {
+    /// What is sold; none where only a total is typed.
     #[serde(default)]
     lines: Vec<NewLine>,
+    /// What it costs; the sum of the lines, unless told otherwise.
+    #[schema(value_type = Option<Amount>)]
     total: Option<String>,
+    /// How it is to be paid: `cash` or `mpesa`.
+    #[schema(example = "mpesa")]
     tender: String,
+    /// The order it is for, in the words of another program.
+    #[schema(example = "order-17")]
     order: Option<String>,
+    /// Who sells.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
 }
 
 /// A line: named and priced by whoever sends it, or a product of the catalogue, by its id or its barcode. A
 /// product is called and priced as it is shown now, unless the line says what the customer saw.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct NewLine {
+    /// A product of the catalogue.
+    #[schema(value_type = Option<ItemName>)]
     product: Option<String>,
+    /// A product's barcode.
+    #[schema(example = "6161100")]
     barcode: Option<String>,
+    /// What the customer sees.
+    #[schema(example = "Tea, special")]
     name: Option<String>,
+    /// How much.
+    #[schema(value_type = Measure)]
     quantity: String,
+    /// What one unit costs.
+    #[schema(value_type = Option<Amount>)]
     unit_price: Option<String>,
 }
 

@@ -3,88 +3,139 @@
 
 use crate::App;
 use crate::api::shop_of;
+use crate::openapi::values::{Amount, By, ItemName, ShopName, Time};
 use crate::problem::Problem;
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
 use domain::{
     Item, ItemId, ItemKey, Kind, Money, Named, Person, Product, ProductId, Register, Setting, Staff,
     StaffRole, TaxRate, Version,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/v1/products", get(products))
-        .route("/v1/products/{id}", put(set_product))
-        .route("/v1/products/{id}/choose", post(choose_product))
-        .route("/v1/catalogue/{kind}", get(items))
-        .route("/v1/catalogue/{kind}/{id}", put(set_item))
-        .route("/v1/catalogue/{kind}/{id}/choose", post(choose_item))
-        .route("/v1/staff/{id}/check", post(check_pin))
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(products))
+        .routes(routes!(set_product))
+        .routes(routes!(choose_product))
+        .routes(routes!(items))
+        .routes(routes!(set_item))
+        .routes(routes!(choose_item))
+        .routes(routes!(check_pin))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
+    /// Which shop. A till has only one, and needs no name.
+    #[param(value_type = Option<ShopName>)]
     shop: Option<String>,
 }
 
-#[derive(Serialize)]
+/// Products.
+#[derive(Serialize, ToSchema)]
 struct Products {
+    /// The products.
     products: Vec<RegisterForm>,
 }
 
-#[derive(Serialize)]
+/// Items of one kind.
+#[derive(Serialize, ToSchema)]
 struct Items {
+    /// The items.
     items: Vec<RegisterForm>,
 }
 
 /// What stands in a register: the leading value, and the others until somebody chooses.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct RegisterForm {
+    /// Its name for programs.
+    #[schema(value_type = ItemName)]
     id: String,
     #[serde(flatten)]
     leading: VersionForm,
+    /// What was set beside it, until somebody chooses.
     others: Vec<VersionForm>,
 }
 
-#[derive(Serialize)]
+/// A value, and who set it.
+#[derive(Serialize, ToSchema)]
 struct VersionForm {
     /// Names this value when somebody chooses it.
+    #[schema(example = "7-12")]
     version: String,
+    /// Who set it.
+    #[schema(value_type = By)]
     by: String,
+    /// When.
+    #[schema(value_type = Time)]
     at: String,
     #[serde(flatten)]
     item: ItemForm,
 }
 
-#[derive(Serialize)]
+/// A value of the catalogue, each kind with fields of its own.
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum ItemForm {
+    /// A product.
     Product {
+        /// What people call it.
+        #[schema(example = "Soda, crate")]
         name: String,
+        /// What one unit costs.
+        #[schema(value_type = Amount)]
         price: String,
+        /// Its barcodes.
+        #[schema(example = json!(["6161100"]))]
         barcodes: Vec<String>,
+        /// Its category.
+        #[schema(value_type = Option<ItemName>)]
         category: Option<String>,
+        /// Its tax rate.
+        #[schema(value_type = Option<ItemName>)]
         tax_rate: Option<String>,
+        /// Its unit.
+        #[schema(value_type = Option<ItemName>)]
         unit: Option<String>,
+        /// Whether it is still sold.
         sold: bool,
     },
+    /// A category or a unit.
     Named {
+        /// What people call it.
+        #[schema(example = "Drinks")]
         name: String,
     },
+    /// A tax rate.
     TaxRate {
+        /// What people call it.
+        #[schema(example = "VAT")]
         name: String,
+        /// How much it is, in hundredths of a percent.
+        #[schema(example = 1600)]
         basis_points: u16,
     },
+    /// A setting.
     Setting {
+        /// What it says.
+        #[schema(example = "10")]
         value: String,
     },
-    /// Whether there is a PIN is all that is ever shown of it.
+    /// A person. Whether there is a PIN is all that is ever shown of it.
     Staff {
+        /// What people call them.
+        #[schema(example = "Asha")]
         name: String,
+        /// `cashier` or `manager`.
+        #[schema(example = "manager")]
         role: &'static str,
+        /// There is a PIN.
         has_pin: bool,
+        /// They still work here.
         active: bool,
     },
 }
@@ -131,22 +182,48 @@ impl From<Item> for ItemForm {
 }
 
 /// An item as it is set. What is not said stays as it stands; an empty text takes a link away.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(default)]
 struct NewItem {
+    /// Which shop. A till has only one, and needs no name.
+    #[schema(value_type = Option<ShopName>)]
     shop: Option<String>,
+    /// Who does it.
+    #[schema(value_type = By)]
     by: String,
+    /// What people call it.
+    #[schema(example = "Soda, crate")]
     name: Option<String>,
+    /// What one unit of a product costs.
+    #[schema(value_type = Option<Amount>)]
     price: Option<String>,
+    /// The barcodes of a product.
+    #[schema(example = json!(["6161100"]))]
     barcodes: Option<Vec<String>>,
+    /// The category of a product.
+    #[schema(value_type = Option<ItemName>)]
     category: Option<String>,
+    /// The tax rate of a product.
+    #[schema(value_type = Option<ItemName>)]
     tax_rate: Option<String>,
+    /// The unit of a product.
+    #[schema(value_type = Option<ItemName>)]
     unit: Option<String>,
+    /// Whether the product is still sold.
     sold: Option<bool>,
+    /// How much a tax rate is, in hundredths of a percent.
+    #[schema(example = 1600)]
     basis_points: Option<u16>,
+    /// What a setting says.
+    #[schema(example = "10")]
     value: Option<String>,
+    /// What a person may do: `cashier` or `manager`.
+    #[schema(example = "cashier")]
     role: Option<String>,
+    /// A person's PIN, of digits. It is never shown again; an empty one takes it away.
+    #[schema(example = "4711")]
     pin: Option<String>,
+    /// Whether that person still works here.
     active: Option<bool>,
 }
 
@@ -225,18 +302,39 @@ fn bad(error: domain::IdError) -> Problem {
 }
 
 /// One of the values that were set apart.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Choice {
+    /// Which shop. A till has only one, and needs no name.
+    #[schema(value_type = Option<ShopName>)]
     shop: Option<String>,
+    /// The `version` of the value that shall count.
+    #[schema(example = "7-12")]
     version: String,
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
 }
 
+/// What the shop sells.
+#[utoipa::path(
+    get,
+    path = "/v1/products",
+    tag = "catalogue",
+    responses((status = 200, body = Products, description = "The products"))
+)]
 async fn products(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Products>, Problem> {
     Ok(Json(Products { products: listed(&app, which, Kind::Product).await? }))
 }
 
+/// Everything of one kind that the shop keeps in its catalogue.
+#[utoipa::path(
+    get,
+    path = "/v1/catalogue/{kind}",
+    tag = "catalogue",
+    params(("kind" = String, Path, description = "`category`, `tax-rate`, `unit`, `setting` or `staff`", example = "staff")),
+    responses((status = 200, body = Items, description = "The items"))
+)]
 async fn items(
     State(app): State<App>,
     Path(kind): Path<String>,
@@ -253,6 +351,14 @@ async fn listed(app: &App, which: Which, kind: Kind) -> Result<Vec<RegisterForm>
     .await
 }
 
+/// Sets a product, or makes one.
+#[utoipa::path(
+    put,
+    path = "/v1/products/{id}",
+    tag = "catalogue",
+    params(("id" = ItemName, Path, description = "Its name for programs")),
+    responses((status = 200, body = RegisterForm, description = "What stands there now"))
+)]
 async fn set_product(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -261,6 +367,14 @@ async fn set_product(
     set(&app, (Kind::Product, id), form).await
 }
 
+/// Sets a thing of the catalogue, or makes one.
+#[utoipa::path(
+    put,
+    path = "/v1/catalogue/{kind}/{id}",
+    tag = "catalogue",
+    params(("kind" = String, Path, description = "`category`, `tax-rate`, `unit`, `setting` or `staff`", example = "staff"), ("id" = ItemName, Path, description = "Its name for programs")),
+    responses((status = 200, body = RegisterForm, description = "What stands there now"))
+)]
 async fn set_item(
     State(app): State<App>,
     Path((kind, id)): Path<(String, String)>,
@@ -280,6 +394,14 @@ async fn set(app: &App, (kind, id): (Kind, String), form: NewItem) -> Result<Jso
     .await
 }
 
+/// Chooses one of the values that were set apart.
+#[utoipa::path(
+    post,
+    path = "/v1/products/{id}/choose",
+    tag = "catalogue",
+    params(("id" = ItemName, Path, description = "Its name for programs")),
+    responses((status = 200, body = RegisterForm, description = "What stands there now"))
+)]
 async fn choose_product(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -288,6 +410,14 @@ async fn choose_product(
     choose(&app, (Kind::Product, id), form).await
 }
 
+/// Chooses one of the values that were set apart.
+#[utoipa::path(
+    post,
+    path = "/v1/catalogue/{kind}/{id}/choose",
+    tag = "catalogue",
+    params(("kind" = String, Path, description = "`category`, `tax-rate`, `unit`, `setting` or `staff`", example = "staff"), ("id" = ItemName, Path, description = "Its name for programs")),
+    responses((status = 200, body = RegisterForm, description = "What stands there now"))
+)]
 async fn choose_item(
     State(app): State<App>,
     Path((kind, id)): Path<(String, String)>,
@@ -306,19 +436,36 @@ async fn choose(app: &App, (kind, id): (Kind, String), form: Choice) -> Result<J
     .await
 }
 
-#[derive(Deserialize)]
+/// A PIN to be checked.
+#[derive(Deserialize, ToSchema)]
 struct Pin {
+    /// Which shop. A till has only one, and needs no name.
+    #[schema(value_type = Option<ShopName>)]
     shop: Option<String>,
+    /// The PIN.
+    #[schema(example = "4711")]
     pin: String,
 }
 
 /// Who a PIN lets in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct LetIn {
+    /// What people call that person.
+    #[schema(example = "Asha")]
     name: String,
+    /// `cashier` or `manager`.
+    #[schema(example = "manager")]
     role: &'static str,
 }
 
+/// Whether this is that person's PIN. After wrong ones it takes a while before another is looked at.
+#[utoipa::path(
+    post,
+    path = "/v1/staff/{id}/check",
+    tag = "catalogue",
+    params(("id" = ItemName, Path, description = "Its name for programs")),
+    responses((status = 200, body = LetIn, description = "Who that is"))
+)]
 async fn check_pin(
     State(app): State<App>,
     Path(id): Path<String>,

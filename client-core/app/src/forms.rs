@@ -1,13 +1,21 @@
-//! What the API shows: views of the ledger as JSON, and what it takes. Amounts are decimal strings, times
-//! RFC 3339, ids opaque strings; phone numbers are masked.
+//! What the API shows: views of the ledger as JSON. Amounts are decimal strings, times RFC 3339, ids opaque
+//! strings; phone numbers are masked.
 
-use crate::licence::LicenceForm;
+mod payment;
+mod sale;
+mod status;
+
+pub(crate) use payment::{CandidateForm, PaymentForm};
+pub(crate) use sale::{LineForm, SaleForm};
+pub(crate) use status::StatusForm;
+
 use crate::problem::Problem;
-use crate::stages::StagesForm;
 use domain::{
     Actor, Cited, FactId, How, Line, Money, ReceiptCode, ShopId, Source, Tender, TillId, Timestamp, Words,
 };
-use serde::Serialize;
+use payment::HeldForm;
+use sale::{AsksForm, ClaimForm, HappeningForm, NamedSale, PushForm};
+use status::{ClockForm, CountForm, MeForm, MemberForm, ProgressForm, ShopStatus, TodayForm};
 use std::collections::BTreeMap;
 use till::{ClaimRow, Deed, Happening, PaymentRow, PushStatus, SaleRow, Till};
 
@@ -20,234 +28,6 @@ pub(crate) struct View<'a> {
     letters: BTreeMap<Actor, String>,
     names: BTreeMap<TillId, String>,
     now: Timestamp,
-}
-
-#[derive(Serialize)]
-pub(crate) struct SaleForm {
-    id: String,
-    shop: String,
-    reference: String,
-    at: String,
-    till: String,
-    till_name: String,
-    by: String,
-    lines: Vec<LineForm>,
-    total: String,
-    tender: &'static str,
-    order: Option<String>,
-    state: &'static str,
-    paid: String,
-    due: String,
-    over: String,
-    conflict: bool,
-    /// A payment of it went back to the customer.
-    reversed: bool,
-    /// A second source has to agree before goods are handed out.
-    unconfirmed: bool,
-    /// How far it has come: `here`, on this disk; `cloud`; `head_office`.
-    reach: &'static str,
-    /// Printed, stored, sent, at head office, reconciled.
-    stages: StagesForm,
-    claims: Vec<ClaimForm>,
-    /// What M-Pesa can be asked for of what is due.
-    asks: Option<AsksForm>,
-    push: Option<PushForm>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    history: Option<Vec<HappeningForm>>,
-}
-
-#[derive(Serialize)]
-struct ClaimForm {
-    id: String,
-    receipt: String,
-    amount: Option<String>,
-    how: &'static str,
-    leads: bool,
-    verified: bool,
-    confirmed: bool,
-    reversed: bool,
-    disagreements: Vec<&'static str>,
-    by: String,
-    at: String,
-    payer_name: Option<String>,
-    payer_phone: Option<String>,
-    leading_sale: Option<NamedSale>,
-}
-
-#[derive(Serialize)]
-struct AsksForm {
-    amount: String,
-    remains: String,
-}
-
-#[derive(Serialize)]
-struct NamedSale {
-    id: String,
-    reference: String,
-    till_name: String,
-}
-
-#[derive(Serialize)]
-struct PushForm {
-    state: &'static str,
-    /// Seed B's word for the state.
-    status: &'static str,
-    message: String,
-    swahili: &'static str,
-    amount: String,
-    at: String,
-    receipt: Option<String>,
-}
-
-#[derive(Serialize)]
-struct HappeningForm {
-    at: String,
-    by: String,
-    text: String,
-}
-
-#[derive(Serialize)]
-pub(crate) struct PaymentForm {
-    receipt: String,
-    shop: String,
-    amount: String,
-    paid_at: String,
-    payer_name: Option<String>,
-    payer_phone: Option<String>,
-    account_reference: String,
-    sources: Vec<String>,
-    /// The sale that was named when the payment was validated.
-    order: Option<NamedSale>,
-    /// The sale for which the customer's phone was asked.
-    asked_for: Option<NamedSale>,
-    sale: Option<NamedSale>,
-    /// Where the sale that has it is not here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    held: Option<HeldForm>,
-    conflict: bool,
-    disagreements: Vec<&'static str>,
-    confirmed: bool,
-    reversed: bool,
-    review: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    history: Option<Vec<HappeningForm>>,
-}
-
-/// The sale that a payment waits for, and the claim to release if it waits in vain.
-#[derive(Serialize)]
-struct HeldForm {
-    reference: String,
-    at: Option<String>,
-    claim: String,
-}
-
-#[derive(Serialize)]
-pub(crate) struct CandidateForm {
-    receipt: String,
-    amount: String,
-    paid_at: String,
-    payer_name: Option<String>,
-    payer_phone: Option<String>,
-    account_reference: String,
-    reasons: Vec<String>,
-    in_window: bool,
-}
-
-#[derive(Serialize)]
-pub(crate) struct StatusForm {
-    role: &'static str,
-    me: MeForm,
-    shops: Vec<ShopStatus>,
-    online: bool,
-    /// How much of what was new in the cloud has come, while more of it comes.
-    syncing: Option<ProgressForm>,
-    /// How much of its shop's history a new till has, while more of it comes.
-    history: Option<ProgressForm>,
-    offline_since: Option<String>,
-    last_contact: Option<String>,
-    waiting: u64,
-    refused: usize,
-    /// What was refused, with reasons; the first of it where it is much.
-    set_aside: Vec<String>,
-    /// What else a person should know of this ledger.
-    notices: Vec<String>,
-    problem: Option<String>,
-    day: String,
-    /// How this machine's clock stands to the cloud's; nothing before they met.
-    clock: Option<ClockForm>,
-    /// By how much the clock jumped since it was last held against the cloud's, in milliseconds.
-    clock_jumped_ms: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct ClockForm {
-    /// The cloud's clock less ours.
-    offset_ms: i64,
-    uncertainty_ms: u32,
-}
-
-/// So many entries of so many.
-#[derive(Serialize)]
-struct ProgressForm {
-    have: u64,
-    of: u64,
-}
-
-#[derive(Serialize)]
-struct MeForm {
-    actor: String,
-    letter: String,
-    name: String,
-}
-
-#[derive(Serialize)]
-struct ShopStatus {
-    id: String,
-    name: String,
-    account: &'static str,
-    shortcode: String,
-    today: TodayForm,
-    unclaimed: CountForm,
-    members: Vec<MemberForm>,
-    licence: LicenceForm,
-}
-
-#[derive(Serialize)]
-struct TodayForm {
-    sales: u64,
-    total: String,
-    cash: String,
-    mpesa: String,
-    open: u64,
-    conflicts: u64,
-    reversed: u64,
-    unconfirmed: u64,
-}
-
-#[derive(Serialize)]
-struct CountForm {
-    count: u64,
-    total: String,
-}
-
-#[derive(Serialize)]
-struct MemberForm {
-    actor: String,
-    letter: String,
-    name: String,
-    role: &'static str,
-    entries: u64,
-    last_seen: Option<String>,
-}
-
-/// A line of a sale.
-#[derive(Serialize)]
-pub(crate) struct LineForm {
-    product: Option<String>,
-    name: String,
-    quantity: String,
-    unit_price: String,
-    amount: String,
 }
 
 impl From<till::Progress> for ProgressForm {

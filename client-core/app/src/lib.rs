@@ -1,8 +1,8 @@
 //! The reference till and head-office programs: a local API and pages over one [`Till`].
 //!
-//! [`router`] serves the native API under `/v1`, the seeds' endpoints at a till, and the pages, which use
-//! only that API. [`keep_in_sync`] is the thread that talks to the cloud, [`keep_in_touch`] the one that meets
-//! the other tills of the shop, which reach this one through [`lan_router`].
+//! [`router`] serves the native API under `/v1`, the seeds' endpoints at a till, the description of both at
+//! `/openapi.json`, and the pages, which use only that API. [`keep_in_sync`] is the thread that talks to the cloud,
+//! [`keep_in_touch`] the one that meets the other tills of the shop, which reach this one through [`lan_router`].
 
 mod api;
 mod cart;
@@ -11,6 +11,7 @@ mod discovery;
 mod forms;
 mod lan;
 mod licence;
+mod openapi;
 mod pages;
 mod problem;
 mod safaricom;
@@ -37,6 +38,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use till::Till;
 use tokio::sync::broadcast;
+use utoipa_axum::router::OpenApiRouter;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -69,18 +71,21 @@ pub fn router(
     let (events, _) = broadcast::channel(16);
     carry_events(&till, events.clone())?;
     let sells = till.identity().role == Role::Till;
-    let mut router = api::router()
-        .merge(catalogue::router())
-        .merge(shifts::router())
-        .merge(stock::router())
-        .merge(safaricom::router(sells))
-        .merge(pages::router(sells));
-    if sells {
-        router = router.merge(seeds::router()).merge(licence::router());
-    }
+    let (described, document) = routes(sells).split_for_parts();
+    let router = described.route("/openapi.json", openapi::served(document)).merge(pages::router(sells));
     let app = App { till, clock, events, nudge, siblings };
     let router = router.layer(from_fn(own_pages_only)).layer(from_fn(always_problems));
     Ok(router.layer(DefaultBodyLimit::max(256 * 1024)).with_state(app))
+}
+
+/// The API: what a till serves, or head office. Nothing is mounted here that is not described.
+fn routes(sells: bool) -> OpenApiRouter<App> {
+    let routes = api::routes()
+        .merge(catalogue::routes())
+        .merge(shifts::routes())
+        .merge(stock::routes())
+        .merge(safaricom::routes(sells));
+    if sells { routes.merge(seeds::routes()).merge(licence::routes()) } else { routes }
 }
 
 /// Whatever refuses a request, a reader of JSON or the lack of a route, refuses it as problem details.

@@ -1,41 +1,56 @@
 //! The shop's licence, as the status shows it, and seed A's `POST /pay-license`.
 
 use crate::App;
+use crate::openapi::values::{Amount, Number, Time};
 use crate::problem::Problem;
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
 use domain::licence::Standing;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use till::Licence;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new().route("/pay-license", post(pay_license))
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(pay_license))
 }
 
 /// How a shop stands with its licence.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct LicenceForm {
     /// `free` where none is needed, `licensed`, `grace` or `expired`.
+    #[schema(example = "licensed")]
     state: &'static str,
     /// Until when it is, or was, licensed.
+    #[schema(value_type = Option<Time>)]
     until: Option<String>,
     /// For how many days more new sales may be made without one, today included.
+    #[schema(example = 5)]
     grace_days: Option<u32>,
     /// What was paid and bought nothing yet.
+    #[schema(value_type = Amount)]
     credit: String,
     /// How to pay for it.
     pay: Option<PayForm>,
 }
 
-#[derive(Serialize)]
+/// How to pay for a licence.
+#[derive(Serialize, ToSchema)]
 struct PayForm {
+    /// The platform's paybill.
+    #[schema(example = "400200")]
     paybill: String,
+    /// What it costs.
+    #[schema(value_type = Amount)]
     amount: String,
+    /// For how many days.
+    #[schema(example = 30)]
     days: u32,
     /// The account number to give.
+    #[schema(example = "LICENSE-mjini")]
     reference: String,
 }
 
@@ -64,23 +79,42 @@ impl From<Licence> for LicenceForm {
 }
 
 /// Seed A's answer, and what it says in words.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PayLicense {
+    /// The platform's paybill.
+    #[schema(example = "400200")]
     till_number: String,
+    /// What it costs, in shillings.
+    #[schema(value_type = Number, example = 1000.00)]
     amount: Box<RawValue>,
+    /// The account number to give.
+    #[schema(example = "LICENSE-mjini")]
     reference: String,
-    /// Beyond the seed.
+    /// For how many days. Beyond the seed.
+    #[schema(example = 30)]
     days: u32,
+    /// All of it in words.
+    #[schema(example = "Send KES 1000 to paybill 400200, account LICENSE-mjini, for 30 days")]
     instructions: String,
 }
 
-#[derive(Deserialize)]
+/// The shop that pays.
+#[derive(Deserialize, ToSchema)]
 struct Asked {
+    /// The shop; it can only be this till's own.
     #[serde(default)]
+    #[schema(example = "mjini")]
     shop_id: Option<String>,
 }
 
 /// How this shop pays for its licence. The body may name the shop, as a form or as JSON.
+#[utoipa::path(
+    post,
+    path = "/pay-license",
+    tag = "seed A",
+    request_body(content = inline(Asked), description = "The shop, which may be left out"),
+    responses((status = 200, body = PayLicense, description = "Where to pay, and how much"))
+)]
 async fn pay_license(State(app): State<App>, body: Bytes) -> Result<Json<PayLicense>, Problem> {
     app.with(move |till, now| {
         let shop = till.only_shop()?.id;

@@ -9,6 +9,22 @@ use till::{CloudError, LedgerError, TillError};
 /// The media type of problem details.
 pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 
+/// The stable names of everything that goes wrong, and what each means.
+pub(crate) const KINDS: [(&str, &str); 12] = [
+    ("leja:bad-request", "the request makes no sense; its title says what is missing"),
+    ("leja:forbidden", "this is served to this machine's own pages and programs only"),
+    ("leja:not-found", "there is no such thing here"),
+    ("leja:refused", "the rules do not allow it as things stand"),
+    ("leja:payment-taken", "another sale has this payment"),
+    ("leja:claimed-first", "the cloud knows another sale that claimed this payment first"),
+    ("leja:licence", "the shop's licence ran out: no new sales, everything else goes on"),
+    ("leja:prompt-open", "a request on a phone is under way: wait for it"),
+    ("leja:offline", "this needs the cloud, and the cloud can not be reached"),
+    ("leja:cloud", "the cloud refused"),
+    ("leja:forked", "this till's file was copied or restored: it gets another name at its next sync"),
+    ("leja:inside", "something failed inside; nothing was recorded"),
+];
+
 /// What went wrong, for a person, with a stable name for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {

@@ -4,10 +4,11 @@
 //! false` stays a 200 as there. Where a seed would lose money, the domain's rules hold instead.
 
 use crate::App;
+use crate::openapi::seeds as openapi;
+use crate::openapi::values::{MaskedPhone, Number, PayerName, Phone, Receipt, Time};
 use crate::problem::Problem;
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use domain::standing::SaleState;
 use domain::{
     Account, CheckoutId, FactId, How, Line, Money, Msisdn, Person, Quantity, Sale, Tender, Timestamp,
@@ -16,19 +17,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use till::{PaymentRow, PushState, Till};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Seed B's window.
 const MAX_AGE_MINUTES: u32 = 10;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/create-sale", post(create_sale))
-        .route("/check-payment-status/{sale_id}", get(check_payment_status))
-        .route("/mpesa/stk_push", post(stk_push))
-        .route("/mpesa/check_status", post(check_status))
-        .route("/mpesa/register_c2b_urls", post(register_c2b_urls))
-        .route("/mpesa/search_unreconciled_callbacks", post(search_callbacks))
-        .route("/mpesa/reconcile_callback", post(reconcile_callback))
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(create_sale))
+        .routes(routes!(check_payment_status))
+        .routes(routes!(stk_push))
+        .routes(routes!(check_status))
+        .routes(routes!(register_c2b_urls))
+        .routes(routes!(search_callbacks))
+        .routes(routes!(reconcile_callback))
 }
 
 /// A JSON number or string, as its literal text.
@@ -51,32 +55,63 @@ fn number(money: Money) -> Result<Box<RawValue>, Problem> {
     RawValue::from_string(money.to_string()).map_err(|_| Problem::inside())
 }
 
-#[derive(Deserialize)]
+/// A sale of seed A's.
+#[derive(Deserialize, ToSchema)]
 struct CreateSale {
+    /// What it costs; the sum of the lines, unless told otherwise. A number or a text.
     #[serde(alias = "total_amount", alias = "total")]
+    #[schema(value_type = Option<Option<Number>>)]
     amount: Option<Text>,
+    /// What is sold.
     #[serde(default, alias = "items")]
     lines: Vec<SeedLine>,
+    /// `mpesa`, unless told otherwise, or `cash`.
+    #[schema(example = "mpesa")]
     payment_method: Option<String>,
+    /// The order it is for.
+    #[schema(example = "order-17")]
     order_reference: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// A line of a sale of seed A's.
+#[derive(Deserialize, ToSchema)]
 struct SeedLine {
+    /// What the customer sees.
+    #[schema(example = "Tea, special")]
     name: String,
+    /// How much. A number or a text.
+    #[schema(value_type = Number)]
     quantity: Text,
+    /// What one unit costs. A number or a text.
     #[serde(alias = "price")]
+    #[schema(value_type = Number)]
     unit_price: Text,
 }
 
-#[derive(Serialize)]
+/// A sale, and how to pay it.
+#[derive(Serialize, ToSchema)]
 struct Created {
+    /// The sale's number here.
+    #[schema(example = 17)]
     sale_id: u64,
+    /// The number to pay to.
+    #[schema(example = "123456")]
     till_number: String,
+    /// What it costs.
+    #[schema(value_type = Number)]
     amount: Box<RawValue>,
+    /// How to pay, in words.
+    #[schema(example = "Send KES 731 to till number 123456")]
     instructions: String,
 }
 
+/// Makes a sale, and says how to pay it.
+#[utoipa::path(
+    post,
+    path = "/create-sale",
+    tag = "seed A",
+    responses((status = 200, body = Created, description = "The sale"))
+)]
 async fn create_sale(State(app): State<App>, Json(form): Json<CreateSale>) -> Result<Json<Created>, Problem> {
     app.write(move |till, now| {
         let sold = till.sell(form.read()?, &Person::named(""), now, None)?.sale;
@@ -120,6 +155,14 @@ impl SeedLine {
     }
 }
 
+/// How a sale stands; a front end polls this.
+#[utoipa::path(
+    get,
+    path = "/check-payment-status/{sale_id}",
+    tag = "seed A",
+    params(("sale_id" = String, Path, description = "The sale's number here", example = "17")),
+    responses((status = 200, body = openapi::Polled, description = "How it stands"))
+)]
 async fn check_payment_status(
     State(app): State<App>,
     Path(sale_id): Path<String>,
@@ -146,13 +189,27 @@ async fn check_payment_status(
     .await
 }
 
-#[derive(Deserialize)]
+/// A request of seed B's.
+#[derive(Deserialize, ToSchema)]
 struct StkPush {
+    /// The customer's phone. A number or a text.
+    #[schema(value_type = Phone)]
     phone_number: Text,
+    /// What is due. A number or a text.
+    #[schema(value_type = Number)]
     amount: Text,
+    /// The order. A number or a text.
+    #[schema(value_type = String, example = "order-17")]
     order_reference: Text,
 }
 
+/// Asks the customer's phone for an order.
+#[utoipa::path(
+    post,
+    path = "/mpesa/stk_push",
+    tag = "seed B",
+    responses((status = 200, body = openapi::Pushed, description = "Whether it was sent, and why not"))
+)]
 async fn stk_push(State(app): State<App>, Json(form): Json<StkPush>) -> Json<Value> {
     let pushed = app.with(move |till, now| {
         let phone = Msisdn::parse_phone(&form.phone_number.read()).map_err(|e| Problem::bad_request(&e))?;
@@ -199,11 +256,21 @@ fn sale_of_order(till: &Till, order: &str, amount: Money, now: Timestamp) -> Res
     Ok(found.id)
 }
 
-#[derive(Deserialize)]
+/// A request of seed B's, by Safaricom's name for it.
+#[derive(Deserialize, ToSchema)]
 struct CheckStatus {
+    /// Safaricom's name for it.
+    #[schema(example = "ws_CO_21112026101500")]
     checkout_request_id: String,
 }
 
+/// What became of a request on a phone.
+#[utoipa::path(
+    post,
+    path = "/mpesa/check_status",
+    tag = "seed B",
+    responses((status = 200, body = openapi::PushPolled, description = "How it stands"))
+)]
 async fn check_status(State(app): State<App>, Json(form): Json<CheckStatus>) -> Json<Value> {
     let status = app.with(move |till, now| {
         let checkout = CheckoutId::parse(&form.checkout_request_id).map_err(|e| Problem::bad_request(&e))?;
@@ -225,6 +292,12 @@ async fn check_status(State(app): State<App>, Json(form): Json<CheckStatus>) -> 
 }
 
 /// Has the shop's callback addresses registered, as seed B's settings do. In production that works once.
+#[utoipa::path(
+    post,
+    path = "/mpesa/register_c2b_urls",
+    tag = "seed B",
+    responses((status = 200, body = openapi::Answered, description = "Whether it was done, and why not"))
+)]
 async fn register_c2b_urls(State(app): State<App>) -> Json<Value> {
     let registered = app.with(|till, now| {
         till.register_callbacks(&till.only_shop()?.id, now)?;
@@ -233,33 +306,68 @@ async fn register_c2b_urls(State(app): State<App>) -> Json<Value> {
     said(registered.await)
 }
 
-#[derive(Deserialize)]
+/// Which payments are looked for.
+#[derive(Deserialize, ToSchema)]
 struct Search {
+    /// How much was paid. A number or a text.
+    #[schema(value_type = Number)]
     amount: Text,
+    /// How long ago at most, in minutes: 10, unless told otherwise.
+    #[schema(example = 10)]
     max_age_minutes: Option<u32>,
 }
 
-#[derive(Serialize)]
+/// Payments that no sale has.
+#[derive(Serialize, ToSchema)]
 struct Found {
+    /// They could be looked for.
     success: bool,
+    /// How many.
+    #[schema(example = 1)]
     count: usize,
+    /// The payments.
     callbacks: Vec<Callback>,
     /// Beyond the seed: how fresh the list is, because it also works offline.
+    #[schema(value_type = Option<Time>)]
     as_of: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A payment, as seed B shows it.
+#[derive(Serialize, ToSchema)]
 struct Callback {
+    /// Its number here.
+    #[schema(example = 5)]
     id: u64,
+    /// Its receipt code.
+    #[schema(value_type = Receipt)]
     trans_id: String,
+    /// The same.
+    #[schema(value_type = Receipt)]
     mpesa_receipt_number: String,
+    /// The phone that paid.
+    #[schema(value_type = Option<MaskedPhone>)]
     phone_number: Option<String>,
+    /// Who paid.
+    #[schema(value_type = Option<PayerName>)]
     customer_name: Option<String>,
+    /// How much was paid.
+    #[schema(value_type = Number)]
     amount: Box<RawValue>,
+    /// When, as Safaricom writes it.
+    #[schema(example = "20261121101500")]
     transaction_date: String,
+    /// When it came here.
+    #[schema(example = "2026-11-21 10:15:02")]
     create_date: String,
 }
 
+/// Payments of this amount that no sale has.
+#[utoipa::path(
+    post,
+    path = "/mpesa/search_unreconciled_callbacks",
+    tag = "seed B",
+    responses((status = 200, body = Found, description = "The payments"))
+)]
 async fn search_callbacks(State(app): State<App>, Json(form): Json<Search>) -> Result<Json<Found>, Problem> {
     app.with(move |till, now| {
         let (amount, age) = (form.amount.money()?, form.max_age_minutes.unwrap_or(MAX_AGE_MINUTES));
@@ -286,12 +394,24 @@ impl Callback {
     }
 }
 
-#[derive(Deserialize)]
+/// A payment, and the order it is for.
+#[derive(Deserialize, ToSchema)]
 struct Reconcile {
+    /// Its number here. A number or a text.
+    #[schema(value_type = Number)]
     callback_id: Text,
+    /// The order. A number or a text.
+    #[schema(value_type = String, example = "order-17")]
     order_id: Text,
 }
 
+/// Gives a payment to an order.
+#[utoipa::path(
+    post,
+    path = "/mpesa/reconcile_callback",
+    tag = "seed B",
+    responses((status = 200, body = openapi::Answered, description = "Whether it was done, and why not"))
+)]
 async fn reconcile_callback(State(app): State<App>, Json(form): Json<Reconcile>) -> Json<Value> {
     let done = app.with(move |till, now| {
         let id =

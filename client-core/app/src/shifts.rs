@@ -4,133 +4,227 @@
 use crate::App;
 use crate::api::{read_id, request_key, shop_of};
 use crate::forms::{SaleForm, View};
+use crate::openapi::values::{Amount, By, FactName, Reason, RequestKey, ShopName, Time};
 use crate::problem::Problem;
+use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use domain::{Money, Person, Report, Takings};
 use serde::{Deserialize, Serialize};
 use till::{Closed, Till};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The most closings that one answer lists.
 const MAX_LISTED: u32 = 100;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/v1/shift", get(shift))
-        .route("/v1/shift/open", post(open))
-        .route("/v1/shift/cash", post(cash))
-        .route("/v1/shift/report", get(report))
-        .route("/v1/shift/close", post(close))
-        .route("/v1/shifts", get(shifts))
-        .route("/v1/sales/{id}/refund", post(refund))
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(shift))
+        .routes(routes!(open))
+        .routes(routes!(move_cash))
+        .routes(routes!(report))
+        .routes(routes!(close))
+        .routes(routes!(shifts))
+        .routes(routes!(refund))
 }
 
-#[derive(Deserialize)]
+/// A shift to be opened.
+#[derive(Deserialize, ToSchema)]
 struct Open {
+    /// What lies in the drawer.
+    #[schema(value_type = Amount)]
     float: String,
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
 }
 
 /// Cash put `in` or taken `out`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Cash {
+    /// How much; above nothing.
+    #[schema(value_type = Amount)]
     amount: String,
+    /// `in` or `out`.
+    #[schema(example = "out")]
     direction: String,
+    /// Why.
     #[serde(default)]
+    #[schema(value_type = Reason)]
     reason: String,
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
 }
 
-#[derive(Deserialize)]
+/// A shift to be closed.
+#[derive(Deserialize, ToSchema)]
 struct Close {
+    /// What somebody counted in the drawer, before anybody told what should be there.
+    #[schema(value_type = Amount)]
     counted: String,
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
 }
 
-#[derive(Deserialize)]
+/// Money to be given back in cash.
+#[derive(Deserialize, ToSchema)]
 struct Refund {
+    /// Why.
     #[serde(default)]
+    #[schema(value_type = Reason)]
     reason: String,
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
+    /// Which shop. A till has only one, and needs no name.
+    #[param(value_type = Option<ShopName>)]
     shop: Option<String>,
 }
 
 /// What a cashier may see before counting.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ShiftForm {
+    /// Since when the drawer is open, if it is.
+    #[schema(value_type = Option<Time>)]
     opened: Option<String>,
 }
 
-#[derive(Serialize)]
+/// Closed shifts.
+#[derive(Serialize, ToSchema)]
 struct Shifts {
+    /// The shifts, the newest first.
     shifts: Vec<ClosedForm>,
 }
 
-#[derive(Serialize)]
+/// A Z report.
+#[derive(Serialize, ToSchema)]
 struct ClosedForm {
+    /// Its name.
+    #[schema(value_type = FactName)]
     id: String,
     /// The till's letter and the report's number.
+    #[schema(example = "A7")]
     name: String,
+    /// What people call the till.
+    #[schema(example = "Front counter")]
     till_name: String,
+    /// When it was closed.
+    #[schema(value_type = Time)]
     at: String,
+    /// Who counted.
+    #[schema(value_type = By)]
     by: String,
+    /// What was counted.
+    #[schema(value_type = Amount)]
     counted: String,
     /// What was counted beyond what should have been there; below nothing, it was short.
+    #[schema(value_type = Amount)]
     difference: String,
+    /// What the shift was.
     report: ReportForm,
     /// Stands for this document and everything its till wrote before it.
+    #[schema(example = "9f2c6b1e…")]
     seal: String,
 }
 
-#[derive(Serialize)]
+/// An X or Z report.
+#[derive(Serialize, ToSchema)]
 struct ReportForm {
+    /// Its number at this till.
+    #[schema(example = 7)]
     number: u64,
+    /// When the drawer was opened, if somebody did.
+    #[schema(value_type = Option<Time>)]
     opened: Option<String>,
+    /// Cash.
     drawer: DrawerForm,
+    /// Sales.
     takings: TakingsForm,
     /// What became known of earlier shifts, by the number of their report.
     late: Vec<LateForm>,
+    /// How many entries the cloud did not have when it was closed.
+    #[schema(example = 0)]
     unsent: u64,
 }
 
-#[derive(Serialize)]
+/// What should be in the drawer, and why.
+#[derive(Serialize, ToSchema)]
 struct DrawerForm {
+    /// What was in it at the start.
+    #[schema(value_type = Amount)]
     float: String,
+    /// Cash taken for sales.
+    #[schema(value_type = Amount)]
     sales: String,
+    /// Cash put in.
+    #[schema(value_type = Amount)]
     paid_in: String,
+    /// Cash taken out.
+    #[schema(value_type = Amount)]
     paid_out: String,
+    /// Cash given back.
+    #[schema(value_type = Amount)]
     refunds: String,
+    /// What should be in it.
+    #[schema(value_type = Amount)]
     expected: String,
 }
 
-#[derive(Serialize)]
+/// What became known of an earlier shift.
+#[derive(Serialize, ToSchema)]
 struct LateForm {
+    /// The number of that shift's report.
+    #[schema(example = 6)]
     number: u64,
     #[serde(flatten)]
     takings: TakingsForm,
 }
 
-#[derive(Serialize)]
+/// What was sold, and how it was paid. In what came late, each is by how much it changed.
+#[derive(Serialize, ToSchema)]
 struct TakingsForm {
+    /// How many sales.
+    #[schema(example = 57)]
     sales: i64,
+    /// What they cost.
+    #[schema(value_type = Amount)]
     total: String,
+    /// Paid in cash.
+    #[schema(value_type = Amount)]
     cash: String,
+    /// Paid by M-Pesa, and seen.
+    #[schema(value_type = Amount)]
     verified: String,
+    /// Claimed to be paid by M-Pesa, and not seen yet.
+    #[schema(value_type = Amount)]
     claimed: String,
+    /// Claimed, and shown to be wrong.
+    #[schema(value_type = Amount)]
     contradicted: String,
+    /// Not paid yet.
+    #[schema(value_type = Amount)]
     open: String,
+    /// Paid beyond what was due, to go back.
+    #[schema(value_type = Amount)]
     over: String,
+    /// How many sales were cancelled.
+    #[schema(example = 1)]
     voids: i64,
+    /// What those had cost.
+    #[schema(value_type = Amount)]
     voided: String,
 }
 
@@ -191,6 +285,13 @@ fn closed_form(view: &View<'_>, closed: &Closed) -> ClosedForm {
     }
 }
 
+/// What a cashier may see before counting.
+#[utoipa::path(
+    get,
+    path = "/v1/shift",
+    tag = "shifts",
+    responses((status = 200, body = ShiftForm, description = "The shift"))
+)]
 async fn shift(State(app): State<App>) -> Result<Json<ShiftForm>, Problem> {
     app.with(|till, _| Ok(Json(shown(till)?))).await
 }
@@ -199,6 +300,14 @@ fn shown(till: &Till) -> Result<ShiftForm, Problem> {
     Ok(ShiftForm { opened: till.shift_opened()?.map(|at| at.to_string()) })
 }
 
+/// Opens a shift with what lies in the drawer.
+#[utoipa::path(
+    post,
+    path = "/v1/shift/open",
+    tag = "shifts",
+    params(RequestKey),
+    responses((status = 201, body = ShiftForm, description = "The shift"))
+)]
 async fn open(
     State(app): State<App>,
     headers: HeaderMap,
@@ -213,7 +322,15 @@ async fn open(
     .await
 }
 
-async fn cash(
+/// Puts cash into the drawer, or takes some out, that is no sale's.
+#[utoipa::path(
+    post,
+    path = "/v1/shift/cash",
+    tag = "shifts",
+    params(RequestKey),
+    responses((status = 201, body = ShiftForm, description = "The shift"))
+)]
+async fn move_cash(
     State(app): State<App>,
     headers: HeaderMap,
     Json(form): Json<Cash>,
@@ -232,12 +349,25 @@ async fn cash(
     .await
 }
 
-/// The X report.
+/// The X report: what the shift is so far. It also tells what should be in the drawer.
+#[utoipa::path(
+    get,
+    path = "/v1/shift/report",
+    tag = "shifts",
+    responses((status = 200, body = ReportForm, description = "The report"))
+)]
 async fn report(State(app): State<App>) -> Result<Json<ReportForm>, Problem> {
     app.with(|till, now| Ok(Json((&till.shift(now)?).into()))).await
 }
 
-/// Gives the Z report.
+/// Closes the shift with what somebody counted, and gives the Z report. It never changes after that.
+#[utoipa::path(
+    post,
+    path = "/v1/shift/close",
+    tag = "shifts",
+    params(RequestKey),
+    responses((status = 201, body = ClosedForm, description = "The Z report"))
+)]
 async fn close(
     State(app): State<App>,
     headers: HeaderMap,
@@ -252,6 +382,13 @@ async fn close(
     .await
 }
 
+/// The shifts that were closed, the newest first: at most 100.
+#[utoipa::path(
+    get,
+    path = "/v1/shifts",
+    tag = "shifts",
+    responses((status = 200, body = Shifts, description = "The shifts"))
+)]
 async fn shifts(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Shifts>, Problem> {
     app.with(move |till, now| {
         let shop = shop_of(till, which.shop.as_deref())?;
@@ -261,6 +398,14 @@ async fn shifts(State(app): State<App>, Query(which): Query<Which>) -> Result<Js
     .await
 }
 
+/// Gives back in cash what came in beyond what the sale costs.
+#[utoipa::path(
+    post,
+    path = "/v1/sales/{id}/refund",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale"), RequestKey),
+    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
+)]
 async fn refund(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -3,6 +3,7 @@
 
 use crate::Clock;
 use crate::discovery::Discovery;
+use crate::openapi::values::{ActorName, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use till::{HttpSiblings, SiblingError, SiblingStatus, Tag, Till, TillError};
+use utoipa::ToSchema;
 
 /// Between meetings when nothing happens.
 const IDLE: Duration = Duration::from_secs(15);
@@ -77,52 +79,74 @@ struct Place {
     problem: Option<String>,
 }
 
-/// A place, for whoever shows it.
-#[derive(Debug, Clone, Serialize)]
+/// A place where a till may be, for whoever shows it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct PlaceForm {
+    /// A host and a port.
+    #[schema(example = "192.168.1.20:8311")]
     address: String,
     /// Somebody typed it; else a till announces itself there.
     typed: bool,
     /// Why the last attempt failed, if it did.
+    #[schema(example = "nobody answers there")]
     problem: Option<String>,
     #[serde(skip)]
     tag: Option<Tag>,
 }
 
 /// Every place that is tried.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct PlacesForm {
+    /// The places.
     places: Vec<PlaceForm>,
     /// What a person should know of this network, if there is something.
+    #[schema(example = "more addresses are announced on this network than a shop has tills")]
     notice: Option<String>,
 }
 
 /// An address that somebody typed.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct NewPlace {
+    /// A host and a port.
+    #[schema(example = "192.168.1.20:8311")]
     pub(crate) address: String,
 }
 
-#[derive(Serialize)]
+/// The other tills of the shop.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct SiblingsForm {
     /// Our own name where strangers listen.
+    #[schema(example = "9f2c6b1e00a1b2c3")]
     tag: String,
+    /// The tills that the cloud told of.
     siblings: Vec<SiblingForm>,
     #[serde(flatten)]
     around: PlacesForm,
 }
 
-#[derive(Serialize)]
+/// Another till of the shop.
+#[derive(Serialize, ToSchema)]
 struct SiblingForm {
+    /// Its name as a writer of facts.
+    #[schema(value_type = ActorName)]
     actor: String,
+    /// The letter of its short sale references.
+    #[schema(example = "B")]
     letter: String,
+    /// What people call it.
+    #[schema(example = "Back office")]
     name: String,
     /// Where it was met, if it was.
+    #[schema(example = "192.168.1.20:8311")]
     address: Option<String>,
+    /// When it was met last.
+    #[schema(value_type = Option<Time>)]
     last_contact: Option<String>,
     /// How many entries it lacked then.
+    #[schema(example = 3)]
     waiting: u64,
     /// How many of its entries we have and the cloud lacks.
+    #[schema(example = 0)]
     carried: u64,
 }
 

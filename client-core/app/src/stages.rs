@@ -1,12 +1,16 @@
 //! What has become of a sale, as the API shows it: printed, stored, sent, at head office, reconciled.
 
+use crate::openapi::values::Time;
 use serde::Serialize;
 use till::{Reach, Stages};
+use utoipa::ToSchema;
 
-/// Each stage is told by itself: one does not follow from another, but for the way to head office.
-#[derive(Serialize)]
+/// What has become of a sale. Each stage is told by itself: one does not follow from another, but for the way
+/// to head office.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct StagesForm {
     /// When its receipt was first printed, if whoever prints has said so.
+    #[schema(value_type = Option<Time>)]
     printed: Option<String>,
     /// It is on this disk. What is not is no sale, and is not shown.
     stored: bool,
@@ -18,6 +22,7 @@ pub(crate) struct StagesForm {
     reconciled: bool,
     /// Why its money is not settled, if it is not: `due`, `conflict`, `disputed`, `over`, `unseen` (the payment
     /// of a code), `unconfirmed` (by a second source).
+    #[schema(example = "due")]
     unsettled: Option<&'static str>,
 }
 

@@ -2,43 +2,60 @@
 
 use crate::App;
 use crate::api::{request_key, shop_of};
+use crate::openapi::values::{By, FactName, ItemName, Measure, RequestKey, ShopName, Time};
 use crate::problem::Problem;
+use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use domain::{FactId, Kind, Level, Person, ProductId, Quantity, ShopId, StockMove, Timestamp, Why};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use till::Till;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/v1/stock", get(stock))
-        .route("/v1/stock/received", post(received))
-        .route("/v1/stock/transferred", post(transferred))
-        .route("/v1/stock/counted", post(counted))
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(stock))
+        .routes(routes!(received))
+        .routes(routes!(transferred))
+        .routes(routes!(counted))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
+    /// Which shop. A till has only one, and needs no name.
+    #[param(value_type = Option<ShopName>)]
     shop: Option<String>,
+    /// `below` for what is below nothing alone; else `all`.
+    #[param(example = "below")]
     state: Option<String>,
 }
 
-#[derive(Serialize)]
+/// Stock.
+#[derive(Serialize, ToSchema)]
 struct Stock {
+    /// Each product of which something is known.
     stock: Vec<StockForm>,
     /// From when on everything is here, on a till that has not all of the history; what there was before of a
     /// product is known where somebody counted it since.
+    #[schema(value_type = Option<Time>)]
     since: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What there is of a product.
+#[derive(Serialize, ToSchema)]
 struct StockForm {
+    /// The product.
+    #[schema(value_type = ItemName)]
     product: String,
     /// What the catalogue calls it; its id, if it is not there.
+    #[schema(example = "Soda, crate")]
     name: String,
+    /// How much, in its unit; below nothing where more was sold than was known to be there.
+    #[schema(value_type = Measure)]
     level: String,
     /// More was sold than was known to be there.
     below: bool,
@@ -47,31 +64,54 @@ struct StockForm {
 }
 
 /// Goods that moved.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Move {
+    /// Which shop. A till has only one, and needs no name.
+    #[schema(value_type = Option<ShopName>)]
     shop: Option<String>,
+    /// What moved: at least one.
     goods: Vec<MovedForm>,
     /// `in` or `out`, of a transfer.
+    #[schema(example = "in")]
     direction: Option<String>,
+    /// From or to whom, or what for.
     #[serde(default)]
+    #[schema(example = "Coast Bottlers")]
     note: String,
+    /// Who does it.
     #[serde(default)]
+    #[schema(value_type = By)]
     by: String,
 }
 
-#[derive(Deserialize)]
+/// How much of one product.
+#[derive(Deserialize, ToSchema)]
 struct MovedForm {
+    /// The product.
+    #[schema(value_type = ItemName)]
     product: String,
     /// How much came, went, or is there.
+    #[schema(value_type = Measure)]
     quantity: String,
 }
 
-#[derive(Serialize)]
+/// What was recorded.
+#[derive(Serialize, ToSchema)]
 struct Recorded {
+    /// Its name.
+    #[schema(value_type = FactName)]
     id: String,
+    /// The stock of the goods that were named, as it is now.
     stock: Vec<StockForm>,
 }
 
+/// What there is of each product.
+#[utoipa::path(
+    get,
+    path = "/v1/stock",
+    tag = "stock",
+    responses((status = 200, body = Stock, description = "The stock"))
+)]
 async fn stock(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Stock>, Problem> {
     app.with(move |till, _| {
         let below = match which.state.as_deref() {
@@ -105,6 +145,14 @@ fn listed(till: &Till, shop: &ShopId, below: bool) -> Result<Vec<StockForm>, Pro
         .collect())
 }
 
+/// Goods came from a supplier.
+#[utoipa::path(
+    post,
+    path = "/v1/stock/received",
+    tag = "stock",
+    params(RequestKey),
+    responses((status = 201, body = Recorded, description = "What was recorded, and the stock of those goods now"))
+)]
 async fn received(
     State(app): State<App>,
     headers: HeaderMap,
@@ -116,6 +164,14 @@ async fn received(
     .await
 }
 
+/// Goods came from, or went to, another shop.
+#[utoipa::path(
+    post,
+    path = "/v1/stock/transferred",
+    tag = "stock",
+    params(RequestKey),
+    responses((status = 201, body = Recorded, description = "What was recorded, and the stock of those goods now"))
+)]
 async fn transferred(
     State(app): State<App>,
     headers: HeaderMap,
@@ -130,6 +186,14 @@ async fn transferred(
         .await
 }
 
+/// Somebody counted goods: that is what there is, whatever was reckoned.
+#[utoipa::path(
+    post,
+    path = "/v1/stock/counted",
+    tag = "stock",
+    params(RequestKey),
+    responses((status = 201, body = Recorded, description = "What was recorded, and the stock of those goods now"))
+)]
 async fn counted(
     State(app): State<App>,
     headers: HeaderMap,

@@ -1,0 +1,204 @@
+//! A sale, as the API shows it.
+
+use crate::openapi::values::{
+    Amount, By, FactName, ItemName, MaskedPhone, Measure, PayerName, Receipt, Reference, ShopName, Time,
+};
+use crate::stages::StagesForm;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A sale, and how it stands.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SaleForm {
+    /// Its name.
+    #[schema(value_type = FactName)]
+    pub(super) id: String,
+    /// The shop it was made in.
+    #[schema(value_type = ShopName)]
+    pub(super) shop: String,
+    /// Its short name for people.
+    #[schema(value_type = Reference)]
+    pub(super) reference: String,
+    /// When it was made.
+    #[schema(value_type = Time)]
+    pub(super) at: String,
+    /// The number of the till that made it.
+    #[schema(example = "7")]
+    pub(super) till: String,
+    /// What people call that till.
+    #[schema(example = "Front counter")]
+    pub(super) till_name: String,
+    /// Who sold.
+    #[schema(value_type = By)]
+    pub(super) by: String,
+    /// What was sold; none where only a total was typed.
+    pub(super) lines: Vec<LineForm>,
+    /// What it costs.
+    #[schema(value_type = Amount)]
+    pub(super) total: String,
+    /// How it was to be paid: `cash` or `mpesa`.
+    #[schema(example = "mpesa")]
+    pub(super) tender: &'static str,
+    /// The order it was made for, in the words of another program.
+    #[schema(example = "order-17")]
+    pub(super) order: Option<String>,
+    /// `open`, `claimed` (its payment was not seen yet), `part_paid`, `paid` or `voided`.
+    #[schema(example = "paid")]
+    pub(super) state: &'static str,
+    /// What counts as paid.
+    #[schema(value_type = Amount)]
+    pub(super) paid: String,
+    /// What is still to be paid.
+    #[schema(value_type = Amount)]
+    pub(super) due: String,
+    /// What came in beyond what it costs, and has to go back.
+    #[schema(value_type = Amount)]
+    pub(super) over: String,
+    /// Another sale claims the same payment.
+    pub(super) conflict: bool,
+    /// A payment of it went back to the customer.
+    pub(super) reversed: bool,
+    /// A second source has to agree before goods are handed out.
+    pub(super) unconfirmed: bool,
+    /// How far it has come: `here`, on this disk; `cloud`; `head_office`.
+    #[schema(example = "cloud")]
+    pub(super) reach: &'static str,
+    /// Printed, stored, sent, at head office, reconciled.
+    pub(super) stages: StagesForm,
+    /// The payments that were claimed for it.
+    pub(super) claims: Vec<ClaimForm>,
+    /// What M-Pesa can be asked for of what is due.
+    pub(super) asks: Option<AsksForm>,
+    /// The latest request on the customer's phone.
+    pub(super) push: Option<PushForm>,
+    /// Everything that happened to it, the oldest first; where one sale was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) history: Option<Vec<HappeningForm>>,
+}
+
+/// "This receipt code pays this sale", and what is known of that payment.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ClaimForm {
+    /// Its name, by which it is released.
+    #[schema(value_type = FactName)]
+    pub(super) id: String,
+    /// The receipt code.
+    #[schema(value_type = Receipt)]
+    pub(super) receipt: String,
+    /// How much was paid; nothing while the payment was not seen.
+    #[schema(value_type = Option<Amount>)]
+    pub(super) amount: Option<String>,
+    /// How it was decided: `stk_request`, `account_reference`, `typed`, `picked` or `automatic`.
+    #[schema(example = "picked")]
+    pub(super) how: &'static str,
+    /// This sale has the payment; else another has it.
+    pub(super) leads: bool,
+    /// Safaricom told of this payment.
+    pub(super) verified: bool,
+    /// Safaricom told of it when it was asked, besides its own callback.
+    pub(super) confirmed: bool,
+    /// The payment went back to the customer.
+    pub(super) reversed: bool,
+    /// In what Safaricom's messages on it disagree: `amount`, `number`, `time`, `shop`.
+    #[schema(example = json!(["amount"]))]
+    pub(super) disagreements: Vec<&'static str>,
+    /// Who claimed it; `Leja` where the till did by itself.
+    #[schema(value_type = By)]
+    pub(super) by: String,
+    /// When it was claimed.
+    #[schema(value_type = Time)]
+    pub(super) at: String,
+    /// Who paid.
+    #[schema(value_type = Option<PayerName>)]
+    pub(super) payer_name: Option<String>,
+    /// The phone that paid.
+    #[schema(value_type = Option<MaskedPhone>)]
+    pub(super) payer_phone: Option<String>,
+    /// The sale that has the payment, where it is another one that is here.
+    pub(super) leading_sale: Option<NamedSale>,
+}
+
+/// What M-Pesa, which knows whole shillings, can be asked for.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AsksForm {
+    /// What is asked for.
+    #[schema(value_type = Amount)]
+    pub(super) amount: String,
+    /// What is left to be paid otherwise.
+    #[schema(value_type = Amount)]
+    pub(super) remains: String,
+}
+
+/// A sale, named for people and programs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct NamedSale {
+    /// Its name.
+    #[schema(value_type = FactName)]
+    pub(super) id: String,
+    /// Its short name for people.
+    #[schema(value_type = Reference)]
+    pub(super) reference: String,
+    /// What people call the till that made it.
+    #[schema(example = "Back office")]
+    pub(super) till_name: String,
+}
+
+/// A request on the customer's phone (STK push).
+#[derive(Serialize, ToSchema)]
+pub(super) struct PushForm {
+    /// `sent`, `on_phone`, `paid`, `cancelled`, `refused`, `unknown` (which is not failed) or `not_sent`.
+    #[schema(example = "on_phone")]
+    pub(super) state: &'static str,
+    /// Seed B's word for the state.
+    #[schema(example = "pending")]
+    pub(super) status: &'static str,
+    /// The state in words, for the cashier.
+    #[schema(example = "Waiting for the PIN on the customer's phone")]
+    pub(super) message: String,
+    /// The same for the customer.
+    #[schema(example = "Weka PIN yako ya M-PESA")]
+    pub(super) swahili: &'static str,
+    /// How much was asked for.
+    #[schema(value_type = Amount)]
+    pub(super) amount: String,
+    /// When.
+    #[schema(value_type = Time)]
+    pub(super) at: String,
+    /// The payment that came of it.
+    #[schema(value_type = Option<Receipt>)]
+    pub(super) receipt: Option<String>,
+}
+
+/// A line of a timeline.
+#[derive(Serialize, ToSchema)]
+pub(super) struct HappeningForm {
+    /// When it happened.
+    #[schema(value_type = Time)]
+    pub(super) at: String,
+    /// Who did it.
+    #[schema(value_type = By)]
+    pub(super) by: String,
+    /// What happened, in words.
+    #[schema(example = "UKL4AB12CD claimed for sale A42 (code typed)")]
+    pub(super) text: String,
+}
+
+/// A line of a sale.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LineForm {
+    /// The product, where it is one of the catalogue.
+    #[schema(value_type = Option<ItemName>)]
+    pub(super) product: Option<String>,
+    /// What it was called when it was sold.
+    #[schema(example = "Tea, special")]
+    pub(super) name: String,
+    /// How much of it.
+    #[schema(value_type = Measure)]
+    pub(super) quantity: String,
+    /// What one unit cost.
+    #[schema(value_type = Amount)]
+    pub(super) unit_price: String,
+    /// What the line costs.
+    #[schema(value_type = Amount)]
+    pub(super) amount: String,
+}

@@ -1,0 +1,4 @@
+//! The API describes itself: what is served at `/openapi.json` is valid, whole, and true of a day's work.
+
+mod day;
+mod document;
