@@ -30,8 +30,8 @@ pub(crate) struct NewSale {
 
 /// A line: named and priced by whoever sends it, or a product of the catalogue, by its id or its barcode. A
 /// product is called and priced as it is shown now, unless the line says what the customer saw.
-#[derive(Deserialize, ToSchema)]
-struct NewLine {
+#[derive(Default, Deserialize, ToSchema)]
+pub(crate) struct NewLine {
     /// A product of the catalogue.
     #[schema(value_type = Option<ItemName>)]
     product: Option<String>,
@@ -69,7 +69,18 @@ impl NewSale {
 }
 
 impl NewLine {
-    fn read(&self, till: &Till) -> Result<Line, Problem> {
+    /// So much of something, as a seed's front end names and prices it.
+    pub(crate) fn seeds(
+        product: Option<String>,
+        name: Option<String>,
+        quantity: String,
+        unit_price: Option<String>,
+    ) -> Self {
+        Self { product, name, quantity, unit_price, ..Self::default() }
+    }
+
+    /// The line it describes.
+    pub(crate) fn read(&self, till: &Till) -> Result<Line, Problem> {
         let quantity = Quantity::parse(&self.quantity).map_err(|e| Problem::bad_request(&e))?;
         let price = self.unit_price.as_deref().map(Money::parse).transpose();
         let price = price.map_err(|e| Problem::bad_request(&e))?;

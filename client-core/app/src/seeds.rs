@@ -4,15 +4,14 @@
 //! false` stays a 200 as there. Where a seed would lose money, the domain's rules hold instead.
 
 use crate::App;
+use crate::cart::NewLine;
 use crate::openapi::seeds as openapi;
-use crate::openapi::values::{MaskedPhone, Number, PayerName, Phone, Receipt, Time};
+use crate::openapi::values::{ItemName, MaskedPhone, Number, PayerName, Phone, Receipt, Time};
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Path, State};
 use domain::standing::SaleState;
-use domain::{
-    Account, CheckoutId, FactId, How, Line, Money, Msisdn, Person, Quantity, Sale, Tender, Timestamp,
-};
+use domain::{Account, CheckoutId, FactId, How, Line, Money, Msisdn, Person, Sale, Tender, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -76,16 +75,20 @@ struct CreateSale {
 /// A line of a sale of seed A's.
 #[derive(Deserialize, ToSchema)]
 struct SeedLine {
+    /// A product of the catalogue, whose stock is less then; called and priced as it is shown, unless told otherwise.
+    #[serde(alias = "product_id")]
+    #[schema(value_type = Option<ItemName>)]
+    product: Option<Text>,
     /// What the customer sees.
     #[schema(example = "Tea, special")]
-    name: String,
+    name: Option<String>,
     /// How much. A number or a text.
     #[schema(value_type = Number)]
     quantity: Text,
     /// What one unit costs. A number or a text.
     #[serde(alias = "price")]
-    #[schema(value_type = Number)]
-    unit_price: Text,
+    #[schema(value_type = Option<Number>)]
+    unit_price: Option<Text>,
 }
 
 /// A sale, and how to pay it.
@@ -114,7 +117,7 @@ struct Created {
 )]
 async fn create_sale(State(app): State<App>, Json(form): Json<CreateSale>) -> Result<Json<Created>, Problem> {
     app.write(move |till, now| {
-        let sold = till.sell(form.read()?, &Person::named(""), now, None)?.sale;
+        let sold = till.sell(form.read(till)?, &Person::named(""), now, None)?.sale;
         let account = till.only_shop()?.account;
         let number_to_pay = account.shortcode().to_string();
         let amount = sold.total.to_string();
@@ -133,8 +136,8 @@ async fn create_sale(State(app): State<App>, Json(form): Json<CreateSale>) -> Re
 }
 
 impl CreateSale {
-    fn read(&self) -> Result<Sale, Problem> {
-        let lines = self.lines.iter().map(SeedLine::read).collect::<Result<Vec<_>, _>>()?;
+    fn read(&self, till: &Till) -> Result<Sale, Problem> {
+        let lines = self.lines.iter().map(|line| line.read(till)).collect::<Result<Vec<_>, _>>()?;
         let total = match &self.amount {
             Some(amount) => amount.money()?,
             None => lines.iter().map(|line| line.amount).sum(),
@@ -149,9 +152,10 @@ impl CreateSale {
 }
 
 impl SeedLine {
-    fn read(&self) -> Result<Line, Problem> {
-        let quantity = Quantity::parse(&self.quantity.read()).map_err(|e| Problem::bad_request(&e))?;
-        Line::new(&self.name, quantity, self.unit_price.money()?).map_err(|e| Problem::bad_request(&e))
+    fn read(&self, till: &Till) -> Result<Line, Problem> {
+        let (product, price) =
+            (self.product.as_ref().map(Text::read), self.unit_price.as_ref().map(Text::read));
+        NewLine::seeds(product, self.name.clone(), self.quantity.read(), price).read(till)
     }
 }
 
