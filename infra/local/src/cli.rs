@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::{Failure, admin, demo, doctor, hub, ledger, node, safaricom, serve};
+use crate::{Failure, admin, counter, demo, doctor, hub, ledger, node, safaricom, serve};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use domain::Role;
 use std::net::SocketAddr;
@@ -20,12 +20,17 @@ enum Command {
     Demo(Demo),
     /// Run all functions in one process on an embedded store.
     Hub(hub::Settings),
-    /// Run one till: ledger, local API and page.
+    /// Run one till: ledger, local API and page; or, with a command, do something at one that runs.
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Till {
         #[command(flatten)]
-        node: Node,
+        node: Option<Node>,
         #[command(flatten)]
         meeting: Meeting,
+        #[command(flatten)]
+        at: counter::At,
+        #[command(subcommand)]
+        command: Option<counter::Command>,
     },
     /// Run head office: a replica of all shops, with its page.
     Office(Node),
@@ -110,7 +115,11 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Demo(d) => demo::run(&d.data, d.port, d.customers == "on", serve::stop_signal()?).await,
         Command::Hub(settings) => hub::run(settings, serve::stop_signal()?).await,
-        Command::Till { node, meeting } => run_node(node, Role::Till, meeting).await,
+        Command::Till { command: Some(command), at, .. } => counter::run(at, command).await,
+        Command::Till { node, meeting, .. } => {
+            let node = node.ok_or("name the till's folder with --data")?;
+            run_node(node, Role::Till, meeting).await
+        }
         Command::Office(node) => run_node(node, Role::Office, Meeting::default()).await,
         Command::Safaricom(settings) => safaricom::run(settings, serve::stop_signal()?).await,
         Command::Admin(settings) => admin::run(settings).await,

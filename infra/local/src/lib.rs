@@ -1,8 +1,8 @@
 //! `leja`: the program. It wires every room into one process, with a simulated Safaricom.
 //!
 //! Wiring only: what is decided is decided in the rooms. [`cli`] is what can be typed, [`hub`], [`node`]
-//! and [`safaricom`] are the servers, [`demo`] starts all of them, [`admin`] talks to a hub, and
-//! [`doctor`] looks at one.
+//! and [`safaricom`] are the servers, [`demo`] starts all of them, [`admin`] talks to a hub, [`counter`] to
+//! a till, and [`doctor`] looks at a hub.
 
 /// Prints a line, as the standard one does, but for a reader that has gone (`leja … | head`): what nobody reads is
 /// no fault, and what was begun is done to its end. It stands before the rooms, so that it is theirs.
@@ -15,6 +15,7 @@ macro_rules! println {
 
 pub mod admin;
 pub mod cli;
+pub mod counter;
 pub mod daraja;
 pub mod demo;
 pub mod doctor;

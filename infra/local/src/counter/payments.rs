@@ -1,0 +1,139 @@
+//! What customers paid by M-Pesa, from a terminal: which sale it may be for, and which has it.
+
+use super::ask::{Counter, list, text, yes};
+use super::print::{Table, minute, payer, print_history, print_sale};
+use crate::Failure;
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+/// What to do with payments.
+#[derive(Subcommand)]
+pub enum Command {
+    /// List the latest payments.
+    Payments {
+        /// Which of them.
+        #[arg(value_enum, default_value_t = State::Unclaimed)]
+        state: State,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// List the payments that may be for a sale, the best first, with the reasons.
+    Candidates {
+        /// The sale, like A42.
+        sale: String,
+    },
+    /// Say that a payment is for a sale.
+    Claim {
+        /// The sale, like A42.
+        sale: String,
+        /// The receipt code.
+        code: String,
+    },
+    /// Take a claim back: its payment is free again.
+    Release {
+        /// The sale, like A42.
+        sale: String,
+        /// The receipt code; needed where the sale has more than one.
+        code: Option<String>,
+        /// Why, in a few words: others will read it.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+/// Which payments.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum State {
+    /// Those that no sale has.
+    Unclaimed,
+    /// All of them.
+    All,
+    /// Those on which Safaricom's messages disagree.
+    Disagreeing,
+    /// Those whose sale is not here.
+    Held,
+}
+
+impl Counter {
+    pub(super) fn payments(&self, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Payments { state, limit } => self.list_payments(state, limit),
+            Command::Candidates { sale } => self.candidates(&sale),
+            Command::Claim { sale, code } => {
+                self.at_sale(&sale, "claims", json!({ "receipt": code, "how": "typed" }))
+            }
+            Command::Release { sale, code, reason } => self.release(&sale, code.as_deref(), &reason),
+        }
+    }
+
+    fn list_payments(&self, state: State, limit: u32) -> Result<(), Failure> {
+        let state = state.to_possible_value();
+        let named = state.as_ref().map_or("all", |it| it.get_name());
+        let payments = self.get(&format!("/v1/payments?state={named}&limit={limit}"))?;
+        self.show(&payments, |payments| {
+            let mut table = Table::new(&[2], &["code", "when", "KES", "from", "sale"]);
+            for it in list(payments, "payments") {
+                let sale = text(&it["sale"], "reference");
+                let sale = if yes(it, "conflict") { format!("{sale}, in conflict") } else { sale.to_owned() };
+                let (code, amount) = (text(it, "receipt").to_owned(), text(it, "amount").to_owned());
+                table.row([code, minute(text(it, "paid_at")), amount, payer(it), sale]);
+            }
+            table.print("no payment is so");
+        })
+    }
+
+    pub(super) fn show_payment(&self, code: &str) -> Result<(), Failure> {
+        let payment = self.get(&format!("/v1/payments/{code}"))?;
+        self.show(&payment, |it| {
+            let sale = text(&it["sale"], "reference");
+            let held =
+                if sale.is_empty() { "no sale has it".to_owned() } else { format!("sale {sale} has it") };
+            println!("{}  KES {}  from {}  {held}", text(it, "receipt"), text(it, "amount"), payer(it));
+            print_history(it);
+        })
+    }
+
+    fn candidates(&self, sale: &str) -> Result<(), Failure> {
+        let id = self.sale(sale)?;
+        let found = self.get(&format!("/v1/sales/{id}/candidates"))?;
+        self.show(&found, |found| {
+            let mut table = Table::new(&[1], &["code", "KES", "when", "from", "why"]);
+            for it in list(found, "candidates") {
+                table.row([
+                    text(it, "receipt").to_owned(),
+                    text(it, "amount").to_owned(),
+                    minute(text(it, "paid_at")),
+                    payer(it),
+                    reasons(it),
+                ]);
+            }
+            table.print("no payment may be for this sale, as far as is known here");
+        })
+    }
+
+    fn release(&self, sale: &str, code: Option<&str>, reason: &str) -> Result<(), Failure> {
+        let id = self.sale(sale)?;
+        let found = self.get(&format!("/v1/sales/{id}"))?;
+        let meant =
+            |claim: &&Value| code.is_none_or(|code| text(claim, "receipt").eq_ignore_ascii_case(code));
+        let claims: Vec<&Value> = list(&found, "claims").filter(meant).collect();
+        let claim = match claims.as_slice() {
+            [claim] => text(claim, "id"),
+            [] => {
+                return Err(
+                    format!("sale {sale} has no such claim: `leja till show {sale}` lists them").into()
+                );
+            }
+            _ => return Err(format!("sale {sale} has several claims: say which code to release").into()),
+        };
+        let released = self.post(&format!("/v1/claims/{claim}/release"), json!({ "reason": reason }))?;
+        self.show(&released, print_sale)
+    }
+}
+
+fn reasons(it: &Value) -> String {
+    let reasons: Vec<&str> = list(it, "reasons").filter_map(Value::as_str).collect();
+    let reasons = reasons.join(", ");
+    if yes(it, "in_window") { reasons } else { format!("{reasons}; look twice: paid at another time") }
+}

@@ -1,0 +1,115 @@
+//! What becomes of a sale, from a terminal.
+
+use super::ask::{Counter, list, text};
+use super::print::{Table, minute, print_sale, print_whole_sale, state};
+use crate::Failure;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+/// What to do with sales.
+#[derive(Subcommand)]
+pub enum Command {
+    /// List the latest sales.
+    Sales(Which),
+    /// Show a sale, or a payment, with everything that happened to it.
+    Show {
+        /// A sale's reference, like A42, or a receipt code.
+        what: String,
+    },
+    /// Ask the customer's phone for what is due.
+    Ask {
+        /// The sale, like A42.
+        sale: String,
+        /// The customer's phone, like 0712345678.
+        phone: String,
+    },
+    /// Take all that is due in cash.
+    Cash {
+        /// The sale, like A42.
+        sale: String,
+    },
+    /// Cancel a sale; what was claimed for it is free again.
+    Void(Why),
+    /// Give back in cash what came in beyond what the sale costs.
+    Refund(Why),
+}
+
+/// Which sales.
+#[derive(Args)]
+pub struct Which {
+    /// Which of them.
+    #[arg(value_enum, default_value_t = State::All)]
+    state: State,
+    /// At most so many.
+    #[arg(long, default_value_t = 20)]
+    limit: u32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum State {
+    /// All of them.
+    All,
+    /// Those that are not paid whole.
+    Open,
+    /// Those that claim a payment that another sale has.
+    Conflict,
+}
+
+/// A sale, and why.
+#[derive(Args)]
+pub struct Why {
+    /// The sale, like A42.
+    sale: String,
+    /// Why, in a few words: others will read it.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl Counter {
+    pub(super) fn sales(&self, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Sales(which) => self.list_sales(&which),
+            Command::Show { what } => self.show_any(&what),
+            Command::Ask { sale, phone } => self.at_sale(&sale, "push", json!({ "phone": phone })),
+            Command::Cash { sale } => self.at_sale(&sale, "cash", json!({})),
+            Command::Void(why) => self.at_sale(&why.sale, "void", json!({ "reason": why.reason })),
+            Command::Refund(why) => self.at_sale(&why.sale, "refund", json!({ "reason": why.reason })),
+        }
+    }
+
+    /// Does something to a sale, and shows how it stands then.
+    pub(super) fn at_sale(&self, named: &str, what: &str, body: Value) -> Result<(), Failure> {
+        let id = self.sale(named)?;
+        self.show(&self.post(&format!("/v1/sales/{id}/{what}"), body)?, print_sale)
+    }
+
+    fn list_sales(&self, which: &Which) -> Result<(), Failure> {
+        let (state_name, limit) = (which.state.to_possible_value(), which.limit);
+        let named = state_name.as_ref().map_or("all", |it| it.get_name());
+        let sales = self.get(&format!("/v1/sales?state={named}&limit={limit}"))?;
+        self.show(&sales, |sales| {
+            let mut table = Table::new(&[2, 3], &["sale", "when", "KES", "due", "tender", "by", "state"]);
+            for sale in list(sales, "sales") {
+                table.row([
+                    text(sale, "reference").to_owned(),
+                    minute(text(sale, "at")),
+                    text(sale, "total").to_owned(),
+                    text(sale, "due").to_owned(),
+                    text(sale, "tender").to_owned(),
+                    text(sale, "by").to_owned(),
+                    state(sale),
+                ]);
+            }
+            table.print("no sale is so");
+        })
+    }
+
+    fn show_any(&self, what: &str) -> Result<(), Failure> {
+        let code = what.len() == 10 && what.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if code {
+            return self.show_payment(what);
+        }
+        let id = self.sale(what)?;
+        self.show(&self.get(&format!("/v1/sales/{id}"))?, print_whole_sale)
+    }
+}

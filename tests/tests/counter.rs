@@ -1,0 +1,124 @@
+//! A cashier's day from a terminal: `leja till …` at the demo's front counter.
+
+use serde_json::Value;
+use std::process::Command;
+use tests::counter::Demo;
+use tests::process::{built, http, leja, until};
+
+/// A terminal at a till.
+struct Terminal<'a> {
+    till: &'a str,
+}
+
+impl Terminal<'_> {
+    /// Types a command, and gives what was printed.
+    fn types(&self, typed: &[&str]) -> String {
+        leja(&[&["till"], typed, &["--till", self.till, "--by", "Asha"]].concat())
+    }
+
+    /// Types a command that is refused, and gives the one line that says so.
+    fn refused(&self, typed: &[&str]) -> String {
+        let output =
+            Command::new(built("leja")).arg("till").args(typed).args(["--till", self.till]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{typed:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((said.lines().count(), output.stdout.is_empty()), (1, true), "{said}");
+        said.trim().strip_prefix("error: ").unwrap().to_owned()
+    }
+
+    fn json(&self, typed: &[&str]) -> Value {
+        serde_json::from_str(&self.types(&[typed, &["--json"]].concat())).unwrap()
+    }
+
+    /// Waits until what a command prints holds some text.
+    fn until(&self, typed: &[&str], text: &str) -> String {
+        until(text, || Some(self.types(typed)).filter(|printed| printed.contains(text)))
+    }
+}
+
+fn holds(printed: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(printed.contains(text), "{text:?} is not in:\n{printed}");
+    }
+}
+
+/// The short name of the sale that was printed.
+fn reference(printed: &str) -> &str {
+    printed.split(' ').next().unwrap()
+}
+
+/// A customer pays at the simulated Safaricom; gives the receipt code.
+fn pay(demo: &Demo, amount: &str) -> String {
+    let form = serde_json::json!({ "shortcode": "123456", "amount": amount, "name": "ASHA WANJIRU" });
+    let (_, paid) = http("POST", &format!("{}/simulator/pay", demo.safaricom), &form.to_string());
+    paid["receipt"].as_str().unwrap().to_owned()
+}
+
+/// Nobody pays unless a story says so.
+fn quiet(demo: &Demo) {
+    http("POST", &format!("{}/simulator/customers", demo.safaricom), r#"{"on":false}"#);
+}
+
+#[test]
+fn a_cashier_works_a_whole_day_from_a_terminal() {
+    let demo = Demo::start();
+    quiet(&demo);
+    let at = Terminal { till: &demo.till };
+    holds(&at.types(&["shift", "open", "2000"]), &["the drawer is open since"]);
+    holds(&at.types(&["products", "milk"]), &["Milk 500ml  60.00"]);
+
+    // A customer pays in cash; one is asked on the phone; one pays by the number on the wall.
+    let milk = at.types(&["sell", "2x", "milk", "0.5x sugar", "--cash"]);
+    holds(&milk, &["KES 215.00  paid"]);
+    let tea = at.types(&["sell", "Tea, special@243", "--mpesa"]);
+    holds(&tea, &["KES 243.00  open", "due    KES 243.00"]);
+    at.types(&["ask", &reference(&tea).to_lowercase(), "0712 345 678"]);
+    let asked = at.until(&["show", reference(&tea)], "  paid\n");
+    holds(&asked, &["KES 243.00  paid", "***678", "asked for on the phone", "Asha"]);
+    let third = at.json(&["sell", "--total", "777", "--mpesa"]);
+    assert_eq!(third["by"], "Asha");
+    let third = third["reference"].as_str().unwrap();
+    let receipt = pay(&demo, "700.00");
+    at.until(&["payments"], &receipt);
+    holds(&at.types(&["claim", third, &receipt]), &["KES 777.00  part paid", "due    KES 77.00"]);
+    holds(&at.types(&["cash", third]), &["KES 777.00  paid"]);
+    holds(&at.types(&["show", &receipt]), &[&format!("sale {third} has it"), "code typed"]);
+
+    // It was somebody else's payment; and a crate was the wrong one.
+    let released = at.types(&["release", third, "--reason", "wrong customer"]);
+    holds(&released, &["KES 777.00  part paid", "due    KES 700.00"]);
+    holds(&at.types(&["payments"]), &[&receipt, "ASHA WANJIRU"]);
+    let wrong = ["void", reference(&milk), "--reason", "wrong crate"];
+    holds(&at.types(&wrong), &["KES 215.00  voided", "to go back  KES 215.00"]);
+    let back = at.types(&["refund", reference(&milk), "--reason", "wrong crate"]);
+    assert!(!back.contains("to go back"), "{back}");
+    let open = at.types(&["sales", "open"]);
+    assert!(open.contains(third) && !open.contains(reference(&tea)), "{open}");
+
+    // What is left in the drawer is counted.
+    at.types(&["shift", "out", "500", "--reason", "to the bank"]);
+    holds(&at.types(&["shift", "report"]), &["should be in the drawer   1577.00"]);
+    let closed = at.types(&["shift", "close", "1570"]);
+    holds(&closed, &["Z report A1", "closed", "over or short -7.00", "seal "]);
+    holds(&at.types(&["shift", "list"]), &["A1", "1570.00"]);
+    holds(&at.types(&["stock"]), &["Sugar 1kg"]);
+    at.types(&["sync"]);
+    holds(&at.types(&["status"]), &["Front counter (A)  online", "today 2 sales"]);
+}
+
+#[test]
+fn what_is_refused_is_said_in_one_line_with_what_to_do() {
+    let demo = Demo::start();
+    quiet(&demo);
+    let at = Terminal { till: &demo.till };
+    let asked = |typed: &[&str]| at.refused(typed);
+    holds(&asked(&["sell", "m", "--cash"]), &["Milk 500ml or Maize flour 2kg: type more of it"]);
+    holds(&asked(&["sell", "gold", "--cash"]), &["nothing here is called gold", "\"gold@50\""]);
+    holds(&asked(&["sell", "2x", "--cash"]), &["2x of what?"]);
+    holds(&asked(&["show", "Z9"]), &["no till of this shop has the letter Z"]);
+    holds(&asked(&["show", "yesterday"]), &["names no sale", "such as A42"]);
+    holds(&asked(&["cash", "A7"]), &["7"]);
+    holds(&asked(&["shift", "close", "1"]), &["nothing happened"]);
+    let nobody = Terminal { till: "http://127.0.0.1:9" };
+    holds(&nobody.refused(&["status"]), &["no till answers at http://127.0.0.1:9", "--till"]);
+}
