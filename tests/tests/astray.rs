@@ -131,7 +131,7 @@ fn what_a_sibling_claimed_for_a_copys_sale_settles_that_sale_under_its_new_name_
     }
     meet(&world, &image, &b);
     let receipt = code("UKL4AB12CD");
-    b.claim(sold.id, receipt.clone(), How::Typed, &asha(), world.now()).unwrap();
+    b.claim(sold.id, (receipt.clone(), How::Typed), &asha(), world.now()).unwrap();
     world.pass(60);
     let theirs = a.sell(of(300, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
     assert_eq!(theirs.id, sold.id);
@@ -148,7 +148,7 @@ fn what_a_sibling_claimed_for_a_copys_sale_settles_that_sale_under_its_new_name_
         let held = till.payment(&shop, &receipt).unwrap().unwrap();
         assert_eq!((held.sale, held.held_for.map(|(sale, _)| sale)), (None, Some(sold.cited())));
         assert_eq!(till.held_payments(&shop, 9).unwrap(), [held]);
-        let taken = till.claim(theirs.id, receipt.clone(), How::Picked, &asha(), world.now());
+        let taken = till.claim(theirs.id, (receipt.clone(), How::Picked), &asha(), world.now());
         assert!(
             matches!(taken, Err(TillError::Held(name, at)) if (name, at) == (sold.id, sold.at)),
             "{taken:?}"
@@ -174,7 +174,7 @@ fn a_claim_for_a_sale_that_never_comes_back_can_be_released() {
     meet(&world, &image, &b);
     drop(image);
     let receipt = code("UKL4AB12CD");
-    b.claim(sold.id, receipt.clone(), How::Typed, &asha(), world.now()).unwrap();
+    b.claim(sold.id, (receipt.clone(), How::Typed), &asha(), world.now()).unwrap();
     world.pass(60);
     let theirs = a.sell(of(250, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
     a.sync(world.now()).unwrap();
@@ -183,7 +183,7 @@ fn a_claim_for_a_sale_that_never_comes_back_can_be_released() {
     let (_, claim) = office.payment(&shop, &receipt).unwrap().unwrap().held_for.unwrap();
     assert_eq!(office.release(claim, "that till was stolen", &asha(), world.now()).unwrap(), None);
     exchange(&world, &[&office, &a, &b]);
-    a.claim(theirs.id, receipt, How::Picked, &asha(), world.now()).unwrap();
+    a.claim(theirs.id, (receipt, How::Picked), &asha(), world.now()).unwrap();
     all_agree(&world, &shop, &[&a, &b, &office], &[1, 250]);
     assert_eq!(office.sale(theirs.id).unwrap().state.name(), "paid");
 }
@@ -195,14 +195,14 @@ fn cash_taken_and_a_cancellation_for_a_copys_sales_go_with_them_to_their_new_nam
     let [paid, gone] =
         [(); 2].map(|()| image.sell(of(250, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale.id);
     meet(&world, &image, &b);
-    b.take_cash(paid, &asha(), world.now()).unwrap();
+    b.take_cash(paid, None, &asha(), world.now(), None).unwrap();
     b.void(gone, "changed her mind", &asha(), world.now()).unwrap();
     b.printed(paid, &asha(), world.now(), None).unwrap();
     world.pass(60);
     for _ in 0..2 {
         a.sell(of(300, Tender::Mpesa), &asha(), world.now(), None).unwrap();
     }
-    a.take_cash(gone, &asha(), world.now()).unwrap();
+    a.take_cash(gone, None, &asha(), world.now(), None).unwrap();
     a.sync(world.now()).unwrap();
     world.pass(60);
     for till in [&b, &office] {
@@ -323,7 +323,8 @@ fn however_a_till_its_image_and_their_siblings_meet_all_of_them_end_with_the_sam
                 8 | 9 => {
                     let open = one.sales(&shop, SaleFilter::Open, None, 9).unwrap();
                     if !open.is_empty() {
-                        one.take_cash(open[random.usize(..open.len())].id, &asha(), world.now()).unwrap();
+                        one.take_cash(open[random.usize(..open.len())].id, None, &asha(), world.now(), None)
+                            .unwrap();
                     }
                 }
                 3 | 4 => drop(one.sync(world.now()).unwrap()),

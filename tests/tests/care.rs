@@ -200,9 +200,9 @@ fn head_office_gives_a_payment_back_and_the_till_that_took_it_is_told_once() {
     assert!(told.iter().any(|it| it.deed == Deed::Reversed { receipt: code("UKL4AB12CD") }), "{told:?}");
     // The code that went back pays nothing any more; cash does, and then there is nothing to look at.
     let other = sell(&till, 300, world.now());
-    let gone = till.claim(other, code("UKL4AB12CD"), How::Typed, &asha(), world.now());
+    let gone = till.claim(other, (code("UKL4AB12CD"), How::Typed), &asha(), world.now());
     assert!(gone.is_err(), "{gone:?}");
-    till.take_cash(sale, &asha(), world.now()).unwrap();
+    till.take_cash(sale, None, &asha(), world.now(), None).unwrap();
     assert_eq!(till.sales(&shop, SaleFilter::Conflict, None, 9).unwrap(), []);
 }
 

@@ -112,7 +112,7 @@ fn a_till_whose_clock_lost_its_battery_goes_on_from_its_last_sale() {
     till.sync(battery_died).unwrap();
     let sale = sell(&till, 70, battery_died);
     assert_eq!(till.sale(sale).unwrap().at, world.now());
-    assert_eq!(till.take_cash(sale, &asha(), battery_died).unwrap().due, kes(0));
+    assert_eq!(till.take_cash(sale, None, &asha(), battery_died, None).unwrap().due, kes(0));
 }
 
 /// A line on which each question takes a while, both ways alike.

@@ -35,7 +35,7 @@ fn busy(world: &World) -> (domain::ShopId, Replica, Replica) {
     a.sell(of(70, Tender::Cash), &asha(), world.now(), Some("key")).unwrap();
     world.pay("UKL4AB12CD", "123456", 500, "");
     for (till, sale) in [(&a, one), (&b, two)] {
-        till.claim(sale, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+        till.claim(sale, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
     }
     exchange(world, &[&a, &b]);
     (shop, a, b)

@@ -134,10 +134,10 @@ fn without_a_licence_only_new_sales_stop() {
     assert!(refused.to_string().starts_with(words), "{refused}");
     // All that is open is finished, and all that was made goes on.
     let now = story.world.now();
-    story.till.take_cash(open, &asha(), now).unwrap();
+    story.till.take_cash(open, None, &asha(), now, None).unwrap();
     story.world.pay("UKL4AB12CD", "123456", 600, "");
     story.pass(1);
-    story.till.claim(claimed, code("UKL4AB12CD"), domain::How::Typed, &asha(), now).unwrap();
+    story.till.claim(claimed, (code("UKL4AB12CD"), domain::How::Typed), &asha(), now).unwrap();
     story.till.void(voided, "changed their mind", &asha(), now).unwrap();
     story.till.printed(open, &asha(), now, None).unwrap();
     let synced = story.till.sync(now).unwrap();

@@ -45,8 +45,8 @@ fn a_sale_that_was_paid_offline_is_not_made_a_draft_again_by_a_siblings_older_co
     exchange(&world, &[&a, &b, &office]);
     a.offline(true);
     world.pass(60);
-    a.take_cash(cash, &asha(), world.now()).unwrap();
-    a.claim(mpesa, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+    a.take_cash(cash, None, &asha(), world.now(), None).unwrap();
+    a.claim(mpesa, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
     // The sibling, which has both as open, writes later and is heard first.
     world.pass(3600);
     world.pay("UKL4AB12CD", "123456", 700, "");

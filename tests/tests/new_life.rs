@@ -234,12 +234,12 @@ fn what_was_said_about_a_renamed_sale_is_said_about_it_still() {
         sold(&clone, 40, "open"),
     );
     assert_eq!(theirs.id, cash.id, "two sales with one name");
-    clone.take_cash(cash.id, &asha(), world.now()).unwrap();
+    clone.take_cash(cash.id, None, &asha(), world.now(), None).unwrap();
     let receipt = code("UKL4AB12CD");
-    clone.claim(claimed.id, receipt.clone(), How::Typed, &asha(), world.now()).unwrap();
+    clone.claim(claimed.id, (receipt.clone(), How::Typed), &asha(), world.now()).unwrap();
     let claim = clone.claims(claimed.id).unwrap().remove(0).id;
     clone.release(claim, "typed wrong", &asha(), world.now()).unwrap();
-    clone.claim(claimed.id, receipt.clone(), How::Typed, &asha(), world.now()).unwrap();
+    clone.claim(claimed.id, (receipt.clone(), How::Typed), &asha(), world.now()).unwrap();
     clone.void(void.id, "changed their mind", &asha(), world.now()).unwrap();
     let numbers = |till: &Replica, sale: FactId| till.sale(sale).unwrap().number;
     let seen = numbers(&clone, claimed.id);
@@ -321,7 +321,7 @@ fn head_office_that_was_restored_goes_on_as_well() {
     exchange(&world, &[&a, &office]);
     let copy = world.open(copied(&office, "copy"));
     let pay = |till: &Replica, receipt: &str, now: Timestamp| {
-        till.claim(sale, code(receipt), How::Picked, &asha(), now).unwrap();
+        till.claim(sale, (code(receipt), How::Picked), &asha(), now).unwrap();
     };
     pay(&office, "UKL4AB12CD", world.now());
     world.pass(60);

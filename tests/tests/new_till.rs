@@ -45,7 +45,7 @@ fn old_shop() -> Shop {
                 till.sync(world.now()).unwrap();
                 if till.sale(sale).unwrap().due > Money::ZERO {
                     let how = domain::How::Picked;
-                    till.claim(sale, code(&receipt), how, &asha(), world.now()).unwrap();
+                    till.claim(sale, (code(&receipt), how), &asha(), world.now()).unwrap();
                 }
             }
             till.sync(world.now()).unwrap();
@@ -184,13 +184,13 @@ fn what_is_said_about_old_sales_counts_when_they_come() {
     let own: Vec<FactId> = old.iter().copied().filter(|id| id.actor == front.identity().actor).collect();
     // Today somebody cancels one, takes cash for one, and two tills claim one payment for two.
     front.void(own[0], "never fetched", &asha(), world.now()).unwrap();
-    front.take_cash(own[1], &asha(), world.now()).unwrap();
+    front.take_cash(own[1], None, &asha(), world.now(), None).unwrap();
     front.offline(true);
     world.pay("UKLATE0001", "123456", 777, "");
-    front.claim(own[2], code("UKLATE0001"), domain::How::Typed, &asha(), world.now()).unwrap();
+    front.claim(own[2], (code("UKLATE0001"), domain::How::Typed), &asha(), world.now()).unwrap();
     front.offline(false);
     let of_back = old.iter().find(|id| id.actor == back.identity().actor).unwrap();
-    back.claim(*of_back, code("UKLATE0001"), domain::How::Typed, &asha(), world.now()).unwrap();
+    back.claim(*of_back, (code("UKLATE0001"), domain::How::Typed), &asha(), world.now()).unwrap();
     exchange(&world, &[&front, &back]);
 
     let new = world.till(&shop, "New");
@@ -233,7 +233,7 @@ fn a_till_that_keeps_a_few_days_fetches_no_more() {
     let open = front.sales(&shop, SaleFilter::Open, None, 10_000).unwrap();
     let old = open.iter().min_by_key(|sale| sale.at).unwrap();
     assert!(new.sale(old.id).is_err());
-    front.claim(old.id, code("UKL4OLDONE"), How::Typed, &asha(), world.now()).unwrap();
+    front.claim(old.id, (code("UKL4OLDONE"), How::Typed), &asha(), world.now()).unwrap();
     world.pay("UKL4OLDONE", "123456", u32::try_from(old.due.cents() / 100).unwrap(), "");
     exchange(&world, &[&front, &new]);
     assert_eq!(front.payment(&shop, &code("UKL4OLDONE")).unwrap().unwrap().sale, Some(old.id));

@@ -49,8 +49,8 @@ fn a_claim_that_was_made_without_a_line_and_that_nobody_paid_stays_unseen_past_t
     a.offline(true);
     assert!(a.sync(world.now()).is_err());
     let (true_one, fake) = (sell(&a, 500, world.now()), sell(&a, 700, world.now()));
-    a.claim(true_one, code("UKL4TRUE01"), How::Typed, &asha(), world.now()).unwrap();
-    let claimed = a.claim(fake, code("UKL4FAKE01"), How::Typed, &asha(), world.now()).unwrap();
+    a.claim(true_one, (code("UKL4TRUE01"), How::Typed), &asha(), world.now()).unwrap();
+    let claimed = a.claim(fake, (code("UKL4FAKE01"), How::Typed), &asha(), world.now()).unwrap();
     assert_eq!(claimed.state, SaleState::Claimed);
     let claimed_at = world.now();
     // The confirmation of the true one is lost; the sweep finds it.

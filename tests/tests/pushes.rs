@@ -248,7 +248,7 @@ fn the_phone_is_asked_for_whole_shillings_and_the_cents_remain_due() {
     assert_eq!((row.state, row.due), (SaleState::PartPaid, prompted.remains));
     let refused = till.ask_for_payment(sale, &phone(), world.now()).unwrap_err().to_string();
     assert!(refused.contains("one shilling at least") && refused.contains("0.50"), "{refused}");
-    assert_eq!(till.take_cash(sale, &asha(), world.now()).unwrap().state, SaleState::Paid);
+    assert_eq!(till.take_cash(sale, None, &asha(), world.now(), None).unwrap().state, SaleState::Paid);
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn a_success_that_comes_after_a_refusal_lands_on_its_sale() {
 fn a_success_that_comes_after_cash_was_taken_shows_as_to_be_given_back() {
     let (world, shop, till, sale) = asked();
     refuses(&world, &shop, &till, "1032");
-    till.take_cash(sale, &asha(), world.now()).unwrap();
+    till.take_cash(sale, None, &asha(), world.now(), None).unwrap();
     let other = sell(&till, 500, world.now());
     pays(&world, &shop, &till);
     let row = till.sale(sale).unwrap();
@@ -383,7 +383,7 @@ fn a_success_that_comes_after_the_sale_was_cancelled_stays_unclaimed_and_says_wh
     assert_eq!(claims.len(), 1, "the cancelled sale tells of it, once");
     assert_eq!(claims[0].payment.as_ref().unwrap().sale, None);
     // A person may still decide that it is the other sale's.
-    till.claim(other, code("NLJ7RT61SV"), How::Picked, &asha(), world.now()).unwrap();
+    till.claim(other, (code("NLJ7RT61SV"), How::Picked), &asha(), world.now()).unwrap();
     assert_eq!(till.sale(other).unwrap().state, SaleState::Paid);
 }
 
@@ -394,7 +394,7 @@ fn money_that_somebody_took_for_another_sale_goes_to_the_sale_that_asked_for_it_
     // The confirmation is here first, and the cashier mistakes it.
     world.pay("NLJ7RT61SV", "123456", 500, "");
     till.sync(world.now()).unwrap();
-    till.claim(other, code("NLJ7RT61SV"), How::Picked, &asha(), world.now()).unwrap();
+    till.claim(other, (code("NLJ7RT61SV"), How::Picked), &asha(), world.now()).unwrap();
     pays(&world, &shop, &till);
     let (mine, theirs) = (till.sale(sale).unwrap(), till.sale(other).unwrap());
     assert_eq!((mine.state, mine.conflict), (SaleState::Paid, false));

@@ -30,10 +30,10 @@ fn of_two_tills_online_the_second_hears_who_was_first_and_for_which_sale() {
     let (world, shop, a, b) = morning();
     let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));
     exchange(&world, &[&a, &b]);
-    a.claim(one, code(RECEIPT), How::Picked, &asha(), world.now()).unwrap();
+    a.claim(one, (code(RECEIPT), How::Picked), &asha(), world.now()).unwrap();
     world.pass(2);
     // Nobody synced since.
-    let late = b.claim(two, code(RECEIPT), How::Typed, &juma(), world.now());
+    let late = b.claim(two, (code(RECEIPT), How::Typed), &juma(), world.now());
     let Err(TillError::First(first)) = &late else { panic!("{late:?}") };
     let reference = a.sale(one).unwrap().reference(&a.letters().unwrap());
     assert_eq!(
@@ -49,7 +49,7 @@ fn of_two_tills_online_the_second_hears_who_was_first_and_for_which_sale() {
     assert!(told.contains("Front") && told.contains(&reference), "{told}");
     assert_eq!(b.sale(two).unwrap().state, SaleState::Open, "nothing was written");
     exchange(&world, &[&a, &b]);
-    let taken = b.claim(two, code(RECEIPT), How::Typed, &juma(), world.now());
+    let taken = b.claim(two, (code(RECEIPT), How::Typed), &juma(), world.now());
     assert!(
         matches!(taken, Err(TillError::Taken(sale)) if sale == one),
         "now the claim itself is here: {taken:?}"
@@ -61,10 +61,10 @@ fn of_two_tills_online_the_second_hears_who_was_first_and_for_which_sale() {
 fn whoever_claims_all_the_same_is_kept_and_shown_as_a_conflict_everywhere() {
     let (world, shop, a, b) = morning();
     let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));
-    a.claim(one, code(RECEIPT), How::Picked, &asha(), world.now()).unwrap();
+    a.claim(one, (code(RECEIPT), How::Picked), &asha(), world.now()).unwrap();
     world.pass(5);
-    assert!(b.claim(two, code(RECEIPT), How::Picked, &juma(), world.now()).is_err());
-    b.claim_despite(two, code(RECEIPT), How::Picked, &juma(), world.now()).unwrap();
+    assert!(b.claim(two, (code(RECEIPT), How::Picked), &juma(), world.now()).is_err());
+    b.claim_despite(two, (code(RECEIPT), How::Picked), &juma(), world.now()).unwrap();
     exchange(&world, &[&a, &b]);
     for replica in [&a, &b] {
         assert_eq!(replica.holder(&shop, &code(RECEIPT)).unwrap(), Some(Cited::by_name(one)));
@@ -78,11 +78,14 @@ fn whoever_claims_all_the_same_is_kept_and_shown_as_a_conflict_everywhere() {
 fn without_a_line_a_claim_is_made_as_ever() {
     let (world, shop, a, b) = morning();
     let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));
-    a.claim(one, code(RECEIPT), How::Picked, &asha(), world.now()).unwrap();
+    a.claim(one, (code(RECEIPT), How::Picked), &asha(), world.now()).unwrap();
     b.offline(true);
     assert!(b.sync(world.now()).is_err());
     let before = b.line.weather.lock().unwrap().arrived;
-    assert_eq!(b.claim(two, code(RECEIPT), How::Typed, &juma(), world.now()).unwrap().state, SaleState::Paid);
+    assert_eq!(
+        b.claim(two, (code(RECEIPT), How::Typed), &juma(), world.now()).unwrap().state,
+        SaleState::Paid
+    );
     assert_eq!(b.line.weather.lock().unwrap().arrived, before);
     b.offline(false);
     exchange(&world, &[&a, &b]);
@@ -98,7 +101,7 @@ fn a_line_that_dies_under_the_question_is_no_line() {
     // The till still believes to be online: it asks, hears nothing, and claims.
     assert!(a.status().unwrap().online);
     assert_eq!(
-        a.claim(sale, code(RECEIPT), How::Typed, &asha(), world.now()).unwrap().state,
+        a.claim(sale, (code(RECEIPT), How::Typed), &asha(), world.now()).unwrap().state,
         SaleState::Paid
     );
 }
@@ -107,13 +110,16 @@ fn a_line_that_dies_under_the_question_is_no_line() {
 fn what_was_released_is_free_for_the_next_at_once() {
     let (world, _, a, b) = morning();
     let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));
-    a.claim(one, code(RECEIPT), How::Picked, &asha(), world.now()).unwrap();
-    assert!(b.claim(two, code(RECEIPT), How::Typed, &juma(), world.now()).is_err());
+    a.claim(one, (code(RECEIPT), How::Picked), &asha(), world.now()).unwrap();
+    assert!(b.claim(two, (code(RECEIPT), How::Typed), &juma(), world.now()).is_err());
     let claim = a.claims(one).unwrap()[0].id;
     a.release(claim, "the customer paid at the back", &asha(), world.now()).unwrap();
     a.sync(world.now()).unwrap();
     // The back has not synced, and knows neither the claim nor its release; the cloud knows that it is free.
-    assert_eq!(b.claim(two, code(RECEIPT), How::Typed, &juma(), world.now()).unwrap().state, SaleState::Paid);
+    assert_eq!(
+        b.claim(two, (code(RECEIPT), How::Typed), &juma(), world.now()).unwrap().state,
+        SaleState::Paid
+    );
     exchange(&world, &[&a, &b]);
     assert!(!a.sale(one).unwrap().conflict && !a.sale(two).unwrap().conflict);
 }
@@ -122,13 +128,13 @@ fn what_was_released_is_free_for_the_next_at_once() {
 fn who_knows_of_the_release_needs_no_word_of_the_cloud() {
     let (world, _, a, b) = morning();
     let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));
-    a.claim(one, code(RECEIPT), How::Picked, &asha(), world.now()).unwrap();
+    a.claim(one, (code(RECEIPT), How::Picked), &asha(), world.now()).unwrap();
     exchange(&world, &[&a, &b]);
     // The back releases the front's claim, and the cloud is not told.
     let claim = b.claims(one).unwrap()[0].id;
     b.release(claim, "wrong sale", &juma(), world.now()).unwrap();
     assert_eq!(
-        b.claim(two, code(RECEIPT), How::Picked, &juma(), world.now()).unwrap().state,
+        b.claim(two, (code(RECEIPT), How::Picked), &juma(), world.now()).unwrap().state,
         SaleState::Paid
     );
 }
@@ -140,13 +146,13 @@ fn what_was_secured_and_never_written_is_free_after_a_day() {
     a.ask("POST", &format!("/v1/shops/{shop}/claims"), &body, world.now()).unwrap();
     let sale = sell(&b, 500, world.now());
     assert!(matches!(
-        b.claim(sale, code(RECEIPT), How::Typed, &juma(), world.now()),
+        b.claim(sale, (code(RECEIPT), How::Typed), &juma(), world.now()),
         Err(TillError::First(_))
     ));
     world.pass(24 * 3600);
     b.sync(world.now()).unwrap();
     assert_eq!(
-        b.claim(sale, code(RECEIPT), How::Typed, &juma(), world.now()).unwrap().state,
+        b.claim(sale, (code(RECEIPT), How::Typed), &juma(), world.now()).unwrap().state,
         SaleState::Paid
     );
 }
@@ -167,7 +173,7 @@ fn what_a_till_claims_by_itself_is_secured_in_one_request() {
     assert!(requests <= 4, "{requests}: news, claims, and the claims themselves");
     // The back, which has not heard of any of it, hears at the cloud who was first.
     let late = sell(&b, 101, world.now());
-    let first = b.claim(late, code("UKL4AB1101"), How::Typed, &juma(), world.now());
+    let first = b.claim(late, (code("UKL4AB1101"), How::Typed), &juma(), world.now());
     assert!(matches!(first, Err(TillError::First(_))), "{first:?}");
 }
 
@@ -179,7 +185,7 @@ fn a_till_leaves_to_a_person_what_somebody_else_was_first_to_claim() {
     exchange(&world, &[&a, &b]);
     // The front types the code before the payment is told, the back's sale fits the payment alone.
     let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));
-    a.claim(one, code(RECEIPT), How::Typed, &asha(), world.now()).unwrap();
+    a.claim(one, (code(RECEIPT), How::Typed), &asha(), world.now()).unwrap();
     world.pay(RECEIPT, "123456", 500, "");
     let before = b.line.weather.lock().unwrap().arrived;
     for _ in 0..5 {

@@ -34,9 +34,9 @@ fn a_shift_is_opened_counted_and_closed_without_a_line_and_its_report_never_chan
     sell(&till, &world, 500, Tender::Cash);
     let wrong = sell(&till, &world, 70, Tender::Cash);
     let (claimed, open) = (sell(&till, &world, 250, Tender::Mpesa), sell(&till, &world, 200, Tender::Mpesa));
-    till.claim(claimed.id, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+    till.claim(claimed.id, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
     till.void(wrong.id, "wrong crate", &asha(), world.now()).unwrap();
-    till.give_back(wrong.id, "wrong crate", &asha(), world.now(), None).unwrap();
+    till.give_back(wrong.id, None, "wrong crate", &asha(), world.now(), None).unwrap();
     till.move_cash(kes(100), "change", &asha(), world.now(), None).unwrap();
     till.move_cash(-kes(1000), "to the bank", &asha(), world.now(), Some("bank")).unwrap();
     till.move_cash(-kes(1000), "to the bank", &asha(), world.now(), Some("bank")).unwrap();
@@ -60,7 +60,7 @@ fn a_shift_is_opened_counted_and_closed_without_a_line_and_its_report_never_chan
     till.offline(false);
     exchange(&world, &[&till, &office]);
     till.open_shift(kes(500), &asha(), world.now(), None).unwrap();
-    till.take_cash(open.id, &asha(), world.now()).unwrap();
+    till.take_cash(open.id, None, &asha(), world.now(), None).unwrap();
     let next = till.close_shift(kes(700), &asha(), world.now(), None).unwrap();
     assert_eq!(next.closing.difference(), kes(0), "the cash is this drawer's, the sale the other's");
     assert_eq!((next.closing.report.number, next.closing.report.takings), (2, Takings::default()));
@@ -120,11 +120,11 @@ fn the_day_and_the_shift_say_the_same_of_what_was_given_back() {
     let world = World::new();
     let (shop, till, _) = counter(&world);
     let sale = sell(&till, &world, 60, Tender::Mpesa);
-    till.claim(sale.id, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
-    till.take_cash(sale.id, &asha(), world.now()).unwrap();
+    till.claim(sale.id, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
+    till.take_cash(sale.id, None, &asha(), world.now(), None).unwrap();
     world.pay("UKL4AB12CD", "123456", 60, "");
     till.sync(world.now()).unwrap();
-    till.give_back(sale.id, "paid twice", &asha(), world.now(), None).unwrap();
+    till.give_back(sale.id, None, "paid twice", &asha(), world.now(), None).unwrap();
     let (day, x) = (till.day(&shop, world.now().business_day()).unwrap(), till.shift(world.now()).unwrap());
     assert_eq!((day.cash, day.mpesa), (kes(0), kes(60)));
     assert_eq!((x.takings.cash, x.takings.verified), (day.cash, day.mpesa));
@@ -136,16 +136,20 @@ fn what_a_cancelled_sale_was_paid_is_owed_back_until_it_is_given_back_once() {
     let (shop, a, office) = counter(&world);
     let b = world.till(&shop, "Back");
     let sale = sell(&a, &world, 70, Tender::Cash);
-    refused(a.give_back(sale.id, "why not", &asha(), world.now(), None), "nothing has to go back");
+    refused(a.give_back(sale.id, None, "why not", &asha(), world.now(), None), "nothing has to go back");
     a.void(sale.id, "came back", &asha(), world.now()).unwrap();
     exchange(&world, &[&a, &b, &office, &a]);
     assert_eq!(b.sale(sale.id).unwrap().over, kes(70));
-    refused(a.give_back(sale.id, " ", &asha(), world.now(), None), "reason");
-    let given = a.give_back(sale.id, "came back", &asha(), world.now(), Some("key")).unwrap();
+    refused(a.give_back(sale.id, None, " ", &asha(), world.now(), None), "reason");
+    let given = a.give_back(sale.id, None, "came back", &asha(), world.now(), Some("key")).unwrap();
     assert_eq!((given.over, given.due, given.paid), (kes(0), kes(0), kes(0)));
-    assert_eq!(a.give_back(sale.id, "came back", &asha(), world.now(), Some("key")).unwrap(), given, "once");
+    assert_eq!(
+        a.give_back(sale.id, None, "came back", &asha(), world.now(), Some("key")).unwrap(),
+        given,
+        "once"
+    );
     // Another till that has not heard of it gives it back again: that shows.
-    b.give_back(sale.id, "came back", &asha(), world.now(), None).unwrap();
+    b.give_back(sale.id, None, "came back", &asha(), world.now(), None).unwrap();
     exchange(&world, &[&a, &b, &office, &a]);
     for replica in [&a, &b, &office] {
         let sale = replica.sale(sale.id).unwrap();
@@ -223,7 +227,7 @@ fn a_closing_that_a_copy_writes_again_covers_what_it_covered() {
     let renamed = copy.find_sale(&late.id.to_string());
     let sales = copy.sales(&shop, till::SaleFilter::Open, None, 9).unwrap();
     assert_eq!(sales.len(), 1, "{renamed:?}");
-    copy.take_cash(sales[0].id, &asha(), world.now()).unwrap();
+    copy.take_cash(sales[0].id, None, &asha(), world.now(), None).unwrap();
     let next = copy.close_shift(kes(20), &asha(), world.now(), None).unwrap().closing;
     let change = Takings { cash: kes(20), open: -kes(20), ..Takings::default() };
     assert_eq!(next.report.late, [(1, change)].into(), "the other till's 700.00 are not in it");
@@ -246,7 +250,7 @@ fn the_reports_of_a_till_add_up_to_what_is_known_of_its_sales() {
             match (random.u8(..9), one) {
                 (0, _) => drop(sell(&till, &world, step, Tender::Cash)),
                 (1 | 2, _) => drop(sell(&till, &world, step, Tender::Mpesa)),
-                (3, Some(sale)) => drop(till.take_cash(sale.id, &asha(), world.now()).unwrap()),
+                (3, Some(sale)) => drop(till.take_cash(sale.id, None, &asha(), world.now(), None).unwrap()),
                 (4, Some(sale)) => {
                     receipts += 1;
                     let receipt = format!("UKL4AB{receipts:04}");
@@ -260,13 +264,13 @@ fn the_reports_of_a_till_add_up_to_what_is_known_of_its_sales() {
                             "",
                         );
                     }
-                    let _ = till.claim(sale.id, code(&receipt), How::Typed, &asha(), world.now());
+                    let _ = till.claim(sale.id, (code(&receipt), How::Typed), &asha(), world.now());
                 }
                 (5, Some(sale)) => drop(till.void(sale.id, "slip", &asha(), world.now()).unwrap()),
                 (6, _) => {
                     let all = till.sales(&shop, till::SaleFilter::All, None, 99).unwrap();
                     for sale in all.iter().filter(|sale| sale.over > Money::ZERO).take(1) {
-                        till.give_back(sale.id, "over", &asha(), world.now(), None).unwrap();
+                        till.give_back(sale.id, None, "over", &asha(), world.now(), None).unwrap();
                     }
                 }
                 (7, _) => drop(till.sync(world.now()).unwrap()),

@@ -75,7 +75,7 @@ fn an_m_pesa_sale_is_reconciled_when_a_second_source_agrees_and_head_office_know
     let sale = sell(&front, 500, world.now());
     a_minute(&world, &[&front, &office]);
     assert_eq!(stages(&front, sale).unsettled, Some(Unsettled::Due));
-    front.claim(sale, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+    front.claim(sale, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
     assert_eq!(stages(&front, sale).unsettled, Some(Unsettled::Due), "a code alone is no money");
     world.pay("UKL4AB12CD", "123456", 500, "");
     front.sync(world.now()).unwrap();

@@ -25,7 +25,7 @@ fn two_tills_without_a_line_have_each_others_sales_by_a_stick() {
     // Both take one code for their own sale; a price is set.
     for till in [&a, &b] {
         let sale = sell(till, 500, world.now());
-        till.claim(sale, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+        till.claim(sale, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
     }
     let bread = Product::new(ProductId::parse("bread").unwrap(), "Bread", kes(60)).unwrap();
     b.set(&shop, &Item::Product(bread.clone()), &asha(), world.now()).unwrap();

@@ -156,12 +156,12 @@ impl Run {
             Trade::Claim(sale, number) => {
                 let Some(sale) = one(sale).filter(|sale| !self.cashed.contains(sale)) else { return false };
                 // Refused where it is known that another has it.
-                let _ = who.claim(sale, code(&receipt(number)), How::Typed, &asha(), now);
+                let _ = who.claim(sale, (code(&receipt(number)), How::Typed), &asha(), now);
                 self.coded.insert(sale);
             }
             Trade::Cash(sale) => {
                 let Some(sale) = one(sale).filter(|sale| !self.coded.contains(sale)) else { return false };
-                let _ = who.take_cash(sale, &asha(), now);
+                let _ = who.take_cash(sale, None, &asha(), now, None);
                 self.cashed.insert(sale);
             }
             Trade::Void(sale) => {

@@ -99,10 +99,10 @@ fn two_customers_who_owe_the_same_are_left_to_a_person() {
     assert_eq!((a.sale(one).unwrap().state, a.sale(two).unwrap().state), (SaleState::Open, SaleState::Open));
     assert_eq!(b.candidates(two).unwrap().len(), 1, "the cashier is offered it");
 
-    b.claim(two, code("UKL4AB12CD"), How::Picked, &juma(), world.now()).unwrap();
+    b.claim(two, (code("UKL4AB12CD"), How::Picked), &juma(), world.now()).unwrap();
     exchange(&world, &[&a, &b]);
     assert_eq!(a.sale(two).unwrap().state, SaleState::Paid);
-    let taken = a.claim(one, code("UKL4AB12CD"), How::Typed, &asha(), world.now());
+    let taken = a.claim(one, (code("UKL4AB12CD"), How::Typed), &asha(), world.now());
     assert!(matches!(taken, Err(TillError::Taken(sale)) if sale == two), "{taken:?}");
 }
 
@@ -133,9 +133,9 @@ fn two_tills_that_claim_one_payment_apart_name_the_same_leader_and_show_the_conf
     a.offline(true);
     b.offline(true);
     world.pass(60);
-    b.claim(two, code("UKL4AB12CD"), How::Picked, &juma(), world.now()).unwrap();
+    b.claim(two, (code("UKL4AB12CD"), How::Picked), &juma(), world.now()).unwrap();
     world.pass(60);
-    let late = a.claim(one, code("UKL4AB12CD"), How::Picked, &asha(), world.now()).unwrap();
+    let late = a.claim(one, (code("UKL4AB12CD"), How::Picked), &asha(), world.now()).unwrap();
     assert_eq!(late.state, SaleState::Paid, "alone, each till sees its own claim only");
     a.offline(false);
     b.offline(false);
@@ -166,7 +166,7 @@ fn two_tills_that_claim_one_payment_apart_name_the_same_leader_and_show_the_conf
         let receipt = code("UKL4AB12CD");
         let claimed = |sale| {
             let sale = Cited::by_name(sale);
-            Deed::Claimed { receipt: receipt.clone(), sale, how: How::Picked }
+            Deed::Claimed { receipt: receipt.clone(), sale, how: How::Picked, part: None, approved: None }
         };
         let reason = "the customer paid at the back".to_owned();
         let expected = [
@@ -194,12 +194,12 @@ fn a_release_frees_the_payment_for_its_true_owner() {
     world.pass(3600);
     let (one, two) = (sell(&a, 500, world.now()), sell(&a, 500, world.now()));
     a.sync(world.now()).unwrap();
-    a.claim(one, code("UKL4AB12CD"), How::Picked, &asha(), world.now()).unwrap();
+    a.claim(one, (code("UKL4AB12CD"), How::Picked), &asha(), world.now()).unwrap();
     exchange(&world, &[&a, &office]);
     // Head office mends the cashier's slip.
     let claim = office.claims(one).unwrap()[0].id;
     office.release(claim, "wrong customer", &Person::named("Wambui"), world.now()).unwrap();
-    office.claim(two, code("UKL4AB12CD"), How::Picked, &Person::named("Wambui"), world.now()).unwrap();
+    office.claim(two, (code("UKL4AB12CD"), How::Picked), &Person::named("Wambui"), world.now()).unwrap();
     exchange(&world, &[&office, &a]);
     assert_eq!((a.sale(one).unwrap().state, a.sale(two).unwrap().state), (SaleState::Open, SaleState::Paid));
     let again = a.release(claim, "once more", &asha(), world.now());
@@ -220,7 +220,7 @@ fn what_a_person_has_parted_is_not_joined_again_by_itself() {
     assert_eq!(a.sale(sale).unwrap().state, SaleState::Open);
     // The cashier may still decide otherwise, and another payment may still fit by itself.
     world.pay("UKL4AB12CE", "123456", 500, "");
-    a.claim(sale, code("UKL4AB12CD"), How::Picked, &asha(), world.now()).unwrap();
+    a.claim(sale, (code("UKL4AB12CD"), How::Picked), &asha(), world.now()).unwrap();
     assert_eq!(a.sale(sale).unwrap().state, SaleState::Paid);
 }
 
@@ -231,14 +231,14 @@ fn a_typed_code_is_a_claim_until_its_payment_comes() {
     let a = world.till(&shop, "Front");
     let sale = sell(&a, 500, world.now());
     a.offline(true);
-    let claimed = a.claim(sale, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+    let claimed = a.claim(sale, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
     assert_eq!((claimed.state, claimed.paid), (SaleState::Claimed, Money::ZERO));
     world.pay("UKL4AB12CD", "123456", 450, "");
     a.offline(false);
     a.sync(world.now()).unwrap();
     let short = a.sale(sale).unwrap();
     assert_eq!((short.state, short.due), (SaleState::PartPaid, kes(50)));
-    let done = a.take_cash(sale, &asha(), world.now()).unwrap();
+    let done = a.take_cash(sale, None, &asha(), world.now(), None).unwrap();
     assert_eq!((done.state, done.due), (SaleState::Paid, Money::ZERO));
 }
 
@@ -265,7 +265,7 @@ fn two_cashiers_at_one_moment_take_the_cash_once() {
     let a = world.till(&shop, "Front");
     let sale = sell(&a, 500, world.now());
     let taken: usize = std::thread::scope(|scope| {
-        let take = || a.take_cash(sale, &asha(), world.now()).is_ok();
+        let take = || a.take_cash(sale, None, &asha(), world.now(), None).is_ok();
         let cashiers: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
         cashiers.into_iter().map(|cashier| usize::from(cashier.join().unwrap())).sum()
     });
@@ -367,7 +367,7 @@ fn no_till_can_take_over_what_another_sold() {
     let shop = world.shop("mjini", "till", "123456");
     let (a, mut b, office) = (world.till(&shop, "Front"), world.till(&shop, "Back"), world.office());
     let sale = a.sell(of(500, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
-    a.claim(sale.id, code("UKL4AB12CD"), How::Typed, &asha(), world.now()).unwrap();
+    a.claim(sale.id, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
     let printed = a.printed(sale.id, &asha(), world.now(), None).unwrap();
     world.pay("UKL4AB12CD", "123456", 500, "");
     exchange(&world, &[&a, &office]);
@@ -391,11 +391,11 @@ fn no_till_can_speak_about_another_shops_sales() {
     let victim = sell(&a, 500, world.now());
     world.pay("UKL4AB12CD", "600638", 500, "");
     // A hostile till writes facts about a sale that is not its shop's: its own program would refuse.
-    let claim = domain::Claim { receipt: code("UKL4AB12CD"), sale: Cited::by_name(victim), how: How::Typed };
+    let claim = domain::Claim::new(code("UKL4AB12CD"), Cited::by_name(victim), How::Typed);
     let reason = "hostile".to_owned();
     for body in [
         FactBody::Claim(claim),
-        FactBody::Cash { sale: Cited::by_name(victim), amount: kes(500) },
+        FactBody::Cash { sale: Cited::by_name(victim), amount: kes(500), rounding: Money::ZERO },
         FactBody::Void { sale: Cited::by_name(victim), reason },
     ] {
         c.forge(&kijiji, body, world.now());
@@ -493,7 +493,7 @@ fn one_payment_claimed_twice_for_one_sale_counts_once() {
     let sale = sell(&a, 500, world.now());
     exchange(&world, &[&a, &b]);
     for till in [&a, &b] {
-        till.claim(sale, code("UKL4AB12CD"), How::Picked, &asha(), world.now()).unwrap();
+        till.claim(sale, (code("UKL4AB12CD"), How::Picked), &asha(), world.now()).unwrap();
     }
     exchange(&world, &[&a, &b]);
     assert_eq!(a.claims(sale).unwrap().len(), 2);

@@ -338,8 +338,8 @@ async fn claim(
         let receipt = ReceiptCode::parse_typed(&form.receipt).map_err(|e| Problem::bad_request(&e))?;
         let (sale, by) = (read_id(&id)?, Person::named(&form.by));
         let claimed = match form.despite {
-            true => till.claim_despite(sale, receipt, how, &by, now),
-            false => till.claim(sale, receipt, how, &by, now),
+            true => till.claim_despite(sale, (receipt, how), &by, now),
+            false => till.claim(sale, (receipt, how), &by, now),
         };
         Ok(claimed?.id)
     })
@@ -359,7 +359,10 @@ async fn cash(
     Path(id): Path<String>,
     Json(form): Json<Doer>,
 ) -> Result<Json<SaleForm>, Problem> {
-    app.change(move |till, now| Ok(till.take_cash(read_id(&id)?, &Person::named(&form.by), now)?.id)).await
+    app.change(move |till, now| {
+        Ok(till.take_cash(read_id(&id)?, None, &Person::named(&form.by), now, None)?.id)
+    })
+    .await
 }
 
 /// Says that the receipt came out: whoever printed it does, once the paper is out.

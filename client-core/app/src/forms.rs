@@ -251,6 +251,14 @@ impl<'a> View<'a> {
             }
             Deed::CashTaken(amount) => format!("cash taken: KES {amount}"),
             Deed::GivenBack(amount, reason) => format!("KES {amount} given back in cash: {reason}"),
+            Deed::CameBack(amount, reason) => format!("goods worth KES {amount} came back: {reason}"),
+            Deed::Tipped(amount) => format!("KES {amount} kept as a tip"),
+            Deed::Trusted { reason, approved } => {
+                format!("goods handed out without a payment{}: {reason}", allowed(approved.as_deref()))
+            }
+            Deed::AskedBack { receipt, reason } => {
+                format!("Safaricom was asked to give {receipt} back: {reason}")
+            }
             Deed::Printed => "receipt printed".to_owned(),
             Deed::Cancelled(reason) => format!("sale cancelled: {reason}"),
             Deed::RequestEnded { code, asked } => ended_told(&code, asked),
@@ -259,8 +267,10 @@ impl<'a> View<'a> {
                 format!("{receipt} ({}) was another shop's and was taken back: {reason}", source_told(source))
             }
             Deed::Reversed { receipt } => format!("{receipt} went back to the customer"),
-            Deed::Claimed { receipt, sale: it, how } => {
-                format!("{receipt} claimed for sale {} ({})", sale(it), how_told(how))
+            Deed::Claimed { receipt, sale: it, how, part, approved } => {
+                let part = part.map(|part| format!("KES {part} of ")).unwrap_or_default();
+                let allowed = allowed(approved.as_deref());
+                format!("{part}{receipt} claimed for sale {} ({}){allowed}", sale(it), how_told(how))
             }
             Deed::Released { receipt, sale: it, reason } => {
                 format!("{receipt} released from sale {}: {reason}", sale(it))
@@ -318,6 +328,11 @@ impl From<PushStatus> for PushForm {
 
 fn named_disagreements(payment: &PaymentRow) -> Vec<&'static str> {
     payment.disagreements.iter().map(|it| it.name()).collect()
+}
+
+/// Which manager allowed it, where one had to.
+fn allowed(by: Option<&str>) -> String {
+    by.map(|by| format!(", allowed by {by}")).unwrap_or_default()
 }
 
 fn ended_told(code: &str, asked: bool) -> String {

@@ -425,7 +425,7 @@ async fn reconcile_callback(State(app): State<App>, Json(form): Json<Reconcile>)
             return Err(till::TillError::Taken(sale).into());
         }
         let sale = sale_of_order(till, &form.order_id.read(), payment.amount, now)?;
-        till.claim(sale, payment.receipt.clone(), How::Picked, &Person::named(""), now)?;
+        till.claim(sale, (payment.receipt.clone(), How::Picked), &Person::named(""), now)?;
         Ok(json!({
             "success": true,
             "message": "Callback reconciled successfully",

@@ -415,7 +415,7 @@ async fn refund(
     let key = request_key(&headers)?;
     app.change(move |till, now| {
         let by = Person::named(&form.by);
-        Ok(till.give_back(read_id(&id)?, &form.reason, &by, now, key.as_deref())?.id)
+        Ok(till.give_back(read_id(&id)?, None, &form.reason, &by, now, key.as_deref())?.id)
     })
     .await
 }

@@ -28,7 +28,9 @@ pub mod matching;
 pub mod money;
 pub mod msisdn;
 pub mod payment;
+pub mod returned;
 pub mod rules;
+pub mod sale;
 pub mod shift;
 pub mod shop;
 pub mod standing;
@@ -43,7 +45,7 @@ pub use catalogue::{
 };
 pub use cited::Cited;
 pub use clock::Clock;
-pub use fact::{Claim, Fact, FactBody, How, Line, Person, Quantity, Sale, Tender};
+pub use fact::{Claim, Fact, FactBody, How, Person};
 pub use ids::{
     Actor, CheckoutId, FactId, IdError, ItemId, ProductId, ReceiptCode, ShopId, ShortCode, TillId,
 };
@@ -53,7 +55,9 @@ pub use msisdn::{Msisdn, PhoneEnding, PhoneError};
 pub use payment::{
     Disagreement, Evidence, FeedItem, Payer, Payment, PushQuery, PushResult, Retraction, Reversal, Source,
 };
+pub use returned::{Return, ReturnError, Returned};
 pub use rules::{Limits, Rules};
+pub use sale::{Discount, Line, Quantity, Sale, SaleError, Tax, Tender};
 pub use shift::{Closing, Drawer, Report, ShiftError, Span, Taken, Takings};
 pub use shop::{Account, Member, Role, Shop, ShopRules, Validation};
 pub use stk::{Ending, Words};

@@ -78,6 +78,20 @@ impl Money {
         (self.0.checked_rem(100) == Some(0)).then(|| self.0.checked_div(100)).flatten()
     }
 
+    /// This many parts of so many, rounded half up to a cent; `None` of no parts, or beyond counting.
+    pub fn share(self, parts: i64, of: i64) -> Option<Self> {
+        let (product, of) = (i128::from(self.0).checked_mul(i128::from(parts))?, i128::from(of));
+        let doubled = product.checked_mul(2)?.checked_add(of)?;
+        Some(Self(i64::try_from(doubled.checked_div_euclid(of.checked_mul(2)?)?).ok()?))
+    }
+
+    /// The nearest multiple of a coin, half up; itself where there is no such coin.
+    #[must_use]
+    pub fn nearest(self, coin: Self) -> Self {
+        let coins = Self(1).share(self.0, coin.0);
+        coins.and_then(|coins| coins.0.checked_mul(coin.0)).map_or(self, Self)
+    }
+
     /// The larger of this and nothing: what is due can not be less than nothing.
     #[must_use]
     pub fn or_zero(self) -> Self {

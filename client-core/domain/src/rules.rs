@@ -14,6 +14,8 @@ pub struct Rules {
     pub unverified: Limits,
     /// What a total that is paid in cash is rounded to; `None` where it is not rounded.
     pub cash_rounding: Option<Money>,
+    /// What a customer leaves beyond a sale may be kept as a tip.
+    pub tips: bool,
 }
 
 /// How much may be handed out on codes whose payments nobody has seen. Above one of them a manager is asked;
@@ -40,7 +42,7 @@ impl Default for Rules {
             per_phone: shillings(5_000),
             per_till: shillings(20_000),
         };
-        Self { window_minutes: 10, grace_minutes: 30, unverified, cash_rounding: None }
+        Self { window_minutes: 10, grace_minutes: 30, unverified, cash_rounding: None, tips: false }
     }
 }
 
@@ -49,7 +51,7 @@ impl Rules {
     const MAX_MINUTES: u32 = 2 * 24 * 60;
 
     /// The settings that are rules.
-    pub const SETTINGS: [&str; 7] = [
+    pub const SETTINGS: [&str; 8] = [
         "matching-window",
         "claim-grace",
         "unverified-per-sale",
@@ -57,6 +59,7 @@ impl Rules {
         "unverified-per-phone",
         "unverified-per-till",
         "cash-rounding",
+        "tips",
     ];
 
     /// The rules that settings of these names and values make, and what has to be said about them. Other settings
@@ -85,6 +88,7 @@ impl Rules {
             "unverified-per-phone" => self.unverified.per_phone = amount(value)?,
             "unverified-per-till" => self.unverified.per_till = amount(value)?,
             "cash-rounding" => self.cash_rounding = rounding(value)?,
+            "tips" => self.tips = on(value)?,
             _ => {}
         }
         Ok(())
@@ -101,6 +105,7 @@ impl Rules {
             "unverified-per-phone" => limit(self.unverified.per_phone),
             "unverified-per-till" => limit(self.unverified.per_till),
             "cash-rounding" => limit(self.cash_rounding),
+            "tips" => if self.tips { "on" } else { "off" }.to_owned(),
             _ => String::new(),
         }
     }
@@ -125,6 +130,14 @@ fn amount(value: &str) -> Result<Option<Money>, &'static str> {
     match value {
         "off" => Ok(None),
         _ => Money::parse(value).map(Some).map_err(|_| "an amount like 5000.00, or off"),
+    }
+}
+
+fn on(value: &str) -> Result<bool, &'static str> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off"),
     }
 }
 
@@ -159,6 +172,7 @@ mod tests {
             ("unverified-per-phone", "300.50"),
             ("unverified-per-till", "0"),
             ("cash-rounding", "1.00"),
+            ("tips", "on"),
         ];
         let (rules, said) = Rules::read(chosen);
         assert_eq!((rules.window_minutes, rules.grace_minutes, said), (15, 60, vec![]));
@@ -169,6 +183,7 @@ mod tests {
             per_till: Some(Money::ZERO),
         };
         assert_eq!((rules.unverified, rules.cash_rounding), (limits, Some(Money::from_cents(100))));
+        assert!(rules.tips && !Rules::default().tips);
     }
 
     #[test]
@@ -176,7 +191,7 @@ mod tests {
         let nonsense = Rules::SETTINGS.map(|name| (name, "a lot"));
         let (rules, said) =
             Rules::read(nonsense.into_iter().chain([("cash-rounding", "0"), ("claim-grace", "0")]));
-        assert_eq!((rules, said.len()), (Rules::default(), 9));
+        assert_eq!((rules, said.len()), (Rules::default(), Rules::SETTINGS.len() + 2));
         assert_eq!(
             said[0],
             "the setting matching-window is a number of minutes from 1 to 2880, and not \"a lot\": set it anew; \

@@ -16,7 +16,7 @@ use std::ops::{Add, Sub};
 pub struct Takings {
     /// How many sales, cancelled ones left out.
     pub sales: i64,
-    /// What they add up to: cash, verified, claimed, contradicted and open together.
+    /// What is owed for them, less what came back: cash, verified, claimed, contradicted and open together.
     pub total: Money,
     /// Of that, in cash.
     pub cash: Money,
@@ -34,13 +34,31 @@ pub struct Takings {
     pub voids: i64,
     /// What those added up to.
     pub voided: Money,
+    /// What the sales were made cheaper by; the total is without it.
+    pub discounts: Money,
+    /// What of them came back; the total is without it.
+    pub returned: Money,
+    /// What customers left beyond the sales; it is in the total.
+    pub tips: Money,
+    /// By how much more than the cash above went into drawers for them, because there are no smaller coins.
+    pub rounding: Money,
 }
 
 /// Where one sale stands, as its shift sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
-    /// What the customer owed.
+    /// What was sold.
     pub total: Money,
+    /// What the customer owes in all.
+    pub owed: Money,
+    /// What it was made cheaper by.
+    pub discounts: Money,
+    /// What of it came back.
+    pub returned: Money,
+    /// What the customer left beyond it.
+    pub tips: Money,
+    /// By how much more than the cash below went into drawers.
+    pub rounding: Money,
     /// The cash that was taken for it, less what was given back.
     pub cash: Money,
     /// Everything that was paid for it, less what was given back.
@@ -59,23 +77,47 @@ impl Takings {
     /// With one more sale.
     #[must_use]
     pub fn with(self, sale: &Taken) -> Self {
+        let it = Self { over: self.over + sale.over, rounding: self.rounding + sale.rounding, ..self };
         if sale.state == SaleState::Voided {
-            let (voids, voided) = (self.voids.saturating_add(1), self.voided + sale.total);
-            return Self { voids, voided, over: self.over + sale.over, ..self };
+            let (voids, voided) = (it.voids.saturating_add(1), it.voided + sale.total);
+            return Self { voids, voided, ..it };
         }
-        let cash = sale.cash.or_zero().min(sale.total);
-        let due = |is: bool| if is { sale.due } else { Money::ZERO };
+        let cash = sale.cash.or_zero().min(sale.owed);
+        // Where more was given back than was paid, more is due than the sale brings.
+        let due = |is: bool| if is { sale.due.min(sale.owed) } else { Money::ZERO };
         let claimed = sale.state == SaleState::Claimed;
         Self {
-            sales: self.sales.saturating_add(1),
-            total: self.total + sale.total,
-            cash: self.cash + cash,
-            verified: self.verified + (sale.paid.min(sale.total) - cash).or_zero(),
-            claimed: self.claimed + due(claimed),
-            contradicted: self.contradicted + due(!claimed && sale.lost),
-            open: self.open + due(!claimed && !sale.lost),
-            over: self.over + sale.over,
-            ..self
+            sales: it.sales.saturating_add(1),
+            total: it.total + sale.owed,
+            cash: it.cash + cash,
+            verified: it.verified + (sale.paid.min(sale.owed) - cash).or_zero(),
+            claimed: it.claimed + due(claimed),
+            contradicted: it.contradicted + due(!claimed && sale.lost),
+            open: it.open + due(!claimed && !sale.lost),
+            discounts: it.discounts + sale.discounts,
+            returned: it.returned + sale.returned,
+            tips: it.tips + sale.tips,
+            ..it
+        }
+    }
+
+    /// Every figure of two of them together.
+    fn zip(self, other: Self, money: fn(Money, Money) -> Money, number: fn(i64, i64) -> i64) -> Self {
+        Self {
+            sales: number(self.sales, other.sales),
+            total: money(self.total, other.total),
+            cash: money(self.cash, other.cash),
+            verified: money(self.verified, other.verified),
+            claimed: money(self.claimed, other.claimed),
+            contradicted: money(self.contradicted, other.contradicted),
+            open: money(self.open, other.open),
+            over: money(self.over, other.over),
+            voids: number(self.voids, other.voids),
+            voided: money(self.voided, other.voided),
+            discounts: money(self.discounts, other.discounts),
+            returned: money(self.returned, other.returned),
+            tips: money(self.tips, other.tips),
+            rounding: money(self.rounding, other.rounding),
         }
     }
 }
@@ -83,36 +125,14 @@ impl Takings {
 impl Add for Takings {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self {
-            sales: self.sales.saturating_add(other.sales),
-            total: self.total + other.total,
-            cash: self.cash + other.cash,
-            verified: self.verified + other.verified,
-            claimed: self.claimed + other.claimed,
-            contradicted: self.contradicted + other.contradicted,
-            open: self.open + other.open,
-            over: self.over + other.over,
-            voids: self.voids.saturating_add(other.voids),
-            voided: self.voided + other.voided,
-        }
+        self.zip(other, Money::add, i64::saturating_add)
     }
 }
 
 impl Sub for Takings {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
-        Self {
-            sales: self.sales.saturating_sub(other.sales),
-            total: self.total - other.total,
-            cash: self.cash - other.cash,
-            verified: self.verified - other.verified,
-            claimed: self.claimed - other.claimed,
-            contradicted: self.contradicted - other.contradicted,
-            open: self.open - other.open,
-            over: self.over - other.over,
-            voids: self.voids.saturating_sub(other.voids),
-            voided: self.voided - other.voided,
-        }
+        self.zip(other, Money::sub, i64::saturating_sub)
     }
 }
 
@@ -243,7 +263,7 @@ mod tests {
     use super::*;
     use crate::Tender;
     use crate::TillId;
-    use crate::standing::{ClaimWeight, standing};
+    use crate::standing::{ClaimWeight, Known, Standing, standing};
     use proptest::prelude::*;
 
     fn kes(shillings: i64) -> Money {
@@ -251,10 +271,15 @@ mod tests {
     }
 
     fn sale(total: i64, cash: i64, claims: &[ClaimWeight], voided: bool) -> Taken {
-        let (total, cash) = (kes(total), kes(cash));
-        let it = standing(total, Tender::Mpesa, cash, claims, voided);
-        let lost = it.conflict || it.reversed;
-        Taken { total, cash, paid: it.paid, due: it.due, over: it.over, state: it.state, lost }
+        taken(Known { cash: kes(cash), voided, ..Known::new(kes(total), Tender::Mpesa) }, claims)
+    }
+
+    fn taken(known: Known, claims: &[ClaimWeight]) -> Taken {
+        let Standing { paid, due, over, state, conflict, reversed } = standing(&known, claims);
+        let Known { total, cash, returned, tips, .. } = known;
+        let (lost, none) = (conflict || reversed, Money::ZERO);
+        let (owed, discounts, rounding) = (known.owed(), none, none);
+        Taken { total, owed, discounts, returned, tips, rounding, cash, paid, due, over, state, lost }
     }
 
     fn takings(sales: &[Taken]) -> Takings {
@@ -306,8 +331,16 @@ mod tests {
             Just(ClaimWeight::Lost),
             Just(ClaimWeight::Reversed),
         ];
-        (1i64..500, 0i64..500, prop::collection::vec(weight, 0..3), any::<bool>())
-            .prop_map(|(total, cash, claims, voided)| sale(total, cash, &claims, voided))
+        let known = (1i64..500, -500i64..500, 0i64..600, 0i64..20, any::<bool>());
+        (known, prop::collection::vec(weight, 0..3)).prop_map(
+            |((total, cash, returned, tips, voided), claims)| {
+                let (cash, returned, tips) = (kes(cash), kes(returned), kes(tips));
+                taken(
+                    Known { cash, returned, tips, voided, ..Known::new(kes(total), Tender::Mpesa) },
+                    &claims,
+                )
+            },
+        )
     }
 
     fn report(number: u64, takings: Takings, late: BTreeMap<u64, Takings>) -> Report {

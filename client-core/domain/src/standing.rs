@@ -5,7 +5,7 @@ use crate::{Money, Tender};
 /// What one claim means to the sale it was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimWeight {
-    /// It has the payment, and this is how much arrived.
+    /// It has the payment or a part of it, and this is how much of it arrived.
     Leads(Money),
     /// It has the code, but no evidence of the payment has come yet.
     Unverified,
@@ -22,7 +22,7 @@ pub struct Standing {
     pub paid: Money,
     /// What is still to be paid; when voided, what was given back beyond what had been paid.
     pub due: Money,
-    /// What was paid beyond the total, to be given back; all of it when voided.
+    /// What was paid beyond what is owed, to be given back; all of it when voided.
     pub over: Money,
     /// The one word for it.
     pub state: SaleState,
@@ -67,27 +67,57 @@ impl SaleState {
     }
 }
 
-impl Standing {
-    /// Where a sale stands about which nothing has been said yet.
-    pub fn of_new(total: Money, tender: Tender) -> Self {
-        standing(total, tender, Money::ZERO, &[], false)
+/// What is known of a sale beside its claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// What was sold.
+    pub total: Money,
+    /// How the customer meant to pay.
+    pub tender: Tender,
+    /// The cash that was taken for it beside its tender, less what was given back.
+    pub cash: Money,
+    /// What of it came back.
+    pub returned: Money,
+    /// What the customer left beyond it.
+    pub tips: Money,
+    /// It was cancelled.
+    pub voided: bool,
+}
+
+impl Known {
+    /// A sale about which nothing has been said yet.
+    pub const fn new(total: Money, tender: Tender) -> Self {
+        Self { total, tender, cash: Money::ZERO, returned: Money::ZERO, tips: Money::ZERO, voided: false }
+    }
+
+    /// What the customer owes in all: nothing for what came back, and for a cancelled sale.
+    pub fn owed(&self) -> Money {
+        if self.voided { Money::ZERO } else { (self.total - self.returned).or_zero() + self.tips }
     }
 }
 
-/// Folds what is known about one sale; `cash` is what was taken for it beside its tender, less what was given back.
-pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight], voided: bool) -> Standing {
+impl Standing {
+    /// Where a sale stands about which nothing has been said yet.
+    pub fn of_new(total: Money, tender: Tender) -> Self {
+        standing(&Known::new(total, tender), &[])
+    }
+}
+
+/// Folds what is known about one sale.
+pub fn standing(known: &Known, claims: &[ClaimWeight]) -> Standing {
+    let Known { total, tender, cash, voided, .. } = *known;
     let cash = if tender == Tender::Cash { cash + total } else { cash };
     let arrived: Money = claims
         .iter()
         .map(|weight| if let ClaimWeight::Leads(amount) = weight { *amount } else { Money::ZERO })
         .sum();
-    let paid = cash + arrived;
-    let (conflict, reversed) = (claims.contains(&ClaimWeight::Lost), claims.contains(&ClaimWeight::Reversed));
+    let (paid, owed) = (cash + arrived, known.owed());
+    let (due, over) = ((owed - paid).or_zero(), (paid - owed).or_zero());
     if voided {
         let (state, conflict, reversed) = (SaleState::Voided, false, false);
-        return Standing { paid, due: (-paid).or_zero(), over: paid.or_zero(), state, conflict, reversed };
+        return Standing { paid, due, over, state, conflict, reversed };
     }
-    let state = if paid >= total {
+    let state = if due == Money::ZERO {
         SaleState::Paid
     } else if claims.contains(&ClaimWeight::Unverified) {
         SaleState::Claimed
@@ -96,14 +126,8 @@ pub fn standing(total: Money, tender: Tender, cash: Money, claims: &[ClaimWeight
     } else {
         SaleState::Open
     };
-    Standing {
-        paid,
-        due: (total - paid).or_zero(),
-        over: (paid - total).or_zero(),
-        state,
-        conflict,
-        reversed,
-    }
+    let (conflict, reversed) = (claims.contains(&ClaimWeight::Lost), claims.contains(&ClaimWeight::Reversed));
+    Standing { paid, due, over, state, conflict, reversed }
 }
 
 /// What is known of a payment that a sale has.
@@ -175,6 +199,24 @@ mod tests {
         Money::from_cents(shillings * 100)
     }
 
+    fn sale(total: i64, tender: Tender, cash: Money, voided: bool, claims: &[ClaimWeight]) -> Standing {
+        standing(&Known { cash, voided, ..Known::new(kes(total), tender) }, claims)
+    }
+
+    #[test]
+    fn what_came_back_is_owed_no_more_and_a_tip_is_owed_too() {
+        let known = Known { returned: kes(200), ..Known::new(kes(500), Tender::Cash) };
+        let it = standing(&known, &[]);
+        assert_eq!((it.state, it.over), (SaleState::Paid, kes(200)));
+        let it = standing(&Known { cash: -kes(200), ..known }, &[]);
+        assert_eq!((it.state, it.over, it.due), (SaleState::Paid, kes(0), kes(0)), "it was given back");
+        let unpaid = Known { returned: kes(500), ..Known::new(kes(500), Tender::Mpesa) };
+        assert_eq!(standing(&unpaid, &[]).state, SaleState::Paid, "nothing is owed for what is back");
+        let tipped = Known { tips: kes(50), ..Known::new(kes(500), Tender::Mpesa) };
+        let it = standing(&tipped, &[ClaimWeight::Leads(kes(550))]);
+        assert_eq!((it.state, it.over), (SaleState::Paid, kes(0)));
+    }
+
     #[test]
     fn money_is_settled_when_it_is_cash_or_confirmed_and_the_worst_reason_against_it_is_told() {
         let (none, some) = (Money::ZERO, kes(1));
@@ -195,43 +237,43 @@ mod tests {
 
     #[test]
     fn a_cash_sale_is_paid_as_it_is_made() {
-        let it = standing(kes(500), Tender::Cash, Money::ZERO, &[], false);
+        let it = sale(500, Tender::Cash, Money::ZERO, false, &[]);
         assert_eq!((it.state, it.due, it.over), (SaleState::Paid, kes(0), kes(0)));
     }
 
     #[test]
     fn a_sale_that_lost_its_payment_is_open_again_and_in_conflict() {
-        let it = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Lost], false);
+        let it = sale(500, Tender::Mpesa, Money::ZERO, false, &[ClaimWeight::Lost]);
         assert_eq!((it.state, it.due, it.conflict), (SaleState::Open, kes(500), true));
     }
 
     #[test]
     fn a_sale_whose_payment_was_reversed_is_open_again_and_says_so() {
-        let it = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Reversed], false);
+        let it = sale(500, Tender::Mpesa, Money::ZERO, false, &[ClaimWeight::Reversed]);
         assert_eq!((it.state, it.due, it.reversed), (SaleState::Open, kes(500), true));
     }
 
     #[test]
     fn too_little_leaves_a_balance_and_too_much_is_owed_back() {
-        let short = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Leads(kes(450))], false);
+        let short = sale(500, Tender::Mpesa, Money::ZERO, false, &[ClaimWeight::Leads(kes(450))]);
         assert_eq!((short.state, short.due), (SaleState::PartPaid, kes(50)));
-        let over = standing(kes(500), Tender::Mpesa, kes(50), &[ClaimWeight::Leads(kes(500))], false);
+        let over = sale(500, Tender::Mpesa, kes(50), false, &[ClaimWeight::Leads(kes(500))]);
         assert_eq!((over.state, over.over), (SaleState::Paid, kes(50)));
     }
 
     #[test]
     fn what_is_given_back_is_owed_back_no_more_and_too_much_of_it_is_due() {
-        let gone = |cash| standing(kes(500), Tender::Cash, kes(cash), &[], true);
+        let gone = |cash| sale(500, Tender::Cash, kes(cash), true, &[]);
         assert_eq!((gone(0).over, gone(0).due), (kes(500), kes(0)));
         assert_eq!((gone(-500).over, gone(-500).due), (kes(0), kes(0)));
         assert_eq!((gone(-1000).over, gone(-1000).due), (kes(0), kes(500)), "two tills gave it back");
-        let twice = standing(kes(500), Tender::Mpesa, kes(-500), &[ClaimWeight::Leads(kes(1000))], false);
+        let twice = sale(500, Tender::Mpesa, kes(-500), false, &[ClaimWeight::Leads(kes(1000))]);
         assert_eq!((twice.state, twice.over, twice.due), (SaleState::Paid, kes(0), kes(0)));
     }
 
     #[test]
     fn a_code_without_its_payment_is_a_claim_and_not_a_payment() {
-        let it = standing(kes(500), Tender::Mpesa, Money::ZERO, &[ClaimWeight::Unverified], false);
+        let it = sale(500, Tender::Mpesa, Money::ZERO, false, &[ClaimWeight::Unverified]);
         assert_eq!((it.state, it.paid), (SaleState::Claimed, kes(0)));
     }
 
@@ -239,14 +281,15 @@ mod tests {
         #[test]
         fn no_shilling_appears_or_vanishes(
             total in 1i64..1000, cash in -1000i64..1000, arrived in prop::collection::vec(0i64..1000, 0..4),
-            voided: bool,
+            returned in 0i64..1500, tips in 0i64..10, voided: bool,
         ) {
             let claims: Vec<_> = arrived.iter().map(|a| ClaimWeight::Leads(kes(*a))).collect();
-            let it = standing(kes(total), Tender::Mpesa, kes(cash), &claims, voided);
+            let (cash_left, returned, tips) = (kes(cash), kes(returned), kes(tips));
+            let known = Known { cash: cash_left, returned, tips, voided, ..Known::new(kes(total), Tender::Mpesa) };
+            let it = standing(&known, &claims);
             let came_in = kes(cash + arrived.iter().sum::<i64>());
             prop_assert_eq!(it.paid, came_in);
-            let owed = if voided { kes(0) } else { kes(total) };
-            prop_assert_eq!(it.paid + it.due, owed + it.over, "what came in is what was owed, less what is due, plus what goes back");
+            prop_assert_eq!(it.paid + it.due, known.owed() + it.over, "what came in is what was owed, less what is due, plus what goes back");
         }
     }
 }

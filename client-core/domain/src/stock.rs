@@ -280,7 +280,8 @@ pub fn weight(seen: Option<&Seen>, fact: FactId, voids: &[FactId]) -> i64 {
 pub struct Shelves {
     changes: BTreeMap<ProductId, Vec<(FactId, i64)>>,
     counts: BTreeMap<ProductId, Vec<Fact>>,
-    /// How others refer to what changed something: by name alone, and with its instant.
+    /// What has to be cancelled for a change to count no more, as others refer to it: by name alone, and with its
+    /// instant.
     sales: BTreeMap<FactId, [Cited; 2]>,
     voids: Vec<(Cited, FactId)>,
 }
@@ -298,7 +299,11 @@ impl Shelves {
             _ => {
                 for StockChange { product, change } in changes(fact) {
                     self.changes.entry(product).or_default().push((fact.id, change));
-                    self.sales.insert(fact.id, [Cited::by_name(fact.id), fact.cited()]);
+                    let names = [Cited::by_name(fact.id), fact.cited()];
+                    self.sales.insert(
+                        fact.id,
+                        back_from(fact).map_or(names, |sale| [Cited::by_name(sale.id), sale]),
+                    );
                 }
             }
         }
@@ -340,6 +345,14 @@ impl Shelves {
     }
 }
 
+/// The sale whose goods came back: when that is cancelled all of them are back, and none come back twice.
+const fn back_from(fact: &Fact) -> Option<Cited> {
+    match &fact.body {
+        FactBody::Return(back) => Some(back.sale),
+        _ => None,
+    }
+}
+
 const fn count_of(fact: &Fact) -> Option<&Count> {
     match &fact.body {
         FactBody::Count(count) => Some(count),
@@ -369,6 +382,12 @@ pub fn changes(fact: &Fact) -> Vec<StockChange> {
             for line in &sale.lines {
                 let sold = i64::from(line.quantity.milli()).saturating_neg();
                 line.product.iter().for_each(|product| add(product, sold));
+            }
+        }
+        FactBody::Return(back) if back.restock => {
+            for it in &back.goods {
+                let there = i64::from(it.quantity.milli());
+                it.product.iter().for_each(|product| add(product, there));
             }
         }
         FactBody::Stock(moved) => {

@@ -15,7 +15,16 @@ pub(crate) struct Referred {
 
 pub(crate) const SALES: Referred = Referred {
     table: "sales",
-    by: &[("cash", "sale"), ("claims", "sale"), ("voids", "sale"), ("prints", "sale"), ("refunds", "sale")],
+    by: &[
+        ("cash", "sale"),
+        ("claims", "sale"),
+        ("voids", "sale"),
+        ("prints", "sale"),
+        ("refunds", "sale"),
+        ("returns", "sale"),
+        ("tips", "sale"),
+        ("trusts", "sale"),
+    ],
 };
 pub(crate) const CLAIMS: Referred = Referred { table: "claims", by: &[("releases", "claim")] };
 

@@ -32,7 +32,8 @@ impl Reader {
         till: TillId,
         after: Timestamp,
     ) -> Result<Vec<ReceiptCode>, LedgerError> {
-        let sql = "SELECT p.receipt FROM payments p JOIN sales s ON s.id = p.sale AND s.shop = p.shop
+        let sql = "SELECT DISTINCT p.receipt FROM payments p JOIN shares h USING (shop, receipt)
+                   JOIN sales s ON s.id = h.sale AND s.shop = h.shop
                    WHERE p.shop = ?1 AND p.confirmed = 0 AND p.reversed = 0 AND p.sale IS NOT NULL
                      AND p.amount >= (SELECT second_source_from FROM shops WHERE key = ?1)
                      AND s.till = ?2 AND p.received_at > ?3 ORDER BY p.received_at";

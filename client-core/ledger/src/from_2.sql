@@ -53,8 +53,40 @@ INSERT INTO runs SELECT shop, till, incarnation, number, document FROM (
 DROP TABLE heads;
 DROP TABLE strands;
 DROP TABLE lines;
+CREATE TABLE sales_3 (
+    number   INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    shop     INTEGER NOT NULL,
+    till     INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    by       TEXT NOT NULL,
+    total    INTEGER NOT NULL CHECK (total > 0),
+    discount INTEGER NOT NULL,
+    rounding INTEGER NOT NULL,
+    tender   TEXT NOT NULL CHECK (tender IN ('cash', 'mpesa')),
+    order_no TEXT,
+    owed     INTEGER NOT NULL,
+    paid     INTEGER NOT NULL,
+    due      INTEGER NOT NULL,
+    over     INTEGER NOT NULL,
+    state    TEXT NOT NULL,
+    conflict INTEGER NOT NULL,
+    reversed INTEGER NOT NULL DEFAULT 0,
+    formerly TEXT,
+    CHECK (paid + due = over + owed)
+) STRICT;
+INSERT INTO sales_3 (number, id, shop, till, at, by, total, discount, rounding, tender, order_no, owed, paid, due, over,
+  state, conflict, reversed)
+SELECT number, id, shop, till, at, by, total, 0, 0, tender, order_no, iif(state = 'voided', 0, total), paid, due, over,
+  state, conflict, reversed FROM sales;
+DROP TABLE sales;
+ALTER TABLE sales_3 RENAME TO sales;
+CREATE INDEX sales_by_time ON sales (shop, at);
+CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
+CREATE INDEX sales_over ON sales (shop, over) WHERE over > 0;
+CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
+CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
 CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
-ALTER TABLE sales ADD COLUMN formerly TEXT;
 CREATE INDEX sales_by_former_name ON sales (formerly) WHERE formerly IS NOT NULL;
 
 -- In which file this ledger was written last: what the file system says of it. A copy is another file.
@@ -275,3 +307,72 @@ CREATE TABLE drawers (
     PRIMARY KEY (shop, till, incarnation, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX closings ON drawers (shop, at) WHERE kind = 'closed';
+ALTER TABLE cash ADD COLUMN rounding INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE claims ADD COLUMN part INTEGER;
+ALTER TABLE claims ADD COLUMN phone TEXT;
+ALTER TABLE claims ADD COLUMN approved TEXT;
+CREATE TABLE returns (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount >= 0),
+    reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX returns_of_sale ON returns (sale, shop);
+CREATE INDEX returns_unmet ON returns (sale) WHERE sale = cited;
+CREATE TABLE tips (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tips_of_sale ON tips (sale, shop);
+CREATE INDEX tips_unmet ON tips (sale) WHERE sale = cited;
+CREATE TABLE trusts (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    approved TEXT,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX trusts_of_sale ON trusts (sale, shop);
+CREATE INDEX trusts_unmet ON trusts (sale) WHERE sale = cited;
+CREATE TABLE asked_back (
+    id      TEXT PRIMARY KEY,
+    shop    INTEGER NOT NULL,
+    receipt TEXT NOT NULL,
+    amount  INTEGER NOT NULL,
+    reason  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    by      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX asked_back_of_receipt ON asked_back (shop, receipt);
+CREATE TABLE periods (
+    id    TEXT PRIMARY KEY,
+    shop  INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    by    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE payments ADD COLUMN free INTEGER NOT NULL DEFAULT 0;
+UPDATE payments SET free = amount WHERE sale IS NULL AND reversed = 0;
+DROP INDEX payments_free;
+CREATE INDEX payments_free ON payments (shop, free) WHERE free > 0;
+CREATE TABLE shares (
+    shop    INTEGER NOT NULL,
+    sale    TEXT NOT NULL,
+    receipt TEXT NOT NULL,
+    amount  INTEGER NOT NULL,
+    PRIMARY KEY (shop, sale, receipt)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shares_of_receipt ON shares (shop, receipt);
+INSERT INTO shares SELECT shop, sale, receipt, amount FROM payments WHERE sale IS NOT NULL;

@@ -27,6 +27,17 @@ pub enum Deed {
     CashTaken(Money),
     /// Cash went back to the customer, with a reason.
     GivenBack(Money, String),
+    /// Goods of it came back, worth this much, with a reason.
+    CameBack(Money, String),
+    /// The customer left this beyond it.
+    Tipped(Money),
+    /// Its goods were handed out on the customer's word.
+    Trusted {
+        /// Why.
+        reason: String,
+        /// The manager who allowed it, where that was needed.
+        approved: Option<String>,
+    },
     /// Its receipt was printed.
     Printed,
     /// It was cancelled, with a reason.
@@ -44,6 +55,13 @@ pub enum Deed {
         receipt: ReceiptCode,
         /// Which kind of message.
         source: Source,
+    },
+    /// Safaricom was asked to give the money back, with a reason.
+    AskedBack {
+        /// The payment.
+        receipt: ReceiptCode,
+        /// Why.
+        reason: String,
     },
     /// The money went back to the customer.
     Reversed {
@@ -67,6 +85,10 @@ pub enum Deed {
         sale: Cited,
         /// How that was decided.
         how: How,
+        /// How much of it, where others have a share.
+        part: Option<Money>,
+        /// The manager who allowed it, where that was needed.
+        approved: Option<String>,
     },
     /// A claim was taken back, with a reason.
     Released {
@@ -87,6 +109,11 @@ impl Reader {
     pub fn history_of_sale(&self, sale: FactId) -> Result<Vec<Happening>, LedgerError> {
         let name = sale.to_string();
         let id = params![name];
+        let said = |table: &str| {
+            format!(
+                "SELECT t.* FROM {table} t JOIN sales s ON s.id = t.sale AND s.shop = t.shop WHERE s.id = ?"
+            )
+        };
         let mut all = self.happenings("SELECT at, by, tender FROM sales WHERE id = ?", id, |row| {
             Ok(Deed::Sold(rows::tender(row)?))
         })?;
@@ -95,22 +122,18 @@ impl Reader {
             id,
             |row| Ok(Deed::FormerlyCalled(parsed(row, "formerly", str::parse)?)),
         )?);
-        all.extend(self.happenings(
-            "SELECT c.at, c.by, c.amount FROM cash c JOIN sales s ON s.id = c.sale AND s.shop = c.shop WHERE s.id = ?",
-            id,
-            |row| Ok(Deed::CashTaken(money(row, "amount")?)),
-        )?);
-        all.extend(self.happenings(
-            "SELECT r.at, r.by, r.amount, r.reason FROM refunds r JOIN sales s ON s.id = r.sale AND s.shop = r.shop
-             WHERE s.id = ?",
-            id,
-            |row| Ok(Deed::GivenBack(money(row, "amount")?, row.get("reason")?)),
-        )?);
-        all.extend(self.happenings(
-            "SELECT r.at, r.by FROM prints r JOIN sales s ON s.id = r.sale AND s.shop = r.shop WHERE s.id = ?",
-            id,
-            |_| Ok(Deed::Printed),
-        )?);
+        all.extend(self.happenings(&said("cash"), id, |row| Ok(Deed::CashTaken(money(row, "amount")?)))?);
+        all.extend(self.happenings(&said("refunds"), id, |row| {
+            Ok(Deed::GivenBack(money(row, "amount")?, row.get("reason")?))
+        })?);
+        all.extend(self.happenings(&said("returns"), id, |row| {
+            Ok(Deed::CameBack(money(row, "amount")?, row.get("reason")?))
+        })?);
+        all.extend(self.happenings(&said("tips"), id, |row| Ok(Deed::Tipped(money(row, "amount")?)))?);
+        all.extend(self.happenings(&said("trusts"), id, |row| {
+            Ok(Deed::Trusted { reason: row.get("reason")?, approved: row.get("approved")? })
+        })?);
+        all.extend(self.happenings(&said("prints"), id, |_| Ok(Deed::Printed))?);
         all.extend(self.happenings(
             "SELECT received_at AS at, 'Safaricom' AS by, code, source = 'stk_query' AS asked FROM feed
              WHERE sale = ? AND receipt IS NULL",
@@ -120,11 +143,7 @@ impl Reader {
         for (shop, receipt) in self.receipts_claimed(sale)? {
             all.extend(self.history_of_payment(&shop, &receipt)?);
         }
-        all.extend(self.happenings(
-            "SELECT v.at, v.by, v.reason FROM voids v JOIN sales s ON s.id = v.sale AND s.shop = v.shop WHERE s.id = ?",
-            id,
-            |row| Ok(Deed::Cancelled(row.get("reason")?)),
-        )?);
+        all.extend(self.happenings(&said("voids"), id, |row| Ok(Deed::Cancelled(row.get("reason")?)))?);
         all.sort_by_key(|happening| happening.at);
         Ok(all)
     }
@@ -156,11 +175,18 @@ impl Reader {
             },
         )?;
         all.extend(self.happenings(
-            "SELECT at, by, sale, how FROM claims WHERE shop = ? AND receipt = ?",
+            "SELECT at, by, sale, how, part, approved FROM claims WHERE shop = ? AND receipt = ?",
             key,
             |row| {
                 let (sale, how) = (parsed(row, "sale", str::parse)?, rows::how(row)?);
-                Ok(Deed::Claimed { receipt: receipt.clone(), sale, how })
+                let part = row.get::<_, Option<i64>>("part")?.map(Money::from_cents);
+                Ok(Deed::Claimed {
+                    receipt: receipt.clone(),
+                    sale,
+                    how,
+                    part,
+                    approved: row.get("approved")?,
+                })
             },
         )?);
         all.extend(self.happenings(
@@ -171,6 +197,11 @@ impl Reader {
                 let (sale, reason) = (parsed(row, "sale", str::parse)?, row.get("reason")?);
                 Ok(Deed::Released { receipt: receipt.clone(), sale, reason })
             },
+        )?);
+        all.extend(self.happenings(
+            "SELECT at, by, reason FROM asked_back WHERE shop = ? AND receipt = ?",
+            key,
+            |row| Ok(Deed::AskedBack { receipt: receipt.clone(), reason: row.get("reason")? }),
         )?);
         // A stable order: what happened in one instant stays in the order of its kinds.
         all.sort_by_key(|happening| happening.at);
@@ -187,7 +218,9 @@ impl Reader {
                    UNION ALL SELECT r.id FROM releases r JOIN claims c ON c.id = r.claim AND c.shop = r.shop
                      WHERE c.sale = ?1 AND c.shop = ?2
                    UNION ALL SELECT id FROM voids WHERE sale = ?1 AND shop = ?2
-                   UNION ALL SELECT id FROM refunds WHERE sale = ?1 AND shop = ?2";
+                   UNION ALL SELECT id FROM refunds WHERE sale = ?1 AND shop = ?2
+                   UNION ALL SELECT id FROM returns WHERE sale = ?1 AND shop = ?2
+                   UNION ALL SELECT id FROM tips WHERE sale = ?1 AND shop = ?2";
         let mut find = self.connection.prepare_cached(sql)?;
         let key = params![sale.id.to_string(), self.shop_key(&sale.shop)?];
         let found = find.query_map(key, |row| parsed(row, "id", str::parse))?;

@@ -39,7 +39,9 @@ pub struct PaymentRow {
     pub order: Option<FactId>,
     /// The sale for which the customer's phone was asked, where the payment answers a push.
     pub asked_for: Option<FactId>,
-    /// The sale that has it.
+    /// How much of it no sale has; nothing of what went back.
+    pub free: Money,
+    /// The sale that has it, the first of them where several have a part.
     pub sale: Option<FactId>,
     /// How the sale that has it is cited, where it is not here, because it has not come yet or a copy of its till
     /// wrote it; and the claim.
@@ -67,7 +69,7 @@ impl Reader {
         found.ok_or_else(|| LedgerError::Unknown(format!("payment {number}")))
     }
 
-    /// Payments of a shop, newest first: all of them, or those that no sale has and that did not go back.
+    /// Payments of a shop, newest first: all of them, or those of which something is free.
     ///
     /// # Errors
     /// The file can not be read.
@@ -77,17 +79,17 @@ impl Reader {
         unclaimed: bool,
         limit: u32,
     ) -> Result<Vec<PaymentRow>, LedgerError> {
-        let filter = if unclaimed { "p.sale IS NULL AND p.reversed = 0" } else { "1" };
+        let filter = if unclaimed { "p.free > 0" } else { "1" };
         let condition = format!("p.shop = ? AND {filter} ORDER BY p.paid_at DESC, p.receipt LIMIT ?");
         self.payments_where(&condition, params![self.shop_key(shop)?, limit])
     }
 
-    /// The payments of one amount that no sale has, newest first.
+    /// The payments of which exactly an amount is free, newest first.
     ///
     /// # Errors
     /// The file can not be read.
     pub fn unclaimed_of(&self, shop: &ShopId, amount: Money) -> Result<Vec<PaymentRow>, LedgerError> {
-        let condition = "p.shop = ? AND p.amount = ? AND p.sale IS NULL AND p.reversed = 0
+        let condition = "p.shop = ? AND p.free = ? AND p.free > 0
                          ORDER BY p.paid_at DESC, p.receipt";
         self.payments_where(condition, params![self.shop_key(shop)?, amount.cents()])
     }
@@ -146,7 +148,7 @@ impl From<PaymentRow> for FreePayment {
     fn from(row: PaymentRow) -> Self {
         Self {
             receipt: row.receipt,
-            amount: row.amount,
+            amount: row.free,
             paid_at: row.paid_at,
             account_reference: row.account_reference,
             order: row.order,
@@ -176,6 +178,7 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         review: row.get("review")?,
         order: parsed_option(row, "order_sale", str::parse)?,
         asked_for: parsed_option(row, "asked_for", str::parse)?,
+        free: money(row, "free")?,
         sale: has_it.filter(|sale| sale.at.is_none()).map(|sale| sale.id),
         held_for: has_it.filter(|sale| sale.at.is_some()).zip(parsed_option(row, "held_by", str::parse)?),
         contested: row.get("contested")?,

@@ -6,7 +6,7 @@ use crate::settle::Dirty;
 use crate::{LedgerError, stock};
 use domain::standing::Standing;
 use domain::{
-    CheckoutId, Cited, Claim, Fact, FactBody, FactId, FeedItem, Money, ReceiptCode, Sale, Timestamp,
+    CheckoutId, Cited, Claim, Fact, FactBody, FactId, FeedItem, Money, Person, ReceiptCode, Sale, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -20,13 +20,7 @@ pub(crate) fn fact(
     let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
     match &fact.body {
         FactBody::Sale(made) => return sale(c, shop, fact, made, dirty).map(Some),
-        FactBody::Cash { sale, amount } => {
-            let (sale, cited) = said_of(c, shop, &SALES, *sale)?;
-            let sql = "INSERT INTO cash (id, shop, sale, amount, at, by, cited) VALUES (?, ?, ?, ?, ?, ?, ?)";
-            let row = params![id, shop, sale.to_string(), amount.cents(), at, by, cited];
-            c.prepare_cached(sql)?.execute(row)?;
-            dirty.sale(sale);
-        }
+        FactBody::Cash { sale, amount, rounding } => cash(c, shop, fact, (*sale, *amount, *rounding), dirty)?,
         FactBody::Claim(made) => claim(c, shop, fact, made, dirty)?,
         FactBody::Release { claim, reason } => {
             let (claim, cited) = said_of(c, shop, &CLAIMS, *claim)?;
@@ -37,16 +31,7 @@ pub(crate) fn fact(
                 dirty.claim(c, shop, claim.id)?;
             }
         }
-        FactBody::Void { sale, reason } => {
-            let (sale, cited) = said_of(c, shop, &SALES, *sale)?;
-            let sql =
-                "INSERT INTO voids (id, shop, sale, reason, at, by, cited) VALUES (?, ?, ?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by, cited])?;
-            if sale.at.is_none() {
-                dirty.sale_and_its_receipts(c, shop, sale.id)?;
-                stock::void(c, shop, sale.id, fact.id)?;
-            }
-        }
+        FactBody::Void { sale, reason } => void(c, shop, fact, (*sale, reason), dirty)?,
         FactBody::Stock(_) => stock::fact(c, shop, fact)?,
         FactBody::Count(count) => stock::count(c, shop, fact, count)?,
         FactBody::Printed { sale } => {
@@ -55,12 +40,27 @@ pub(crate) fn fact(
             c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), at, by, cited])?;
         }
         FactBody::Refund { sale, amount, reason } => {
-            let (sale, cited) = said_of(c, shop, &SALES, *sale)?;
-            let sql = "INSERT INTO refunds (id, shop, sale, amount, reason, at, by, cited)
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-            let row = params![id, shop, sale.to_string(), amount.cents(), reason, at, by, cited];
+            dirty.sale(amount_of(c, shop, fact, ("refunds", *sale), *amount, Some(reason))?);
+        }
+        FactBody::Return(back) => {
+            dirty.sale(amount_of(c, shop, fact, ("returns", back.sale), back.amount(), Some(&back.reason))?);
+            stock::fact(c, shop, fact)?;
+        }
+        FactBody::Tip { sale, amount } => {
+            dirty.sale(amount_of(c, shop, fact, ("tips", *sale), *amount, None)?);
+        }
+        FactBody::Trusted { sale, reason, approved } => {
+            trusted(c, shop, fact, *sale, (reason, approved.as_ref()))?;
+        }
+        FactBody::ReversalAsked { receipt, amount, reason } => {
+            let sql = "INSERT INTO asked_back (id, shop, receipt, amount, reason, at, by)
+                       VALUES (?, ?, ?, ?, ?, ?, ?)";
+            let row = params![id, shop, receipt.as_str(), amount.cents(), reason, at, by];
             c.prepare_cached(sql)?.execute(row)?;
-            dirty.sale(sale);
+        }
+        FactBody::PeriodClosed { until } => {
+            let sql = "INSERT INTO periods (id, shop, until, at, by) VALUES (?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, until.number(), at, by])?;
         }
         FactBody::ShiftOpened { float } => drawer(c, shop, fact, ("opened", *float, None))?,
         FactBody::CashMoved { amount, reason } => drawer(c, shop, fact, ("moved", *amount, Some(reason)))?,
@@ -77,8 +77,9 @@ fn claim(
     dirty: &mut Dirty,
 ) -> Result<(), LedgerError> {
     let (sale, cited) = said_of(c, shop, &SALES, claim.sale)?;
-    let sql = "INSERT INTO claims (id, shop, receipt, sale, how, at, by, cited, formerly)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql =
+        "INSERT INTO claims (id, shop, receipt, sale, how, at, by, cited, formerly, part, phone, approved)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     c.prepare_cached(sql)?.execute(params![
         fact.id.to_string(),
         shop,
@@ -88,13 +89,91 @@ fn claim(
         fact.at.millis(),
         fact.by.as_str(),
         cited,
-        fact.formerly.map(|name| name.to_string())
+        fact.formerly.map(|name| name.to_string()),
+        claim.part.map(Money::cents),
+        claim.phone.map(|phone| phone.to_string()),
+        claim.approved.as_ref().map(Person::as_str)
     ])?;
     for claim in relink(c, shop, &CLAIMS, fact.cited(), None)? {
         dirty.claim(c, shop, claim)?;
     }
     dirty.receipt(claim.receipt.clone());
     Ok(())
+}
+
+fn cash(
+    c: &Connection,
+    shop: i64,
+    fact: &Fact,
+    (sale, amount, rounding): (Cited, Money, Money),
+    dirty: &mut Dirty,
+) -> Result<(), LedgerError> {
+    let (sale, cited) = said_of(c, shop, &SALES, sale)?;
+    let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
+    let sql =
+        "INSERT INTO cash (id, shop, sale, amount, at, by, cited, rounding) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let (name, amount, rounding) = (sale.to_string(), amount.cents(), rounding.cents());
+    c.prepare_cached(sql)?.execute(params![id, shop, name, amount, at, by, cited, rounding])?;
+    dirty.sale(sale);
+    Ok(())
+}
+
+fn void(
+    c: &Connection,
+    shop: i64,
+    fact: &Fact,
+    (sale, reason): (Cited, &str),
+    dirty: &mut Dirty,
+) -> Result<(), LedgerError> {
+    let (sale, cited) = said_of(c, shop, &SALES, sale)?;
+    let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
+    let sql = "INSERT INTO voids (id, shop, sale, reason, at, by, cited) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by, cited])?;
+    if sale.at.is_none() {
+        dirty.sale_and_its_receipts(c, shop, sale.id)?;
+        stock::void(c, shop, sale.id, fact.id)?;
+    }
+    Ok(())
+}
+
+fn trusted(
+    c: &Connection,
+    shop: i64,
+    fact: &Fact,
+    sale: Cited,
+    (reason, approved): (&str, Option<&Person>),
+) -> Result<(), LedgerError> {
+    let (sale, cited) = said_of(c, shop, &SALES, sale)?;
+    let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
+    let sql = "INSERT INTO trusts (id, shop, sale, reason, approved, at, by, cited)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let row = params![id, shop, sale.to_string(), reason, approved.map(Person::as_str), at, by, cited];
+    c.prepare_cached(sql)?.execute(row)?;
+    Ok(())
+}
+
+/// An amount that somebody said of a sale. Gives the sale, by what it is called here.
+fn amount_of(
+    c: &Connection,
+    shop: i64,
+    fact: &Fact,
+    (table, sale): (&str, Cited),
+    amount: Money,
+    reason: Option<&str>,
+) -> Result<Cited, LedgerError> {
+    let (sale, cited) = said_of(c, shop, &SALES, sale)?;
+    let (column, value) = reason.map_or(("", ""), |_| (", reason", ", ?8"));
+    let sql = format!(
+        "INSERT INTO {table} (id, shop, sale, amount, at, by, cited{column}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7{value})"
+    );
+    let mut insert = c.prepare_cached(&sql)?;
+    let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
+    let (name, amount) = (sale.to_string(), amount.cents());
+    match reason {
+        Some(reason) => insert.execute(params![id, shop, name, amount, at, by, cited, reason])?,
+        None => insert.execute(params![id, shop, name, amount, at, by, cited])?,
+    };
+    Ok(sale)
 }
 
 /// What was done with a drawer beside selling.
@@ -138,7 +217,8 @@ pub(crate) fn forget(c: &Connection, shop: i64, fact: FactId, dirty: &mut Dirty)
             dirty.fact(c, shop, name)?;
         }
     }
-    for table in ["cash", "releases", "voids", "prints", "refunds"] {
+    let said = ["cash", "releases", "voids", "prints", "refunds", "returns", "tips", "trusts"];
+    for table in said.into_iter().chain(["asked_back", "periods"]) {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?.execute([fact.to_string()])?;
     }
     Ok(())
@@ -147,9 +227,9 @@ pub(crate) fn forget(c: &Connection, shop: i64, fact: FactId, dirty: &mut Dirty)
 fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) -> Result<u64, LedgerError> {
     let id = fact.id.to_string();
     let Standing { paid, due, over, state, conflict, reversed } = Standing::of_new(sale.total, sale.tender);
-    let sql = "INSERT INTO sales (id, shop, till, at, by, total, tender, order_no, paid, due, over, state, conflict,
-                 reversed, formerly)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO sales (id, shop, till, at, by, total, discount, rounding, tender, order_no, owed, paid, due,
+                 over, state, conflict, reversed, formerly)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     c.prepare_cached(sql)?.execute(params![
         id,
         shop,
@@ -157,8 +237,11 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
         fact.at.millis(),
         fact.by.as_str(),
         sale.total.cents(),
+        sale.discounts().cents(),
+        sale.rounding.cents(),
         tender_name(sale.tender),
         sale.order,
+        sale.total.cents(),
         paid.cents(),
         due.cents(),
         over.cents(),

@@ -4,8 +4,10 @@ use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
 use crate::{LedgerError, PaymentRow, Reader};
 use domain::matching::{FreePayment, OpenSale};
 use domain::standing::{SaleState, Standing};
+use domain::verdict::Verdict;
 use domain::{
-    Actor, BusinessDay, Cited, Fact, FactId, How, Money, ReceiptCode, Sale, ShopId, Tender, TillId, Timestamp,
+    Actor, BusinessDay, Cited, Fact, FactId, How, Money, Payment, PhoneEnding, ReceiptCode, Role, Sale,
+    ShopId, Tender, TillId, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +25,14 @@ pub struct SaleRow {
     pub at: Timestamp,
     /// Who made it.
     pub by: String,
-    /// What the customer owed.
+    /// What was sold.
     pub total: Money,
+    /// What the customer owes in all: the total, less what came back, and tips; nothing when cancelled.
+    pub owed: Money,
+    /// What it was made cheaper by; the total is without it.
+    pub discount: Money,
+    /// By how much more than the total went into the drawer, because there are no smaller coins.
+    pub rounding: Money,
     /// How the customer meant to pay.
     pub tender: Tender,
     /// The shop's own order number.
@@ -46,6 +54,8 @@ pub struct SaleRow {
     /// The shop hands out goods for a payment this large only when a source that was asked for agrees, and
     /// none has yet.
     pub unconfirmed: bool,
+    /// Its goods were handed out on the customer's word.
+    pub trusted: bool,
     /// When its receipt was first printed, if whoever prints has said so.
     pub printed: Option<Timestamp>,
 }
@@ -63,6 +73,14 @@ pub struct ClaimRow {
     pub at: Timestamp,
     /// By whom.
     pub by: String,
+    /// How much of the payment is for this sale, where others share it.
+    pub part: Option<Money>,
+    /// How the customer's phone number ends, where the cashier took that down.
+    pub phone: Option<PhoneEnding>,
+    /// The manager who allowed it, where that was needed.
+    pub approved: Option<String>,
+    /// How much of the payment the sale has, once that has been seen; nothing if another sale has it.
+    pub share: Option<Money>,
     /// The payment, once it has been seen.
     pub payment: Option<PaymentRow>,
 }
@@ -101,10 +119,12 @@ pub struct Day {
     pub reversed: u64,
     /// How many of them were paid so much that a second source has to agree first.
     pub unconfirmed: u64,
-    /// How many payments no sale has.
+    /// How many payments are free, all of them or a part.
     pub unclaimed: u64,
     /// What those add up to.
     pub unclaimed_total: Money,
+    /// What has to go back to the customers of sales of any day.
+    pub over: Money,
 }
 
 /// Which sales.
@@ -114,6 +134,8 @@ pub enum SaleFilter {
     All,
     /// Those that still owe something.
     Open,
+    /// Those of which something has to go back to the customer.
+    Over,
     /// Those a person has to look at: in conflict, owing again because a payment was reversed, or waiting for
     /// a second source.
     Conflict,
@@ -121,17 +143,19 @@ pub enum SaleFilter {
 
 /// Every sale with what is asked for besides its own row.
 pub(crate) const SALES: &str = "SELECT s.*, shops.id AS shop_id, EXISTS (
-       SELECT 1 FROM payments p WHERE p.sale = s.id AND p.shop = s.shop AND p.confirmed = 0
-         AND p.reversed = 0 AND p.amount >= shops.second_source_from
-       GROUP BY p.sale HAVING s.paid - sum(p.amount) < s.total) AS unconfirmed,
+       SELECT 1 FROM shares h JOIN payments p USING (shop, receipt) WHERE h.shop = s.shop AND h.sale = s.id
+         AND p.confirmed = 0 AND p.reversed = 0 AND p.amount >= shops.second_source_from
+       GROUP BY h.sale HAVING s.paid - sum(h.amount) < s.owed) AS unconfirmed,
+       EXISTS (SELECT 1 FROM trusts t WHERE t.sale = s.id AND t.shop = s.shop) AS trusted,
        (SELECT min(at) FROM prints r WHERE r.sale = s.id AND r.shop = s.shop) AS printed
      FROM sales s JOIN shops ON shops.key = s.shop";
 /// Sales of shop `?1` whose goods are not to be handed out yet: without the large payments that no second
 /// source has confirmed, they would not be paid.
-const UNCONFIRMED: &str = "SELECT p.sale FROM payments p JOIN sales q ON q.id = p.sale AND q.shop = p.shop
+const UNCONFIRMED: &str = "SELECT h.sale FROM payments p JOIN shares h USING (shop, receipt)
+     JOIN sales q ON q.id = h.sale AND q.shop = h.shop
      WHERE p.shop = ?1 AND p.confirmed = 0 AND p.reversed = 0 AND p.sale IS NOT NULL
        AND p.amount >= (SELECT second_source_from FROM shops WHERE key = ?1)
-     GROUP BY p.sale HAVING q.paid - sum(p.amount) < q.total";
+     GROUP BY h.sale HAVING q.paid - sum(h.amount) < q.owed";
 /// Sales of shop `?1` that have to be looked at for another reason. A reversed payment of a sale that was paid
 /// otherwise is no trouble any more.
 const TROUBLED: &str = "SELECT t.id FROM sales t WHERE t.shop = ?1 AND (t.conflict = 1 OR t.reversed = 1)
@@ -181,6 +205,7 @@ impl Reader {
         let filter = match filter {
             SaleFilter::All => "s.shop = ?1".to_owned(),
             SaleFilter::Open => "s.shop = ?1 AND s.due > 0".to_owned(),
+            SaleFilter::Over => "s.shop = ?1 AND s.over > 0".to_owned(),
             SaleFilter::Conflict => format!("s.id IN ({TROUBLED} UNION {UNCONFIRMED})"),
         };
         let condition = format!(
@@ -203,7 +228,9 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn claims(&self, sale: FactId) -> Result<Vec<ClaimRow>, LedgerError> {
-        let sql = "SELECT c.id, c.receipt, c.how, c.at, c.by, shops.id AS shop_id
+        let sql = "SELECT c.*, shops.id AS shop_id,
+                     (SELECT amount FROM shares h WHERE h.shop = c.shop AND h.sale = c.sale AND h.receipt = c.receipt)
+                     AS share
                    FROM claims c JOIN sales s ON s.id = c.sale AND s.shop = c.shop JOIN shops ON shops.key = c.shop
                    WHERE c.sale = ?
                      AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)
@@ -216,6 +243,10 @@ impl Reader {
                 how: rows::how(row)?,
                 at: time(row, "at")?,
                 by: row.get("by")?,
+                part: row.get::<_, Option<i64>>("part")?.map(Money::from_cents),
+                phone: parsed_option(row, "phone", PhoneEnding::parse)?,
+                approved: row.get("approved")?,
+                share: row.get::<_, Option<i64>>("share")?.map(Money::from_cents),
                 payment: None,
             };
             Ok((claim, parsed(row, "shop_id", ShopId::parse)?))
@@ -258,6 +289,48 @@ impl Reader {
     /// The file can not be read.
     pub fn holder(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<Cited>, LedgerError> {
         crate::settle::leading_sale(&self.connection, self.shop_key(shop)?, receipt)
+    }
+
+    /// The facts that say what came back of a sale, oldest first.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn returns(&self, sale: &SaleRow) -> Result<Vec<FactId>, LedgerError> {
+        let sql = "SELECT id FROM returns WHERE sale = ? AND shop = ? ORDER BY at, id";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let key = params![sale.id.to_string(), self.shop_key(&sale.shop)?];
+        let found = find.query_map(key, |row| parsed(row, "id", str::parse))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// Up to which day head office closed the books of a shop. A till can not, whatever it writes.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn period_closed(&self, shop: &ShopId) -> Result<Option<BusinessDay>, LedgerError> {
+        let sql = "SELECT id, until FROM periods WHERE shop = ? ORDER BY until DESC";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| Ok((parsed::<FactId>(row, "id", str::parse)?, row.get("until")?));
+        let closings = find.query_map([self.shop_key(shop)?], read)?.collect::<Result<Vec<_>, _>>()?;
+        let (members, own) = (self.members()?, self.identity()?);
+        let office = |actor: &Actor| match members.get(actor) {
+            Some(member) => member.role == Role::Office,
+            None => own.as_ref().is_some_and(|own| own.role == Role::Office),
+        };
+        let last = closings.into_iter().find(|(id, _)| office(&id.actor)).map(|(_, until)| until);
+        Ok(last.map(BusinessDay::from_number).transpose().map_err(rows::damaged)?)
+    }
+
+    /// Who has a receipt code, and how much of the payment has been seen.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn verdict(
+        &self,
+        shop: &ShopId,
+        receipt: &ReceiptCode,
+    ) -> Result<(Verdict, Option<Payment>), LedgerError> {
+        crate::settle::verdict(&self.connection, self.shop_key(shop)?, receipt)
     }
 
     /// The payments and open sales of a shop that could still meet: equal amounts, none claimed. A payment
@@ -304,7 +377,7 @@ impl Reader {
     /// The file can not be read.
     pub fn day(&self, shop: &ShopId, day: BusinessDay) -> Result<Day, LedgerError> {
         let sql = format!("SELECT
-            count(*) AS sales, coalesce(sum(total), 0) AS total, coalesce(sum(min(paid, total)), 0) AS paid,
+            count(*) AS sales, coalesce(sum(owed), 0) AS total, coalesce(sum(min(paid, owed)), 0) AS paid,
             coalesce(sum(CASE tender WHEN 'cash' THEN total ELSE
               (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop) END
               - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = sales.id AND r.shop = sales.shop)), 0)
@@ -313,9 +386,9 @@ impl Reader {
             (SELECT count(*) FROM ({TROUBLED} UNION {UNCONFIRMED})) AS conflicts,
             (SELECT count(*) FROM sales s WHERE s.shop = ?1 AND s.reversed = 1 AND s.due > 0) AS reversed,
             (SELECT count(*) FROM ({UNCONFIRMED})) AS unconfirmed,
-            (SELECT count(*) FROM payments WHERE shop = ?1 AND sale IS NULL AND reversed = 0) AS unclaimed,
-            (SELECT coalesce(sum(amount), 0) FROM payments
-             WHERE shop = ?1 AND sale IS NULL AND reversed = 0) AS unclaimed_total
+            (SELECT count(*) FROM payments WHERE shop = ?1 AND free > 0) AS unclaimed,
+            (SELECT coalesce(sum(free), 0) FROM payments WHERE shop = ?1 AND free > 0) AS unclaimed_total,
+            (SELECT coalesce(sum(over), 0) FROM sales WHERE shop = ?1 AND over > 0) AS over
             FROM sales WHERE shop = ?1 AND at BETWEEN ?2 AND ?3 AND state <> 'voided'");
         let read = |row: &Row<'_>| {
             let (paid, cash) = (money(row, "paid")?, money(row, "cash")?);
@@ -330,6 +403,7 @@ impl Reader {
                 unconfirmed: unsigned(row, "unconfirmed")?,
                 unclaimed: unsigned(row, "unclaimed")?,
                 unclaimed_total: money(row, "unclaimed_total")?,
+                over: money(row, "over")?,
             })
         };
         let (first, last) = (day.at(0).map_err(rows::damaged)?, day.at(86_399_999).map_err(rows::damaged)?);
@@ -405,6 +479,9 @@ impl SaleRow {
             at: fact.at,
             by: fact.by.as_str().to_owned(),
             total: sale.total,
+            owed: sale.total,
+            discount: sale.discounts(),
+            rounding: sale.rounding,
             tender: sale.tender,
             order: sale.order.clone(),
             paid,
@@ -414,6 +491,7 @@ impl SaleRow {
             conflict,
             reversed,
             unconfirmed: false,
+            trusted: false,
             formerly: fact.formerly,
             printed: None,
         }
@@ -457,6 +535,9 @@ pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         at: time(row, "at")?,
         by: row.get("by")?,
         total: money(row, "total")?,
+        owed: money(row, "owed")?,
+        discount: money(row, "discount")?,
+        rounding: money(row, "rounding")?,
         tender: rows::tender(row)?,
         order: row.get("order_no")?,
         paid: money(row, "paid")?,
@@ -466,6 +547,7 @@ pub(crate) fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         conflict: row.get("conflict")?,
         reversed: row.get("reversed")?,
         unconfirmed: row.get("unconfirmed")?,
+        trusted: row.get("trusted")?,
         formerly: parsed_option(row, "formerly", str::parse)?,
         printed: rows::time_option(row, "printed")?,
     })

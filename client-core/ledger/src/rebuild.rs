@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tables that are computed.
-const COMPUTED: [&str; 18] = [
+const COMPUTED: [&str; 24] = [
     "journals",
     "runs",
     "sales",
@@ -27,8 +27,14 @@ const COMPUTED: [&str; 18] = [
     "voids",
     "prints",
     "refunds",
+    "returns",
+    "tips",
+    "trusts",
+    "asked_back",
+    "periods",
     "drawers",
     "payments",
+    "shares",
     "catalogue",
     "barcodes",
     "goods",

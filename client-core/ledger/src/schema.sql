@@ -189,8 +189,13 @@ CREATE TABLE sales (
     at       INTEGER NOT NULL,
     by       TEXT NOT NULL,
     total    INTEGER NOT NULL CHECK (total > 0),
+    -- What it was made cheaper by, and by how much more than the total goes into the drawer.
+    discount INTEGER NOT NULL,
+    rounding INTEGER NOT NULL,
     tender   TEXT NOT NULL CHECK (tender IN ('cash', 'mpesa')),
     order_no TEXT,
+    -- The total, less what came back, and what the customer left beyond it; nothing for a cancelled sale.
+    owed     INTEGER NOT NULL,
     paid     INTEGER NOT NULL,
     due      INTEGER NOT NULL,
     over     INTEGER NOT NULL,
@@ -200,11 +205,12 @@ CREATE TABLE sales (
     reversed INTEGER NOT NULL DEFAULT 0,
     -- The name it was printed under, if its till had to write it again in a new life.
     formerly TEXT,
-    -- What came in and stayed is what was owed, less what is due, plus what goes back; a voided sale owes nothing.
-    CHECK (paid + due = over + CASE state WHEN 'voided' THEN 0 ELSE total END)
+    -- What came in and stayed is what was owed, less what is due, plus what goes back.
+    CHECK (paid + due = over + owed)
 ) STRICT;
 CREATE INDEX sales_by_time ON sales (shop, at);
 CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
+CREATE INDEX sales_over ON sales (shop, over) WHERE over > 0;
 CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
 CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
 CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
@@ -220,7 +226,9 @@ CREATE TABLE cash (
     amount INTEGER NOT NULL CHECK (amount > 0),
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
-    cited  TEXT
+    cited  TEXT,
+    -- By how much more went into the drawer.
+    rounding INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cash_of_sale ON cash (sale, shop);
 CREATE INDEX cash_unmet ON cash (sale) WHERE sale = cited;
@@ -235,7 +243,13 @@ CREATE TABLE claims (
     by      TEXT NOT NULL,
     cited   TEXT,
     -- The name it had first, if its till had to write it again in a new life.
-    formerly TEXT
+    formerly TEXT,
+    -- How much of the payment is for this sale; all of it where nothing stands here.
+    part     INTEGER,
+    -- How the customer's phone number ends.
+    phone    TEXT,
+    -- The manager who allowed it.
+    approved TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_of_receipt ON claims (shop, receipt);
 CREATE INDEX claims_of_sale ON claims (sale, shop);
@@ -292,6 +306,68 @@ CREATE TABLE refunds (
 CREATE INDEX refunds_of_sale ON refunds (sale, shop);
 CREATE INDEX refunds_unmet ON refunds (sale) WHERE sale = cited;
 
+-- What of a sale's goods came back, by what it is worth.
+CREATE TABLE returns (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount >= 0),
+    reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX returns_of_sale ON returns (sale, shop);
+CREATE INDEX returns_unmet ON returns (sale) WHERE sale = cited;
+
+-- What customers left beyond their sales.
+CREATE TABLE tips (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tips_of_sale ON tips (sale, shop);
+CREATE INDEX tips_unmet ON tips (sale) WHERE sale = cited;
+
+-- Sales whose goods were handed out on the customer's word.
+CREATE TABLE trusts (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    approved TEXT,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX trusts_of_sale ON trusts (sale, shop);
+CREATE INDEX trusts_unmet ON trusts (sale) WHERE sale = cited;
+
+-- Payments that Safaricom was asked to give back.
+CREATE TABLE asked_back (
+    id      TEXT PRIMARY KEY,
+    shop    INTEGER NOT NULL,
+    receipt TEXT NOT NULL,
+    amount  INTEGER NOT NULL,
+    reason  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    by      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX asked_back_of_receipt ON asked_back (shop, receipt);
+
+-- Up to which day the books of a shop were closed, as days since 1 January of the year 1. Only head office can.
+CREATE TABLE periods (
+    id    TEXT PRIMARY KEY,
+    shop  INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    by    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- What was done with drawers beside selling, in the order of each till's journal.
 CREATE TABLE drawers (
     shop        INTEGER NOT NULL,
@@ -331,19 +407,31 @@ CREATE TABLE payments (
     order_sale        TEXT,
     -- The sale whose push it answers.
     asked_for         TEXT,
-    -- The sale that has it; where a copy of its till wrote that sale and it has not come again, how it is cited.
+    -- The sale that has it, the first of them where several have a part; where a copy of its till wrote that sale and it has not come again, how it is cited.
     sale              TEXT,
+    -- How much of it no sale has; nothing of what went back.
+    free              INTEGER NOT NULL DEFAULT 0,
     contested         INTEGER NOT NULL DEFAULT 0,
     -- A receipt code is the identity of the money: one row, or a shilling counts twice.
     UNIQUE (shop, receipt)
 ) STRICT;
-CREATE INDEX payments_free ON payments (shop, amount) WHERE sale IS NULL;
+CREATE INDEX payments_free ON payments (shop, free) WHERE free > 0;
 CREATE INDEX payments_by_receipt ON payments (receipt);
 CREATE INDEX payments_of_sale ON payments (sale) WHERE sale IS NOT NULL;
 -- What a person has to look at, or a second source has to confirm, is little, and asked for often.
 CREATE INDEX payments_unconfirmed ON payments (shop, amount) WHERE confirmed = 0 AND sale IS NOT NULL;
 CREATE INDEX payments_astray ON payments (shop) WHERE sale IS NOT asked_for AND asked_for IS NOT NULL;
 CREATE INDEX payments_disagreeing ON payments (shop, paid_at) WHERE disagreements <> '';
+
+-- Which sales have a payment, and how much of it each. Nothing is here of what has not been seen.
+CREATE TABLE shares (
+    shop    INTEGER NOT NULL,
+    sale    TEXT NOT NULL,
+    receipt TEXT NOT NULL,
+    amount  INTEGER NOT NULL,
+    PRIMARY KEY (shop, sale, receipt)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shares_of_receipt ON shares (shop, receipt);
 
 -- Every value that stands in a register of the catalogue: the one at 0 leads, the others stand beside it until
 -- somebody chooses.

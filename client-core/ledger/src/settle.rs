@@ -4,10 +4,11 @@
 use crate::cited::{SALES, relink};
 use crate::rows::{self, money, parsed, parsed_option, time};
 use crate::{LedgerError, stock};
-use domain::standing::{ClaimWeight, standing};
+use domain::standing::{ClaimWeight, Known, standing};
 use domain::verdict::{StandingClaim, Verdict, judge};
 use domain::{
-    Cited, Claim, Evidence, Fact, FactId, Payment, ReceiptCode, Retraction, Reversal, ShortCode, Source,
+    Cited, Claim, Evidence, Fact, FactId, Money, Payment, ReceiptCode, Retraction, Reversal, ShortCode,
+    Source,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
@@ -65,7 +66,7 @@ impl Dirty {
         self.sale_and_its_receipts(c, shop, fact)?;
         self.claim(c, shop, fact)?;
         let key = params![fact.to_string(), shop];
-        for table in ["cash", "claims", "voids", "refunds"] {
+        for table in ["cash", "claims", "voids", "refunds", "returns", "tips"] {
             let sql = format!("SELECT sale FROM {table} WHERE id = ? AND shop = ?");
             let read = |row: &Row<'_>| parsed(row, "sale", str::parse);
             if let Some(Cited { id, at: None }) = c.prepare_cached(&sql)?.query_row(key, read).optional()? {
@@ -89,6 +90,9 @@ impl Dirty {
                        OR EXISTS (SELECT 1 FROM voids WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM prints WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM refunds WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM returns WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM tips WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM trusts WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM sales WHERE formerly = ?1)";
         let mut find = c.prepare_cached(sql)?;
         let mentioned: bool = find.query_row(params![sale.id.to_string(), shop], |row| row.get(0))?;
@@ -99,6 +103,11 @@ impl Dirty {
         if same.len() > 1 {
             same.iter().try_for_each(|sale| stock::recount_of(c, shop, *sale))?;
         }
+        for sale in &same {
+            stock::returns_of(c, shop, *sale)?
+                .into_iter()
+                .try_for_each(|back| stock::recount_of(c, shop, back))?;
+        }
         same.into_iter().chain([sale.id]).try_for_each(|sale| self.sale_and_its_receipts(c, shop, sale))
     }
 }
@@ -108,8 +117,7 @@ pub(crate) fn settle(c: &Connection, shop: i64, dirty: &Dirty) -> Result<(), Led
     let mut sales = dirty.sales.clone();
     for receipt in &dirty.receipts {
         let claims = claims_of_receipt(c, shop, receipt)?;
-        let verdict = judge(&claims);
-        put_payment(c, shop, receipt, &claims, &verdict)?;
+        put_payment(c, shop, receipt, &claims)?;
         let here = claims.iter().map(|claim| claim.claim.sale).filter(|sale| sale.at.is_none());
         sales.extend(here.map(|sale| sale.id));
     }
@@ -130,7 +138,10 @@ fn claims_of_receipt(
         Ok(StandingClaim {
             id: parsed(row, "id", str::parse)?,
             at: time(row, "at")?,
-            claim: Claim { receipt: receipt.clone(), sale, how: rows::how(row)? },
+            claim: Claim {
+                part: row.get::<_, Option<i64>>("part")?.map(Money::from_cents),
+                ..Claim::new(receipt.clone(), sale, rows::how(row)?)
+            },
             withdrawn: row.get("withdrawn")?,
         })
     };
@@ -193,26 +204,35 @@ fn retraction_of(row: &Row<'_>, source: Source, receipt: &ReceiptCode) -> rusqli
     Ok(Retraction { source, receipt: receipt.clone(), reason, received_at })
 }
 
-/// Writes what is known of a payment. Where nothing is left of it, because all of it was taken back, there
-/// is no payment any more.
+/// Writes what is known of a payment, and who has it. Where nothing is left of it, because all of it was taken
+/// back, there is no payment any more.
 fn put_payment(
     c: &Connection,
     shop: i64,
     receipt: &ReceiptCode,
     claims: &[StandingClaim],
-    verdict: &Verdict,
 ) -> Result<(), LedgerError> {
+    let key = params![shop, receipt.as_str()];
+    c.prepare_cached("DELETE FROM shares WHERE shop = ? AND receipt = ?")?.execute(key)?;
     let Some((payment, asked_for)) = payment_of(c, shop, receipt)? else {
         let sql = "DELETE FROM payments WHERE shop = ? AND receipt = ?";
-        return Ok(c.prepare_cached(sql)?.execute(params![shop, receipt.as_str()]).map(drop)?);
+        return Ok(c.prepare_cached(sql)?.execute(key).map(drop)?);
     };
+    let verdict = judge(claims, Some(payment.amount));
+    let sql = "INSERT INTO shares (shop, sale, receipt, amount) VALUES (?, ?, ?, ?)";
+    for sale in verdict.shares.keys() {
+        let amount = verdict.share(*sale, payment.amount).unwrap_or_default();
+        let row = params![shop, sale.to_string(), receipt.as_str(), amount.cents()];
+        c.prepare_cached(sql)?.execute(row)?;
+    }
+    let free = if payment.reversed.is_some() { Money::ZERO } else { verdict.free(payment.amount) };
     let sale = claims.iter().find(|claim| Some(claim.id) == verdict.leader).map(|claim| claim.claim.sale);
     let sources: Vec<&str> = payment.sources.iter().map(|source| source.name()).collect();
     let disagreements: Vec<&str> = payment.disagreements.iter().map(|it| it.name()).collect();
     let sql = "INSERT INTO payments (shop, receipt, amount, shortcode, paid_at, received_at, payer_name,
                  payer_msisdn, account_reference, sources, disagreements, confirmed, reversed, order_sale,
-                 asked_for, sale, contested)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 asked_for, sale, free, contested)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                ON CONFLICT (shop, receipt) DO UPDATE SET amount = excluded.amount,
                  shortcode = excluded.shortcode, paid_at = excluded.paid_at,
                  received_at = excluded.received_at, payer_name = excluded.payer_name,
@@ -220,7 +240,7 @@ fn put_payment(
                  sources = excluded.sources, disagreements = excluded.disagreements,
                  confirmed = excluded.confirmed, reversed = excluded.reversed,
                  order_sale = excluded.order_sale, asked_for = excluded.asked_for, sale = excluded.sale,
-                 contested = excluded.contested";
+                 free = excluded.free, contested = excluded.contested";
     c.prepare_cached(sql)?.execute(params![
         shop,
         receipt.as_str(),
@@ -238,6 +258,7 @@ fn put_payment(
         payment.order.map(|sale| sale.to_string()),
         asked_for.map(|sale| sale.to_string()),
         sale.map(|sale| sale.to_string()),
+        free.cents(),
         !verdict.losers.is_empty()
     ])?;
     Ok(())
@@ -250,36 +271,37 @@ pub(crate) fn leading_sale(
     receipt: &ReceiptCode,
 ) -> Result<Option<Cited>, LedgerError> {
     let claims = claims_of_receipt(c, shop, receipt)?;
-    let leader = judge(&claims).leader;
+    let leader = judge(&claims, None).leader;
     Ok(claims.iter().find(|claim| Some(claim.id) == leader).map(|claim| claim.claim.sale))
+}
+
+/// Who has a receipt, as far as it is known here, and how much of it has been seen.
+pub(crate) fn verdict(
+    c: &Connection,
+    shop: i64,
+    receipt: &ReceiptCode,
+) -> Result<(Verdict, Option<Payment>), LedgerError> {
+    let payment = payment_of(c, shop, receipt)?.map(|(payment, _)| payment);
+    let claims = claims_of_receipt(c, shop, receipt)?;
+    Ok((judge(&claims, payment.as_ref().map(|payment| payment.amount)), payment))
 }
 
 /// What one claim means to its sale: who leads, and whether the payment has been seen.
 fn weigh(c: &Connection, shop: i64, receipt: &ReceiptCode, sale: FactId) -> Result<ClaimWeight, LedgerError> {
-    if leading_sale(c, shop, receipt)? != Some(Cited::by_name(sale)) {
-        return Ok(ClaimWeight::Lost);
-    }
-    Ok(match payment_of(c, shop, receipt)? {
+    let (verdict, payment) = verdict(c, shop, receipt)?;
+    let sale = Cited::by_name(sale);
+    Ok(match payment {
+        _ if !verdict.shares.contains_key(&sale) => ClaimWeight::Lost,
         None => ClaimWeight::Unverified,
-        Some((payment, _)) if payment.reversed.is_some() => ClaimWeight::Reversed,
-        Some((payment, _)) => ClaimWeight::Leads(payment.amount),
+        Some(payment) if payment.reversed.is_some() => ClaimWeight::Reversed,
+        Some(payment) => ClaimWeight::Leads(verdict.share(sale, payment.amount).unwrap_or_default()),
     })
 }
 
 fn fold_sale(c: &Connection, shop: i64, sale: FactId) -> Result<(), LedgerError> {
     let id = sale.to_string();
-    let sql = "SELECT total, tender,
-                 (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop)
-                 - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = sales.id AND r.shop = sales.shop)
-                 AS cash,
-                 EXISTS (SELECT 1 FROM voids WHERE voids.sale = sales.id AND voids.shop = sales.shop) AS voided
-               FROM sales WHERE id = ? AND shop = ?";
-    let read = |row: &Row<'_>| {
-        Ok((money(row, "total")?, rows::tender(row)?, money(row, "cash")?, row.get::<_, bool>("voided")?))
-    };
     // A claim may name a sale that has not come yet, or that is not this shop's.
-    let found = c.prepare_cached(sql)?.query_row(params![id, shop], read).optional()?;
-    let Some((total, tender, cash, voided)) = found else { return Ok(()) };
+    let Some(known) = known(c, shop, &id)? else { return Ok(()) };
     // One weight a receipt: two claims of one sale on one payment count its money once.
     let sql = "SELECT DISTINCT receipt FROM claims c
                WHERE sale = ? AND shop = ?
@@ -291,18 +313,40 @@ fn fold_sale(c: &Connection, shop: i64, sale: FactId) -> Result<(), LedgerError>
     for receipt in receipts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
         weights.push(weigh(c, shop, &receipt, sale)?);
     }
-    let it = standing(total, tender, cash, &weights, voided);
-    let sql =
-        "UPDATE sales SET paid = ?, due = ?, over = ?, state = ?, conflict = ?, reversed = ? WHERE id = ?";
-    let (paid, due, over) = (it.paid.cents(), it.due.cents(), it.over.cents());
-    c.prepare_cached(sql)?.execute(params![
-        paid,
-        due,
-        over,
-        it.state.name(),
-        it.conflict,
-        it.reversed,
-        id
-    ])?;
+    let it = standing(&known, &weights);
+    let sql = "UPDATE sales SET owed = ?, paid = ?, due = ?, over = ?, state = ?, conflict = ?, reversed = ?
+               WHERE id = ?";
+    let [owed, paid, due, over] = [known.owed(), it.paid, it.due, it.over].map(Money::cents);
+    let row = params![owed, paid, due, over, it.state.name(), it.conflict, it.reversed, id];
+    c.prepare_cached(sql)?.execute(row)?;
     Ok(())
+}
+
+/// What is known of a sale beside its claims; nothing where it is not here.
+fn known(c: &Connection, shop: i64, id: &str) -> Result<Option<Known>, LedgerError> {
+    let sum = |table| {
+        format!(
+            "(SELECT coalesce(sum(amount), 0) FROM {table} t WHERE t.sale = sales.id AND t.shop = sales.shop)"
+        )
+    };
+    let sql = format!(
+        "SELECT total, tender, {} - {} AS cash, {} AS returned, {} AS tips,
+           EXISTS (SELECT 1 FROM voids WHERE voids.sale = sales.id AND voids.shop = sales.shop) AS voided
+         FROM sales WHERE id = ? AND shop = ?",
+        sum("cash"),
+        sum("refunds"),
+        sum("returns"),
+        sum("tips")
+    );
+    let read = |row: &Row<'_>| {
+        Ok(Known {
+            total: money(row, "total")?,
+            tender: rows::tender(row)?,
+            cash: money(row, "cash")?,
+            returned: money(row, "returned")?,
+            tips: money(row, "tips")?,
+            voided: row.get("voided")?,
+        })
+    };
+    Ok(c.prepare_cached(&sql)?.query_row(params![id, shop], read).optional()?)
 }

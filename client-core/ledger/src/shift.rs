@@ -105,9 +105,10 @@ impl Reader {
     pub fn drawer(&self, shop: &ShopId, span: Span) -> Result<Drawer, LedgerError> {
         let sql = format!(
             "WITH written AS ({WRITTEN}) SELECT
-               (SELECT coalesce(sum(s.total), 0) FROM written w JOIN sales s USING (id)
+               (SELECT coalesce(sum(s.total + s.rounding), 0) FROM written w JOIN sales s USING (id)
                 WHERE s.shop = ?1 AND s.tender = 'cash')
-               + (SELECT coalesce(sum(c.amount), 0) FROM written w JOIN cash c USING (id) WHERE c.shop = ?1) AS sales,
+               + (SELECT coalesce(sum(c.amount + c.rounding), 0) FROM written w JOIN cash c USING (id)
+                  WHERE c.shop = ?1) AS sales,
                (SELECT coalesce(sum(r.amount), 0) FROM written w JOIN refunds r USING (id)
                 WHERE r.shop = ?1) AS refunds"
         );
@@ -136,7 +137,10 @@ impl Reader {
         let sql = format!(
             "WITH written AS ({WRITTEN}) SELECT s.*,
                (SELECT coalesce(sum(amount), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop)
-               - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = s.id AND r.shop = s.shop) AS cash
+               - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = s.id AND r.shop = s.shop) AS cash,
+               (SELECT coalesce(sum(rounding), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop) AS coins,
+               (SELECT coalesce(sum(amount), 0) FROM returns r WHERE r.sale = s.id AND r.shop = s.shop) AS returned,
+               (SELECT coalesce(sum(amount), 0) FROM tips t WHERE t.sale = s.id AND t.shop = s.shop) AS tips
              FROM written w JOIN sales s USING (id) WHERE s.shop = ?1"
         );
         let mut find = self.connection.prepare_cached(&sql)?;
@@ -180,6 +184,11 @@ fn taken(row: &Row<'_>) -> rusqlite::Result<Taken> {
     let conflict: bool = row.get("conflict")?;
     Ok(Taken {
         total,
+        owed: money(row, "owed")?,
+        discounts: money(row, "discount")?,
+        returned: money(row, "returned")?,
+        tips: money(row, "tips")?,
+        rounding: money(row, "rounding")? + money(row, "coins")?,
         cash: if rows::tender(row)? == Tender::Cash { total + cash } else { cash },
         paid: money(row, "paid")?,
         due: money(row, "due")?,

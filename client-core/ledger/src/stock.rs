@@ -59,9 +59,21 @@ pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact) -> Result<(), LedgerE
     Ok(())
 }
 
-/// Puts back what a cancelled sale took; cancelling it a second time puts nothing back. The void is written
-/// already.
+/// Puts back what a cancelled sale took, less what had come back before; cancelling it a second time puts nothing
+/// back. The void is written already.
 pub(crate) fn void(c: &Connection, shop: i64, sale: FactId, void: FactId) -> Result<(), LedgerError> {
+    let returns = returns_of(c, shop, sale)?;
+    [sale].into_iter().chain(returns).try_for_each(|fact| cancelled(c, shop, fact, void))
+}
+
+/// What came back of a sale.
+pub(crate) fn returns_of(c: &Connection, shop: i64, sale: FactId) -> Result<Vec<FactId>, LedgerError> {
+    let mut find = c.prepare_cached("SELECT id FROM returns WHERE sale = ? AND shop = ?")?;
+    let found = find.query_map(params![sale.to_string(), shop], |row| parsed(row, "id", str::parse))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+fn cancelled(c: &Connection, shop: i64, sale: FactId, void: FactId) -> Result<(), LedgerError> {
     let voids = voids_of(c, shop, sale)?;
     let before: Vec<FactId> = voids.iter().copied().filter(|id| *id != void).collect();
     let sql =
@@ -154,7 +166,9 @@ impl Facts {
     fn of(c: &Connection, shop: i64) -> Result<Self, LedgerError> {
         let mut find = c.prepare_cached("SELECT till, incarnation FROM journals WHERE shop = ?")?;
         let actors = find.query_map([shop], rows::actor)?.collect::<Result<Vec<Actor>, _>>()?;
-        let mut find = c.prepare_cached("SELECT sale, id FROM voids WHERE shop = ?")?;
+        let sql = "SELECT sale, id FROM voids WHERE shop = ?1
+                   UNION ALL SELECT r.id, v.id FROM voids v JOIN returns r USING (sale, shop) WHERE v.shop = ?1";
+        let mut find = c.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
             Ok((parsed::<Cited>(row, "sale", str::parse)?, parsed::<FactId>(row, "id", str::parse)?))
         };
@@ -247,9 +261,11 @@ fn seen(c: &Connection, shop: i64, FactId { actor, number }: FactId) -> Result<S
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// Who cancelled a sale; nearly always nobody.
+/// Who cancelled a sale, or the sale of which this brought something back; nearly always nobody.
 fn voids_of(c: &Connection, shop: i64, sale: FactId) -> Result<Vec<FactId>, LedgerError> {
-    let mut find = c.prepare_cached("SELECT id FROM voids WHERE sale = ? AND shop = ?")?;
+    let sql = "SELECT id FROM voids WHERE shop = ?2
+                 AND sale IN (SELECT ?1 UNION ALL SELECT sale FROM returns WHERE id = ?1 AND shop = ?2)";
+    let mut find = c.prepare_cached(sql)?;
     let found = find.query_map(params![sale.to_string(), shop], |row| parsed(row, "id", str::parse))?;
     Ok(found.collect::<Result<_, _>>()?)
 }

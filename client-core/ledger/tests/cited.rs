@@ -81,15 +81,16 @@ fn in_whatever_order_facts_come_what_was_said_stands_at_the_same_sale() {
     let (first, again, other) =
         (fact("7-4", None, sale()), fact("7.1-2", Some("7-4"), sale()), fact("8-4", None, sale()));
     let receipt = ReceiptCode::parse("UKL4AB12CD").unwrap();
-    let cash = fact("8-5", None, FactBody::Cash { sale: first.cited(), amount: kes(100) });
-    let claim = FactBody::Claim(Claim { receipt: receipt.clone(), sale: first.cited(), how: How::Typed });
+    let cash =
+        fact("8-5", None, FactBody::Cash { sale: first.cited(), amount: kes(100), rounding: Money::ZERO });
+    let claim = FactBody::Claim(Claim::new(receipt.clone(), first.cited(), How::Typed));
     let (claim, back) = (fact("7-5", None, claim), "typed wrong".to_owned());
     let release = fact("8-6", None, FactBody::Release { claim: claim.cited(), reason: back });
     let refund = FactBody::Refund { sale: first.cited(), amount: kes(30), reason: "slip".to_owned() };
     let refund = fact("8-7", None, refund);
     // Its till wrote the claim again, and lies about the receipt: what stands must still hang on the facts alone.
     let code = ReceiptCode::parse("UKL4AB12CE").unwrap();
-    let moved = FactBody::Claim(Claim { receipt: code, sale: other.cited(), how: How::Typed });
+    let moved = FactBody::Claim(Claim::new(code, other.cited(), How::Typed));
     let moved = fact("7.1-3", Some("7-5"), moved);
     for facts in [
         &[&first, &again, &other, &cash, &refund][..],

@@ -124,7 +124,7 @@ impl Counter {
 
     fn claim(&mut self, sale: FactId, code: &str) -> FactId {
         let sale = Cited::by_name(sale);
-        self.record(FactBody::Claim(Claim { receipt: receipt(code), sale, how: How::Picked }))
+        self.record(FactBody::Claim(Claim::new(receipt(code), sale, How::Picked)))
     }
 
     /// Takes what the cloud tells, each item in an answer of its own.
@@ -252,7 +252,7 @@ fn a_sale_that_was_paid_otherwise_after_a_reversal_is_no_trouble_any_more() {
     let sale = counter.sell(500);
     counter.claim(sale, RECEIPT);
     counter.hear(&[arrival(Source::C2bConfirmation, RECEIPT, 500), reversal(RECEIPT, 500)]);
-    counter.record(FactBody::Cash { sale: Cited::by_name(sale), amount: kes(500) });
+    counter.record(FactBody::Cash { sale: Cited::by_name(sale), amount: kes(500), rounding: Money::ZERO });
     assert_eq!((counter.sale(sale).state, counter.sale(sale).reversed), (SaleState::Paid, true));
     assert!(counter.in_doubt().is_empty());
 }
@@ -336,7 +336,7 @@ fn a_sale_that_would_be_paid_without_its_large_payment_needs_no_second_source() 
     let rules = ShopRules { second_source_from: Some(kes(300)), ..ShopRules::default() };
     let mut counter = Counter::with(rules);
     let sale = counter.sell(500);
-    counter.record(FactBody::Cash { sale: Cited::by_name(sale), amount: kes(500) });
+    counter.record(FactBody::Cash { sale: Cited::by_name(sale), amount: kes(500), rounding: Money::ZERO });
     counter.claim(sale, RECEIPT);
     counter.hear(&[arrival(Source::C2bConfirmation, RECEIPT, 500)]);
     let row = counter.sale(sale);
@@ -376,7 +376,7 @@ fn messages_that_disagree_are_listed() {
 fn a_till_tells_of_its_own_open_sales() {
     let mut counter = Counter::open();
     let (open, paid) = (counter.sell(500), counter.sell(300));
-    counter.record(FactBody::Cash { sale: Cited::by_name(paid), amount: kes(300) });
+    counter.record(FactBody::Cash { sale: Cited::by_name(paid), amount: kes(300), rounding: Money::ZERO });
     let letters = BTreeMap::from([(ME, "A".to_owned())]);
     let told = counter.ledger.open_sales(&counter.shop, ME.till, &letters, 9).unwrap();
     let told: Vec<_> = told.iter().map(|sale| (sale.id, sale.due, sale.references.clone())).collect();

@@ -225,7 +225,7 @@ mod tests {
         let id = FactId { actor: Actor::first(domain::TillId(till)), number };
         let at = Timestamp::parse_daraja("20261121080000").unwrap().plus_millis(second * 1000);
         let (receipt, sale) = (ReceiptCode::parse("UKL4AB12CD").unwrap(), Cited::by_name(id));
-        let claim = Claim { receipt, sale, how: How::Picked };
+        let claim = Claim::new(receipt, sale, How::Picked);
         let (by, body) = (Person::named("Asha"), FactBody::Claim(claim));
         Fact { id, at, clock: None, formerly: None, by, body }
     }

@@ -2,11 +2,40 @@
 
 use crate::rules::rules_of;
 use crate::secured::Secured;
-use crate::{SaleRow, Till, TillError, reason_of};
+use crate::{SaleRow, Till, TillError, period, reason_of};
 use domain::matching::{Candidate, FreePayment, candidates, proposals};
 use domain::standing::SaleState;
-use domain::{Cited, Claim, FactBody, FactId, How, Money, Person, ReceiptCode, ShopId, Timestamp};
-use ledger::{Claimed, PaymentRow, Reader};
+use domain::verdict::Verdict;
+use domain::{
+    Cited, Claim, FactBody, FactId, How, Money, Person, PhoneEnding, ReceiptCode, ShopId, Timestamp,
+};
+use ledger::{Claimed, LedgerError, PaymentRow, Reader};
+
+/// What is to be recorded: that a receipt code pays a sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewClaim {
+    /// The payment.
+    pub receipt: ReceiptCode,
+    /// How that was decided.
+    pub how: How,
+    /// How much of the payment is for this sale, where the rest is for others or stays free; else all of it.
+    pub part: Option<Money>,
+    /// How the customer's phone number ends, where somebody took that down.
+    pub phone: Option<PhoneEnding>,
+}
+
+impl NewClaim {
+    /// A claim on all of a payment, and nothing said beside it.
+    pub const fn new(receipt: ReceiptCode, how: How) -> Self {
+        Self { receipt, how, part: None, phone: None }
+    }
+}
+
+impl From<(ReceiptCode, How)> for NewClaim {
+    fn from((receipt, how): (ReceiptCode, How)) -> Self {
+        Self::new(receipt, how)
+    }
+}
 
 impl Till {
     /// The payments that could settle a sale, best first, each with its reasons.
@@ -47,7 +76,7 @@ impl Till {
         Ok(found)
     }
 
-    /// Records that a receipt code pays a sale. The payment itself may come later.
+    /// Records that a receipt code pays a sale, or a part of the payment does. The payment itself may come later.
     ///
     /// Money that answers a push for this very sale is recorded whatever became of the sale meanwhile: what was
     /// paid otherwise then shows as to be given back, and a sale that guessed at the payment shows a conflict.
@@ -59,19 +88,21 @@ impl Till {
     pub fn claim(
         &self,
         sale: FactId,
-        receipt: ReceiptCode,
-        how: How,
+        wanted: impl Into<NewClaim>,
         by: &Person,
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
-        let found = self.beside(|ledger| to_claim(ledger, sale, &receipt, how))?;
+        let wanted = wanted.into();
+        let found = self.beside(|ledger| to_claim(ledger, sale, &wanted))?;
         if found.1 {
             return Ok(found.0);
         }
-        let secured = self.secure(&found.0.shop, &[(sale, receipt.clone())], now)?.pop();
+        let secured = self.secure(&found.0.shop, &[(sale, wanted.receipt.clone())], now)?.pop();
         match secured {
-            Some(Secured::Theirs(first)) if how != How::StkRequest => Err(TillError::First(Box::new(first))),
-            _ => self.claim_despite(sale, receipt, how, by, now),
+            Some(Secured::Theirs(first)) if wanted.how != How::StkRequest => {
+                Err(TillError::First(Box::new(first)))
+            }
+            _ => self.claim_despite(sale, wanted, by, now),
         }
     }
 
@@ -82,18 +113,19 @@ impl Till {
     pub fn claim_despite(
         &self,
         sale: FactId,
-        receipt: ReceiptCode,
-        how: How,
+        wanted: impl Into<NewClaim>,
         by: &Person,
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
+        let wanted = wanted.into();
         let mut ledger = self.ledger();
-        let (found, ours) = to_claim(&ledger, sale, &receipt, how)?;
+        let (found, ours) = to_claim(&ledger, sale, &wanted)?;
         if ours {
             return Ok(found);
         }
-        let claim = FactBody::Claim(Claim { receipt, sale: found.cited(), how });
-        self.write(&mut ledger, &found.shop, (by, now), claim, None)?;
+        let NewClaim { receipt, how, part, phone } = wanted;
+        let claim = Claim { part, phone, ..Claim::new(receipt, found.cited(), how) };
+        self.write(&mut ledger, &found.shop, (by, now), FactBody::Claim(claim), None)?;
         Ok(ledger.sale(sale)?)
     }
 
@@ -117,7 +149,7 @@ impl Till {
     /// was for, if that is here.
     ///
     /// # Errors
-    /// There is no such claim, it was released before, or nothing was recorded.
+    /// There is no such claim, it was released before, its sale's period is closed, or nothing was recorded.
     pub fn release(
         &self,
         claim: FactId,
@@ -130,6 +162,9 @@ impl Till {
         let found = ledger.claim(claim)?;
         if found.released {
             return Err(TillError::Refused("this claim was released before".to_owned()));
+        }
+        if found.sale.at.is_none() {
+            period::is_open(&ledger, &ledger.sale(found.sale.id)?)?;
         }
         let release = FactBody::Release { claim: found.cited, reason };
         self.write(&mut ledger, &found.shop, (by, now), release, None)?;
@@ -144,7 +179,7 @@ impl Till {
     pub(crate) fn claim_what_fits(&self, shop: &ShopId, now: Timestamp) -> Result<u32, TillError> {
         let mut claimed = 0_u32;
         for (sale, receipt, how) in self.securely(shop, self.beyond_doubt(shop)?, now)? {
-            match self.claim_despite(sale, receipt, how, &Person::leja(), now) {
+            match self.claim_despite(sale, (receipt, how), &Person::leja(), now) {
                 Ok(_) => claimed = claimed.saturating_add(1),
                 // Somebody was quicker: the sale is settled or the payment taken, which is what was wanted.
                 Err(TillError::Refused(_) | TillError::Taken(_) | TillError::Held(..)) => {}
@@ -172,28 +207,55 @@ impl Till {
 }
 
 /// The sale for which a payment is to be claimed, and whether it has it already.
-fn to_claim(
-    ledger: &Reader,
-    sale: FactId,
-    receipt: &ReceiptCode,
-    how: How,
-) -> Result<(SaleRow, bool), TillError> {
+fn to_claim(ledger: &Reader, sale: FactId, wanted: &NewClaim) -> Result<(SaleRow, bool), TillError> {
+    let NewClaim { receipt, how, part, .. } = wanted;
     let found = ledger.sale(sale)?;
-    match ledger.holder(&found.shop, receipt)? {
-        Some(Cited { id, at: None }) if id == sale => return Ok((found, true)),
-        Some(Cited { id, at }) if how != How::StkRequest => {
-            return Err(at.map_or(TillError::Taken(id), |at| TillError::Held(id, at)));
-        }
-        _ => {}
+    let (verdict, payment) = ledger.verdict(&found.shop, receipt)?;
+    let it = Cited::by_name(sale);
+    if verdict.shares.contains_key(&it) {
+        return Ok((found, true));
     }
-    if how != How::StkRequest {
+    if *how != How::StkRequest {
         if matches!(found.state, SaleState::Paid | SaleState::Voided) {
             return Err(TillError::Refused("nothing is due on this sale".to_owned()));
         }
-        if ledger.payment(&found.shop, receipt)?.is_some_and(|payment| payment.reversed) {
+        if payment.as_ref().is_some_and(|payment| payment.reversed.is_some()) {
             let gone = "this payment went back to the customer: the sale has to be paid again";
             return Err(TillError::Refused(gone.to_owned()));
         }
+        let first = || ledger.holder(&found.shop, receipt);
+        let part = part.filter(|_| !verdict.losers.contains(&it));
+        is_free(&verdict, payment.map(|payment| payment.amount), part, first)?;
     }
     Ok((found, false))
+}
+
+/// Whether so much of a payment can be claimed.
+///
+/// # Errors
+/// Another sale has it, or less of it is free.
+fn is_free(
+    verdict: &Verdict,
+    arrived: Option<Money>,
+    part: Option<Money>,
+    first: impl Fn() -> Result<Option<Cited>, LedgerError>,
+) -> Result<(), TillError> {
+    let parted = verdict.shares.values().all(Option::is_some);
+    let beside = verdict.shares.is_empty() || (parted && part.is_some());
+    if !beside {
+        return match first()? {
+            Some(Cited { id, at: None }) => Err(TillError::Taken(id)),
+            Some(Cited { id, at: Some(at) }) => Err(TillError::Held(id, at)),
+            None => Ok(()),
+        };
+    }
+    match (part, arrived.map(|arrived| verdict.free(arrived))) {
+        (Some(part), _) if part <= Money::ZERO => {
+            Err(TillError::Refused("say how much of the payment is for this sale".to_owned()))
+        }
+        (Some(part), Some(free)) if part > free => {
+            Err(TillError::Refused(format!("only KES {free} of this payment is free")))
+        }
+        _ => Ok(()),
+    }
 }

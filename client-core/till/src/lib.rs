@@ -22,10 +22,12 @@ mod intake;
 mod keep;
 mod licence;
 mod new_life;
+mod period;
 mod progress;
 mod pulled;
 mod push;
 mod requests;
+mod returns;
 mod rules;
 mod secured;
 mod shift;
@@ -33,8 +35,10 @@ mod siblings;
 mod staff;
 mod stick;
 mod stock;
+mod tenders;
 mod verify;
 
+pub use claims::NewClaim;
 pub use clock::ClockStatus;
 pub use cloud::{Cloud, CloudError, CloudRequest};
 pub use error::TillError;
@@ -60,8 +64,8 @@ use care::Care;
 use carry::Carrying;
 use catalogue::Shelf;
 use domain::{
-    Actor, Body, BusinessDay, Cited, Document, Fact, FactBody, FactId, Line, Member, Money, Person,
-    ReceiptCode, Role, Sale, Shop, ShopId, TillId, Timestamp,
+    Actor, Body, BusinessDay, Cited, Document, Fact, FactBody, FactId, Line, Member, Person, ReceiptCode,
+    Role, Sale, Shop, ShopId, TillId, Timestamp,
 };
 use ledger::{Base, Identity, Ledger, Reader};
 use replica::{Head, Keypair, Opened, day_book};
@@ -228,43 +232,6 @@ impl Till {
         }
         let (id, row) = self.write(&mut ledger, shop, (by, now), FactBody::Sale(sale), request)?;
         Ok(Sold { sale: row.map_or_else(|| ledger.sale(id), Ok)?, repeated: false })
-    }
-
-    /// Takes in cash what is still due on a sale.
-    ///
-    /// # Errors
-    /// Nothing is due, or nothing was recorded.
-    pub fn take_cash(&self, sale: FactId, by: &Person, now: Timestamp) -> Result<SaleRow, TillError> {
-        let mut ledger = self.ledger();
-        let found = ledger.sale(sale)?;
-        if found.due == Money::ZERO {
-            return Err(TillError::Refused("nothing is due on this sale".to_owned()));
-        }
-        let cash = FactBody::Cash { sale: found.cited(), amount: found.due };
-        self.write(&mut ledger, &found.shop, (by, now), cash, None)?;
-        Ok(ledger.sale(sale)?)
-    }
-
-    /// Cancels a sale, with a reason. What was claimed for it is free again.
-    ///
-    /// # Errors
-    /// It was cancelled before, or nothing was recorded.
-    pub fn void(
-        &self,
-        sale: FactId,
-        reason: &str,
-        by: &Person,
-        now: Timestamp,
-    ) -> Result<SaleRow, TillError> {
-        let reason = reason_of(reason)?;
-        let mut ledger = self.ledger();
-        let found = ledger.sale(sale)?;
-        if found.state == domain::standing::SaleState::Voided {
-            return Err(TillError::Refused("this sale was cancelled before".to_owned()));
-        }
-        let void = FactBody::Void { sale: found.cited(), reason };
-        self.write(&mut ledger, &found.shop, (by, now), void, None)?;
-        Ok(ledger.sale(sale)?)
     }
 
     /// A sale.

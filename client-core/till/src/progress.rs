@@ -212,7 +212,7 @@ fn proofs(sale: &SaleRow, claims: &[ClaimRow]) -> Vec<Proof> {
     let proof = |claim: &ClaimRow| match &claim.payment {
         // A cancelled sale waits for no payment; one that comes all the same has to go back.
         None => (sale.state != SaleState::Voided).then_some(Proof::Unseen),
-        Some(payment) if payment.reversed || payment.sale != Some(sale.id) => None,
+        Some(payment) if payment.reversed || claim.share.is_none() => None,
         Some(payment) if !payment.disagreements.is_empty() => Some(Proof::Disputed),
         Some(payment) if payment.confirmed => Some(Proof::Confirmed),
         Some(_) => Some(Proof::Reported),

@@ -1,7 +1,7 @@
 //! Shifts at a till: opening the drawer, cash in and out, money back, the X report, and closing with a Z report
 //! that never changes. All of it works without a line.
 
-use crate::{SaleRow, Till, TillError, asked_before, reason_of};
+use crate::{Till, TillError, asked_before, reason_of};
 use domain::shift::{late, told};
 use domain::{
     Actor, Closing, Drawer, Entry, FactBody, FactId, Money, Person, Report, ShopId, Span, Takings, Timestamp,
@@ -77,35 +77,6 @@ impl Till {
         Ok(self.write(&mut ledger, shop, (by, now), moved, request)?.0)
     }
 
-    /// Gives back in cash, out of this till's drawer, what was paid too much for a sale, or for one that was
-    /// cancelled.
-    ///
-    /// # Errors
-    /// Nothing has to go back, no reason, this is head office, or nothing was recorded.
-    pub fn give_back(
-        &self,
-        sale: FactId,
-        reason: &str,
-        by: &Person,
-        now: Timestamp,
-        request: Option<&str>,
-    ) -> Result<SaleRow, TillError> {
-        let (shop, reason) = (self.drawer_shop()?, reason_of(reason)?);
-        let mut ledger = self.ledger();
-        let found = ledger.sale(sale)?;
-        let same = |body: &FactBody| matches!(body, FactBody::Refund { sale, .. } if *sale == found.cited());
-        if asked_before(&ledger, (shop, request), same)?.is_some() {
-            return Ok(found);
-        }
-        if found.over == Money::ZERO {
-            let none = "nothing has to go back for this sale: cancel it first if the goods came back";
-            return Err(TillError::Refused(none.to_owned()));
-        }
-        let refund = FactBody::Refund { sale: found.cited(), amount: found.over, reason };
-        self.write(&mut ledger, shop, (by, now), refund, request)?;
-        Ok(ledger.sale(sale)?)
-    }
-
     /// The X report: what is known of the shift that goes on at this till.
     ///
     /// # Errors
@@ -159,7 +130,7 @@ impl Till {
         Ok(entries.iter().filter_map(closed).collect())
     }
 
-    fn drawer_shop(&self) -> Result<&ShopId, TillError> {
+    pub(crate) fn drawer_shop(&self) -> Result<&ShopId, TillError> {
         let no_till = || TillError::Refused("head office has no drawer: use a till".to_owned());
         self.home.as_ref().ok_or_else(no_till)
     }

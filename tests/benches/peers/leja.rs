@@ -134,7 +134,7 @@ fn asked(till: &mut Option<Till>, ask: Ask) -> Value {
             if let Some(code) = patch.method.as_deref().and_then(|method| method.strip_prefix("mpesa:")) {
                 // A code is money and counts once, so each sale gets one of its own.
                 let receipt = ReceiptCode::parse(&format!("{code}{:06}", sale.number)).unwrap();
-                open.claim(sale, receipt, How::StkRequest, &asha, now).unwrap();
+                open.claim(sale, (receipt, How::StkRequest), &asha, now).unwrap();
             }
         }),
         Ask::Get { from, count } => return sales(from, count).map(|sale| shown(open, sale)).collect(),

@@ -39,7 +39,7 @@ fn sell_for_ever(till: &Till, now: impl Fn() -> Timestamp) -> Result<Infallible,
         let sold = till.sell(Sale::new(vec![line], price, tender, None)?, &asha, now(), None)?.sale;
         let mut paid = "no";
         if tender == Tender::Mpesa && random.bool() {
-            till.take_cash(sold.id, &asha, now())?;
+            till.take_cash(sold.id, None, &asha, now(), None)?;
             paid = "cash";
         }
         let mut printer = std::io::stdout().lock();

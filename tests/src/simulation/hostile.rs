@@ -195,12 +195,14 @@ impl Mallory {
             || ["bread", "milk", "sugar", "soap", "gold"].map(|name| ProductId::parse(name).unwrap());
         Some(match random.u8(..9) {
             0 => FactBody::Void { sale: sale(random)?, reason: format!("a lie {}", self.head.number) },
-            1 => {
-                FactBody::Cash { sale: sale(random)?, amount: Money::from_cents(random.i64(1..100_000_000)) }
-            }
+            1 => FactBody::Cash {
+                sale: sale(random)?,
+                amount: Money::from_cents(random.i64(1..100_000_000)),
+                rounding: Money::ZERO,
+            },
             2 => {
                 let (receipt, how) = (random.choice(codes)?.clone(), *random.choice(&GROUNDS)?);
-                FactBody::Claim(Claim { receipt, sale: sale(random)?, how })
+                FactBody::Claim(Claim::new(receipt, sale(random)?, how))
             }
             3 => {
                 let claim = one(random, |body| matches!(body, FactBody::Claim(_)))?;

@@ -110,12 +110,12 @@ impl Deal {
             }
             Self::TakeCash(sale) => {
                 let amount = till.sale(*sale)?.due;
-                let row = till.take_cash(*sale, by, now)?;
+                let row = till.take_cash(*sale, None, by, now, None)?;
                 wrote(&row.shop, What::Cash { sale: *sale, amount })
             }
             Self::Claim(sale, receipt, how) => {
                 let before = till.claims(*sale)?;
-                let row = till.claim(*sale, receipt.clone(), *how, by, now)?;
+                let row = till.claim(*sale, (receipt.clone(), *how), by, now)?;
                 let mut claims = till.claims(*sale)?.into_iter();
                 let new = claims.find(|claim| !before.iter().any(|known| known.id == claim.id));
                 let Some(claim) = new else { return Ok(Did::Nothing) };

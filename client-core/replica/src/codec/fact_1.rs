@@ -1,9 +1,8 @@
 //! Form 1 of a fact: what releases wrote before clocks, products and stock. It is read for ever, by turning
 //! it into the form that came after, and never written again.
 
-use super::fact::{
-    BodyForm as Later, FactForm as LaterFact, Goods, HowForm, LineForm as LaterLine, TenderForm,
-};
+use super::fact::{BodyForm as Later, FactForm as LaterFact, HowForm};
+use super::sale::{Goods, LineForm as LaterLine, TenderForm};
 use super::{CodecError, NameForm};
 use domain::{Line, Quantity};
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@
 mod fact;
 mod fact_1;
 mod item;
+mod sale;
 mod shift;
 
 pub(crate) use fact::{decode_fact, encode_fact};
@@ -79,6 +80,11 @@ fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CodecError> {
 /// An amount as somebody else wrote it: bounded, so that no sum of such amounts can overflow.
 pub(crate) fn money(cents: i64) -> Result<Money, CodecError> {
     Money::from_edge(cents).map_err(|_| CodecError::Unreadable)
+}
+
+/// The same, where it is more than nothing.
+fn above_nothing(cents: i64) -> Result<Money, CodecError> {
+    money(cents).ok().filter(|amount| *amount > Money::ZERO).ok_or(CodecError::Unreadable)
 }
 
 /// The same, where it may be below nothing.

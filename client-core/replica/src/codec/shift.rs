@@ -1,7 +1,7 @@
 //! The report of a closed shift as bytes, within form 3 of a fact.
 
 use super::{CodecError, NameForm, money, signed_money};
-use domain::{Closing, Drawer, FactId, Report, Span, Takings, Timestamp};
+use domain::{Closing, Drawer, FactId, Money, Report, Span, Takings, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -17,18 +17,49 @@ pub(super) struct ClosingForm {
     counted: i64,
 }
 
-/// Sales, total, cash, verified, claimed, contradicted, open, over, voids, voided.
-type TakingsForm = [i64; 10];
+/// Sales, total, cash, verified, claimed, contradicted, open, over, voids, voided, discounts, returned, tips, rounding.
+type TakingsForm = [i64; 14];
 
 fn takings_form(it: &Takings) -> TakingsForm {
-    let Takings { sales, total, cash, verified, claimed, contradicted, open, over, voids, voided } = *it;
-    let [total, cash, verified, claimed, contradicted, open, over, voided] =
-        [total, cash, verified, claimed, contradicted, open, over, voided].map(|money| money.cents());
-    [sales, total, cash, verified, claimed, contradicted, open, over, voids, voided]
+    let money = [
+        it.total,
+        it.cash,
+        it.verified,
+        it.claimed,
+        it.contradicted,
+        it.open,
+        it.over,
+        it.voided,
+        it.discounts,
+        it.returned,
+        it.tips,
+        it.rounding,
+    ];
+    let [total, cash, verified, claimed, contradicted, open, over, voided, rest @ ..] =
+        money.map(Money::cents);
+    let [discounts, returned, tips, rounding] = rest;
+    let (sales, voids) = (it.sales, it.voids);
+    [
+        sales,
+        total,
+        cash,
+        verified,
+        claimed,
+        contradicted,
+        open,
+        over,
+        voids,
+        voided,
+        discounts,
+        returned,
+        tips,
+        rounding,
+    ]
 }
 
 fn takings(form: TakingsForm) -> Result<Takings, CodecError> {
-    let [sales, total, cash, verified, claimed, contradicted, open, over, voids, voided] = form;
+    let [sales, total, cash, verified, claimed, contradicted, open, over, voids, voided, rest @ ..] = form;
+    let [discounts, returned, tips, rounding] = rest;
     Ok(Takings {
         sales,
         total: signed_money(total)?,
@@ -40,6 +71,10 @@ fn takings(form: TakingsForm) -> Result<Takings, CodecError> {
         over: signed_money(over)?,
         voids,
         voided: signed_money(voided)?,
+        discounts: signed_money(discounts)?,
+        returned: signed_money(returned)?,
+        tips: signed_money(tips)?,
+        rounding: signed_money(rounding)?,
     })
 }
 

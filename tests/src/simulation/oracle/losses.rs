@@ -7,7 +7,7 @@ use crate::simulation::desk::Desk;
 use crate::simulation::plan::DAY;
 use domain::{
     Actor, BusinessDay, Cited, Claim, Counted, Fact, FactBody, FactId, How, Item, Kind, Level, Line, Money,
-    Person, ProductId, ReceiptCode, Register, Shelves, ShopId, TillId, Timestamp, Version,
+    Person, ProductId, ReceiptCode, Register, Return, Shelves, ShopId, TillId, Timestamp, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use till::{Day, Deed, PaymentRow, SaleFilter, SaleRow, StockRow, TillError};
@@ -104,6 +104,9 @@ impl Dim {
                 }
                 FactBody::Cash { sale, .. }
                 | FactBody::Refund { sale, .. }
+                | FactBody::Return(Return { sale, .. })
+                | FactBody::Tip { sale, .. }
+                | FactBody::Trusted { sale, .. }
                 | FactBody::Void { sale, .. }
                 | FactBody::Printed { sale } => {
                     dim.sales.extend(facts.meant(*sale));
@@ -113,8 +116,10 @@ impl Dim {
                     dim.sales.extend(about.and_then(|claim| facts.meant(claim.sale)));
                     dim.payments.extend(about.map(|claim| claim.receipt.clone()));
                 }
+                FactBody::ReversalAsked { receipt, .. } => drop(dim.payments.insert(receipt.clone())),
                 FactBody::Stock(_)
                 | FactBody::Count(_)
+                | FactBody::PeriodClosed { .. }
                 | FactBody::ShiftOpened { .. }
                 | FactBody::CashMoved { .. }
                 | FactBody::ShiftClosed(_) => {}
@@ -216,7 +221,7 @@ impl Oracle {
             }
             let (at, by) = (fact.at, fact.by.clone());
             match &fact.body {
-                FactBody::Claim(Claim { sale, receipt, how }) if by == Person::leja() => {
+                FactBody::Claim(Claim { sale, receipt, how, .. }) if by == Person::leja() => {
                     let money = books.money.get(&(shop.clone(), receipt.clone()));
                     let meant = facts.meant(*sale);
                     let total = meant.and_then(|sale| self.sales.get(&sale)).map(|made| made.sale.total);
@@ -245,8 +250,10 @@ impl Oracle {
         let meant = |cited: &Cited| facts.meant(*cited);
         let what = match &fact.body {
             FactBody::Sale(sale) => Some(What::Sold(sale.clone())),
-            FactBody::Cash { sale, amount } => meant(sale).map(|sale| What::Cash { sale, amount: *amount }),
-            FactBody::Claim(Claim { sale, receipt, how }) => {
+            FactBody::Cash { sale, amount, .. } => {
+                meant(sale).map(|sale| What::Cash { sale, amount: *amount })
+            }
+            FactBody::Claim(Claim { sale, receipt, how, .. }) => {
                 meant(sale).map(|sale| What::Claimed { sale, receipt: receipt.clone(), how: *how })
             }
             FactBody::Release { claim, reason } => meant(claim).and_then(|claim| {
@@ -285,7 +292,7 @@ impl Oracle {
         let here = |id: &FactId| self.sales.get(id).is_some_and(|made| made.shop == *shop);
         for (id, (sale, amount)) in self.cash.iter().filter(|(_, (sale, _))| here(sale)) {
             let is_it = |body: &FactBody| match body {
-                FactBody::Cash { sale: paid, amount: taken } => {
+                FactBody::Cash { sale: paid, amount: taken, .. } => {
                     facts.meant(*paid) == Some(*sale) && taken == amount
                 }
                 _ => false,
