@@ -37,8 +37,8 @@ const KEPT_IN: [(&str, &[&str]); 13] = [
     ("snow", &["replica"]),
     ("mdns-sd", &["app"]),
     // Whoever serves an API describes it.
-    ("utoipa", &["app"]),
-    ("utoipa-axum", &["app"]),
+    ("utoipa", &["app", "service", "replica"]),
+    ("utoipa-axum", &["app", "service"]),
 ];
 
 /// Libraries a pure room may use: values and formats, no world.
@@ -57,6 +57,7 @@ const PURE: [(&str, &[&str]); 3] = [
             "sha2",
             "snow",
             "thiserror",
+            "utoipa",
             "zstd",
         ],
     ),

@@ -27,7 +27,16 @@ struct Secured {
     by: Actor,
 }
 
-/// `POST /v1/shops/{shop}/claims`
+/// Secures claims before they are written: says for each who was first, if somebody was.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/claims",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    operation_id = "secure_claims",
+    request_body = AskClaims,
+    responses((status = 200, body = ClaimsSecured, description = "Who was first"))
+)]
 pub(crate) async fn secure<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,

@@ -29,7 +29,15 @@ const HELD: &str = "told/held";
 const PULLED: &str = "told/pulled";
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 
-/// `POST /v1/shops/{shop}/enter`
+/// Where a new till enters the journals of its shop, and what it needs to sell at once. Binary.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/enter",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "As `replica::wire` writes it"),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream", description = "Entrances, members, catalogue"))
+)]
 pub(crate) async fn enter<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,
@@ -62,7 +70,15 @@ pub(crate) async fn enter<S: Store>(
     Ok(binary(answer.encode()))
 }
 
-/// `POST /v1/shops/{shop}/history`
+/// What lay before a till entered, going backwards, while it sells. Binary.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/history",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "As `replica::wire` writes it"),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream", description = "Batches and payments"))
+)]
 pub(crate) async fn history<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,
@@ -84,7 +100,15 @@ pub(crate) async fn history<S: Store>(
     Ok(binary(answer.encode()))
 }
 
-/// `POST /v1/shops/{shop}/held`: head office says how far it has each journal, for the tills to show.
+/// Head office says how far it has each journal, for the tills to show.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/held",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = Held,
+    responses((status = 200, description = "Kept"))
+)]
 pub(crate) async fn held<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,

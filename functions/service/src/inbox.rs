@@ -4,18 +4,21 @@
 use crate::auth::Caller;
 use crate::filing::{Filed, assign, keep};
 use crate::office::{Office, read};
+use crate::openapi::described;
 use crate::store::{Filing, InboxItem, RawCallback};
 use crate::{Problem, Store, licence};
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use daraja::inbound::{RequestResult, ResultContent};
 use daraja::{Inbound, StkOutcome};
 use domain::{FeedItem, ReceiptCode, Retraction, ShopId, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
 
 /// The most items one answer lists.
 const PAGE: usize = 200;
@@ -23,55 +26,67 @@ const PAGE: usize = 200;
 const SEARCHED: usize = 100_000;
 
 /// An item, as lists show it: no body, because bodies carry names and numbers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct InboxForm {
     /// SHA-256 of the body.
+    #[schema(example = "9f2c6b1e…")]
     pub hash: String,
     /// When it arrived, RFC 3339.
+    #[schema(example = "2026-11-21T10:15:00.000+03:00")]
     pub received_at: String,
     /// Why it is here.
+    #[schema(example = "paid twice")]
     pub reason: String,
     /// The size of the body.
+    #[schema(example = 412)]
     pub bytes: usize,
 }
 
 /// An item with its body.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct InboxBody {
     /// The item.
     #[serde(flatten)]
     pub item: InboxForm,
     /// The body as text, with the middle of phone numbers hidden.
+    #[schema(example = "{\"TransID\": …}")]
     pub body: String,
     /// What was decided about it, a line each, if it waits no more.
     #[serde(default)]
+    #[schema(example = "given to mjini")]
     pub decided: Option<String>,
 }
 
 /// `POST /v1/admin/inbox/assign`: this callback is that shop's.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AssignForm {
     /// The item's hash, or how it begins.
+    #[schema(example = "9f2c6b1e…")]
     pub hash: String,
     /// The shop.
+    #[schema(example = "mjini")]
     pub shop: String,
 }
 
 /// `POST /v1/admin/inbox/dismiss`: this callback is nobody's.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DismissForm {
     /// The item's hash, or how it begins.
+    #[schema(example = "9f2c6b1e…")]
     pub hash: String,
     /// Why.
+    #[schema(example = "paid twice")]
     pub reason: String,
 }
 
 /// `POST /v1/admin/inbox/reopen`: what was decided about this callback was wrong; it waits again.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ReopenForm {
     /// The item's whole hash: what waits no more is in no list.
+    #[schema(example = "9f2c6b1e…")]
     pub hash: String,
     /// Why.
+    #[schema(example = "paid twice")]
     pub reason: String,
 }
 
@@ -147,17 +162,25 @@ impl std::fmt::Display for Decision {
 }
 
 /// The routes of the inbox.
-pub(crate) fn routes<S: Store>() -> Router<Arc<Office<S>>> {
-    Router::new()
-        .route("/v1/admin/inbox", get(list::<S>))
-        .route("/v1/admin/inbox/{hash}", get(show::<S>))
-        .route("/v1/admin/inbox/assign", post(give::<S>))
-        .route("/v1/admin/inbox/dismiss", post(dismiss::<S>))
-        .route("/v1/admin/inbox/reopen", post(reopen::<S>))
+pub(crate) fn routes<S: Store>() -> OpenApiRouter<Arc<Office<S>>> {
+    OpenApiRouter::default()
+        .merge(described!(list => get(list::<S>)))
+        .merge(described!(show => get(show::<S>)))
+        .merge(described!(give => post(give::<S>)))
+        .merge(described!(dismiss => post(dismiss::<S>)))
+        .merge(described!(reopen => post(reopen::<S>)))
 }
 
 type Head = (Method, Uri, HeaderMap);
 
+/// The callbacks that wait for a person, the newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/inbox",
+    tag = "administrators",
+    operation_id = "inbox",
+    responses((status = 200, body = Vec<InboxForm>, description = "The items"))
+)]
 async fn list<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): Head,
@@ -166,6 +189,15 @@ async fn list<S: Store>(
     Ok(Json(office.store.inbox(PAGE).await?.iter().map(form).collect()))
 }
 
+/// One callback, with its body.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/inbox/{hash}",
+    tag = "administrators",
+    params(("hash" = String, Path, description = "The item's hash, or how it begins", example = "9f2c6b1e")),
+    operation_id = "inbox_item",
+    responses((status = 200, body = InboxBody, description = "The item"))
+)]
 async fn show<S: Store>(
     State(office): State<Arc<Office<S>>>,
     Path(hash): Path<String>,
@@ -178,6 +210,15 @@ async fn show<S: Store>(
     Ok(Json(InboxBody { item: form(&item), body, decided }))
 }
 
+/// Gives a callback to the shop it belongs to.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/inbox/assign",
+    tag = "administrators",
+    operation_id = "assign",
+    request_body = AssignForm,
+    responses((status = 200, body = InboxForm, description = "The item"))
+)]
 async fn give<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): Head,
@@ -210,6 +251,14 @@ async fn give<S: Store>(
     Ok(Json(form(&item)))
 }
 
+/// Lays a callback aside that is nobody's.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/inbox/dismiss",
+    tag = "administrators",
+    request_body = DismissForm,
+    responses((status = 200, body = InboxForm, description = "The item"))
+)]
 async fn dismiss<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): Head,
@@ -225,6 +274,14 @@ async fn dismiss<S: Store>(
     Ok(Json(form(&item)))
 }
 
+/// Takes back what was decided about a callback: it waits again.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/inbox/reopen",
+    tag = "administrators",
+    request_body = ReopenForm,
+    responses((status = 200, body = InboxForm, description = "The item"))
+)]
 async fn reopen<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): Head,

@@ -24,6 +24,7 @@ pub mod filing;
 pub mod guard;
 pub mod licence;
 pub mod office;
+pub mod openapi;
 pub mod payments;
 pub mod problem;
 pub mod safaricom;

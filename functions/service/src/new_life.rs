@@ -16,6 +16,15 @@ use std::sync::Arc;
 /// How long one request may take; after that another may try.
 const LOCK_MILLIS: i64 = 30_000;
 
+/// Gives a till whose journal parted from the cloud's another name to write under.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/new-life",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = AskLife,
+    responses((status = 200, body = NewLife, description = "The name"))
+)]
 pub(crate) async fn new_life<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,

@@ -3,6 +3,7 @@
 use crate::auth::{Caller, Signed, authenticate};
 use crate::guard::{Counts, KnownTokens};
 use crate::inbox;
+use crate::openapi::described;
 use crate::store::{Enrolment, Tokens};
 use crate::{CallbackSecret, Clock, Problem, Store, licence};
 use axum::body::Bytes;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
 
 /// How long an enrolment code is good.
 const CODE_LIFE_MILLIS: i64 = 24 * 3600 * 1000;
@@ -38,82 +41,99 @@ pub struct Office<S> {
 }
 
 /// `POST /v1/admin/enrolments`: whom a new code is for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EnrolmentForm {
     /// `till`, `office` or `platform`.
+    #[schema(example = "till")]
     pub role: String,
     /// The shop of a till.
     #[serde(default)]
+    #[schema(example = "mjini")]
     pub shop: Option<String>,
 }
 
 /// The answer: the code, shown once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EnrolmentCode {
     /// The code to hand over.
+    #[schema(example = "4f1c2a9be07d33aa51c0")]
     pub code: String,
     /// Until when it is good, RFC 3339.
+    #[schema(example = "2026-11-22T10:15:00.000+03:00")]
     pub expires_at: String,
 }
 
 /// A shop and the URLs to register with Safaricom: the answer to `POST /v1/admin/shops`, and what
 /// `GET /v1/admin/shops` lists.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OpenedShop {
     /// The shop.
     pub shop: ShopForm,
     /// The confirmation URL. Secret: it carries the shop's token.
+    #[schema(example = "https://pay.example.com/in/secret/c/confirmation")]
     pub confirmation_url: String,
     /// The validation URL. Secret as well.
+    #[schema(example = "https://pay.example.com/in/secret/c/validation")]
     pub validation_url: String,
 }
 
 /// A member, as lists show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct MemberForm {
     /// Its actor, like `7`.
+    #[schema(example = "7.1")]
     pub actor: String,
     /// Its role.
+    #[schema(example = "till")]
     pub role: String,
     /// Its letter.
+    #[schema(example = "A")]
     pub letter: String,
     /// Its name.
+    #[schema(example = "Front counter")]
     pub name: String,
     /// Its shop, unless it belongs to all.
+    #[schema(example = "mjini")]
     pub shop: Option<String>,
     /// It was revoked.
     pub revoked: bool,
 }
 
 /// `POST /v1/admin/tokens`: what to do with a shop's callback tokens.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct TokenForm {
     /// The shop.
+    #[schema(example = "mjini")]
     pub shop: String,
     /// `rotate`: make a new one; the one before stays good. `retire`: only the newest stays good.
+    #[schema(example = "rotate")]
     pub what: String,
 }
 
 /// `POST /v1/admin/members/revoke`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RevokeForm {
     /// Whom.
+    #[schema(example = "7.1")]
     pub actor: String,
 }
 
 /// The routes of whoever runs the cloud.
 pub fn router<S: Store>(office: Office<S>) -> Router {
-    Router::new()
-        .route("/v1/admin/shops", get(shops::<S>).post(open_shop::<S>))
-        .route("/v1/admin/tokens", post(change_tokens::<S>))
-        .route("/v1/admin/counts", get(counts::<S>))
-        .route("/v1/admin/enrolments", post(make_code::<S>))
-        .route("/v1/admin/members", get(members::<S>))
-        .route("/v1/admin/members/revoke", post(revoke::<S>))
+    let router = Router::from(routes::<S>()).layer(DefaultBodyLimit::max(16 * 1024));
+    router.with_state(Arc::new(office))
+}
+
+pub(crate) fn routes<S: Store>() -> OpenApiRouter<Arc<Office<S>>> {
+    OpenApiRouter::default()
+        .merge(described!(shops, open_shop => get(shops::<S>).post(open_shop::<S>)))
+        .merge(described!(change_tokens => post(change_tokens::<S>)))
+        .merge(described!(counts => get(counts::<S>)))
+        .merge(described!(make_code => post(make_code::<S>)))
+        .merge(described!(members => get(members::<S>)))
+        .merge(described!(revoke => post(revoke::<S>)))
         .merge(inbox::routes())
         .merge(licence::routes())
-        .layer(DefaultBodyLimit::max(16 * 1024))
-        .with_state(Arc::new(office))
 }
 
 impl<S: Store> Office<S> {
@@ -130,6 +150,13 @@ impl<S: Store> Office<S> {
 }
 
 /// Every shop, so that whoever changes one can start from what it is.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/shops",
+    tag = "administrators",
+    operation_id = "admin_shops",
+    responses((status = 200, body = Vec<OpenedShop>, description = "The shops"))
+)]
 async fn shops<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): (Method, Uri, HeaderMap),
@@ -143,6 +170,14 @@ async fn shops<S: Store>(
     Ok(Json(opened))
 }
 
+/// Opens a shop, or makes it what the form says.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/shops",
+    tag = "administrators",
+    request_body = ShopForm,
+    responses((status = 200, body = OpenedShop, description = "The shop"))
+)]
 async fn open_shop<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): (Method, Uri, HeaderMap),
@@ -190,6 +225,13 @@ impl<S: Store> Office<S> {
 
 /// Makes a new token while the old one stays good, or ends that: in between the new addresses are
 /// registered with Safaricom.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/tokens",
+    tag = "administrators",
+    request_body = TokenForm,
+    responses((status = 200, body = OpenedShop, description = "The shop"))
+)]
 async fn change_tokens<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): (Method, Uri, HeaderMap),
@@ -222,6 +264,13 @@ async fn change_tokens<S: Store>(
     Ok(Json(office.opened(&shop, &tokens)))
 }
 
+/// What came in since this process started, by name.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/counts",
+    tag = "administrators",
+    responses((status = 200, body = BTreeMap<String, u64>, description = "The counts"))
+)]
 async fn counts<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): (Method, Uri, HeaderMap),
@@ -232,6 +281,14 @@ async fn counts<S: Store>(
     Ok(Json(counts.list().into_iter().collect()))
 }
 
+/// Makes a one-time code for a new member.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/enrolments",
+    tag = "administrators",
+    request_body = EnrolmentForm,
+    responses((status = 200, body = EnrolmentCode, description = "The code, shown once"))
+)]
 async fn make_code<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): (Method, Uri, HeaderMap),
@@ -276,6 +333,13 @@ pub async fn new_code<S: Store>(
     Ok((code, expires_at))
 }
 
+/// Tills, head offices and administrators.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/members",
+    tag = "administrators",
+    responses((status = 200, body = Vec<MemberForm>, description = "The members"))
+)]
 async fn members<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): (Method, Uri, HeaderMap),
@@ -292,6 +356,14 @@ async fn members<S: Store>(
     Ok(Json(office.store.members().await?.into_iter().map(form).collect()))
 }
 
+/// Keeps a member out from now on.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/members/revoke",
+    tag = "administrators",
+    request_body = RevokeForm,
+    responses((status = 200, description = "Done"))
+)]
 async fn revoke<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): (Method, Uri, HeaderMap),

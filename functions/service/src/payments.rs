@@ -2,6 +2,7 @@
 //! credentials.
 
 use crate::auth::{Caller, Signed, authenticate};
+use crate::openapi::described;
 use crate::pushes;
 use crate::store;
 use crate::{CallbackSecret, Clock, Problem, Safaricom, SafaricomError, Store};
@@ -21,6 +22,7 @@ use replica::wire::json::{
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
 
 /// What the payments function works with.
 pub struct Payments<S, D> {
@@ -81,19 +83,22 @@ impl std::fmt::Debug for Passkeys {
 
 /// The routes tills and head office call to reach Safaricom.
 pub fn router<S: Store, D: Safaricom>(payments: Payments<S, D>) -> Router {
-    Router::new()
-        .route("/v1/shops/{shop}/push", post(push::<S, D>))
-        .route("/v1/shops/{shop}/push/query", post(query::<S, D>))
-        .route("/v1/shops/{shop}/status", post(status::<S, D>))
-        .route("/v1/shops/{shop}/reversal", post(reversal::<S, D>))
-        .route("/v1/shops/{shop}/balance", post(balance::<S, D>))
-        .route("/v1/shops/{shop}/requests/{request}", get(request::<S, D>))
-        .route("/v1/shops/{shop}/qr", post(qr::<S, D>))
-        .route("/v1/shops/{shop}/c2b/register", post(register::<S, D>))
-        .route("/v1/shops/{shop}/c2b/simulate", post(simulate::<S, D>))
-        .route("/v1/shops/{shop}/pull/register", post(register_pull::<S, D>))
-        .layer(DefaultBodyLimit::max(16 * 1024))
-        .with_state(Arc::new(payments))
+    let router = Router::from(routes::<S, D>()).layer(DefaultBodyLimit::max(16 * 1024));
+    router.with_state(Arc::new(payments))
+}
+
+pub(crate) fn routes<S: Store, D: Safaricom>() -> OpenApiRouter<Arc<Payments<S, D>>> {
+    OpenApiRouter::default()
+        .merge(described!(push => post(push::<S, D>)))
+        .merge(described!(query => post(query::<S, D>)))
+        .merge(described!(status => post(status::<S, D>)))
+        .merge(described!(reversal => post(reversal::<S, D>)))
+        .merge(described!(balance => post(balance::<S, D>)))
+        .merge(described!(request => get(request::<S, D>)))
+        .merge(described!(qr => post(qr::<S, D>)))
+        .merge(described!(register => post(register::<S, D>)))
+        .merge(described!(simulate => post(simulate::<S, D>)))
+        .merge(described!(register_pull => post(register_pull::<S, D>)))
 }
 
 type Shared<S, D> = State<Arc<Payments<S, D>>>;
@@ -152,6 +157,15 @@ impl<S: Store, D: Safaricom> Payments<S, D> {
     }
 }
 
+/// Asks a customer's phone for a payment (STK push). Repeating a request sends no second prompt.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/push",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = AskPayment,
+    responses((status = 200, body = Asked, description = "Safaricom took the request"))
+)]
 async fn push<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { shop, ask, .. }: Asking<AskPayment>,
@@ -162,6 +176,16 @@ async fn push<S: Store, D: Safaricom>(
     Ok(Json(Asked { checkout_request_id: asked.checkout.to_string(), merchant_request_id: asked.merchant }))
 }
 
+/// What became of a push.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/push/query",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    operation_id = "query_push",
+    request_body = AskPush,
+    responses((status = 200, body = PushEnded, description = "How it ended, if it is known"))
+)]
 async fn query<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { shop, ask, .. }: Asking<AskPush>,
@@ -173,6 +197,15 @@ async fn query<S: Store, D: Safaricom>(
     Ok(Json(PushEnded { code: known.code, ask_at: known.ask_at.map(Timestamp::millis) }))
 }
 
+/// Asks whether a payment is real. The answer comes into the feed.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/status",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = AskStatus,
+    responses((status = 200, body = Requested, description = "The request"))
+)]
 async fn status<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { shop, ask, .. }: Asking<AskStatus>,
@@ -180,6 +213,15 @@ async fn status<S: Store, D: Safaricom>(
     payments.status(&shop, &ask).await.map(Json)
 }
 
+/// Asks that a payment goes back, whole. Head office alone may.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/reversal",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = AskReversal,
+    responses((status = 200, body = Requested, description = "The request"))
+)]
 async fn reversal<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { caller, shop, ask }: Asking<AskReversal>,
@@ -190,6 +232,14 @@ async fn reversal<S: Store, D: Safaricom>(
     asking.await.map_err(|_| refuse(&SafaricomError::Unknown))?.map(Json)
 }
 
+/// Asks what the shop's accounts hold. The answer stands in the request.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/balance",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    responses((status = 200, body = Requested, description = "The request"))
+)]
 async fn balance<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { caller, shop, .. }: Asking<IgnoredAny>,
@@ -198,15 +248,32 @@ async fn balance<S: Store, D: Safaricom>(
     payments.balance(&shop).await.map(Json)
 }
 
+/// What became of a request.
+#[utoipa::path(
+    get,
+    path = "/v1/shops/{shop}/requests/{request}",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini"), ("request" = String, Path, description = "Its name", example = "AG_20261121_2010")),
+    responses((status = 200, body = RequestState, description = "How it stands"))
+)]
 async fn request<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
-    Path((_, request)): Path<(String, String)>,
+    Path(path): Path<(String, String)>,
     Asking { shop, .. }: Asking<IgnoredAny>,
 ) -> Result<Json<RequestState>, Problem> {
-    let request = payments.request(&shop, &request).await?;
+    let request = payments.request(&shop, &path.1).await?;
     payments.state_of(&request).await.map(Json)
 }
 
+/// A code that the M-PESA app can scan.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/qr",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = AskQr,
+    responses((status = 200, body = Vec<u8>, content_type = "image/png", description = "A PNG"))
+)]
 async fn qr<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { shop, ask, .. }: Asking<AskQr>,
@@ -215,6 +282,14 @@ async fn qr<S: Store, D: Safaricom>(
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
 }
 
+/// Registers the shop's callback addresses with Safaricom. In production that works once for a number.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/c2b/register",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    responses((status = 200, body = Said, description = "What Safaricom said"))
+)]
 async fn register<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { shop, .. }: Asking<IgnoredAny>,
@@ -222,6 +297,15 @@ async fn register<S: Store, D: Safaricom>(
     payments.register(&shop).await.map(said)
 }
 
+/// Has a customer of Safaricom's sandbox pay.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/c2b/simulate",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = AskSimulation,
+    responses((status = 200, body = Said, description = "What Safaricom said"))
+)]
 async fn simulate<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { shop, ask, .. }: Asking<AskSimulation>,
@@ -229,6 +313,15 @@ async fn simulate<S: Store, D: Safaricom>(
     payments.simulate(&shop, &ask).await.map(said)
 }
 
+/// Registers the shop for Pull Transactions.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/pull/register",
+    tag = "safaricom",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = AskPullRegistration,
+    responses((status = 200, body = Said, description = "What Safaricom said"))
+)]
 async fn register_pull<S: Store, D: Safaricom>(
     State(payments): Shared<S, D>,
     Asking { caller, shop, ask }: Asking<AskPullRegistration>,

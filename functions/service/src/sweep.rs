@@ -9,6 +9,7 @@ use crate::chain::{Gap, Point, gaps};
 use crate::compaction::compact;
 use crate::fallback::{Fallback, RedriveError, Redriven, redrive};
 use crate::filing::{Filed, keep};
+use crate::openapi::described;
 use crate::payments::App;
 use crate::pushes;
 use crate::safaricom::{Safaricom, SafaricomError};
@@ -24,6 +25,8 @@ use domain::{Evidence, FeedItem, Payer, Role, Shop, ShopId, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
 
 /// How far back Safaricom tells of payments (fact sheet §1.7), less a little for the way there.
 const REACH_MILLIS: i64 = 48 * 3_600_000 - 60_000;
@@ -58,9 +61,21 @@ pub struct Sweep<S, D, F> {
 
 /// The route by which whoever runs the cloud asks for a sweep out of turn.
 pub fn router<S: Store, D: Safaricom, F: Fallback>(sweep: Arc<Sweep<S, D, F>>) -> Router {
-    Router::new().route("/v1/admin/sweep", post(now::<S, D, F>)).with_state(sweep)
+    Router::from(routes::<S, D, F>()).with_state(sweep)
 }
 
+pub(crate) fn routes<S: Store, D: Safaricom, F: Fallback>() -> OpenApiRouter<Arc<Sweep<S, D, F>>> {
+    OpenApiRouter::default().merge(described!(now => post(now::<S, D, F>)))
+}
+
+/// Sweeps now, out of turn: pulls payments, asks about open prompts, files what waits.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/sweep",
+    tag = "administrators",
+    operation_id = "sweep_now",
+    responses((status = 200, body = SweepReport, description = "What it did"))
+)]
 async fn now<S: Store, D: Safaricom, F: Fallback>(
     State(sweep): State<Arc<Sweep<S, D, F>>>,
     headers: HeaderMap,
@@ -74,35 +89,45 @@ async fn now<S: Store, D: Safaricom, F: Fallback>(
 }
 
 /// What a sweep did.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct SweepReport {
     /// Callbacks from the fallback queue that lie in the store now.
+    #[schema(example = 0)]
     pub redriven: u64,
     /// Pushes asked about.
+    #[schema(example = 2)]
     pub pushes: u64,
     /// Pushes that turned out to have ended.
+    #[schema(example = 1)]
     pub ended: u64,
     /// What was done for each shop.
     pub shops: BTreeMap<String, Pulled>,
     /// Batches of journals that old ones were joined into.
     #[serde(default)]
+    #[schema(example = 0)]
     pub joined: u64,
     /// What failed, in words; the rest went on.
+    #[schema(example = json!(["mjini: Safaricom did not answer"]))]
     pub failed: Vec<String>,
 }
 
 /// What was pulled for one shop.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Pulled {
     /// Rows that told of a customer's payment.
+    #[schema(example = 12)]
     pub rows: u64,
     /// Those that no pull had told of before.
+    #[schema(example = 1)]
     pub new: u64,
     /// Settlements: the shop's own money on its way to its bank.
+    #[schema(example = 0)]
     pub other: u64,
     /// Rows that went to the inbox.
+    #[schema(example = 0)]
     pub inbox: u64,
     /// Gaps in the chain of balances that nothing explains: from, to and the missing amount.
+    #[schema(example = json!(["between UKL4AB12CD and UKL4AB12CE: 77.00"]))]
     pub gaps: Vec<String>,
 }
 

@@ -3,6 +3,7 @@
 use crate::auth::{Acquaintances, Caller, Signed, authenticate};
 use crate::licence::Signer;
 use crate::new_life::new_life;
+use crate::openapi::described;
 use crate::store::StoreError;
 use crate::{Clock, Problem, Store, claims, history};
 use axum::body::Bytes;
@@ -18,6 +19,7 @@ use replica::{Batch, Head, Keypair, PublicKey};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
 
 /// How many bytes of batches one answer carries; with the feed it stays under [`MAX_BODY_BYTES`].
 const PAGE_BYTES: usize = 512 * 1024;
@@ -47,22 +49,34 @@ impl<S> Sync<S> {
 
 /// The routes replicas call.
 pub fn router<S: Store>(sync: Sync<S>) -> Router {
-    Router::new()
-        .route("/v1/shops/{shop}/sync", post(exchange::<S>))
-        .route("/v1/shops/{shop}/enter", post(history::enter::<S>))
-        .route("/v1/shops/{shop}/history", post(history::history::<S>))
-        .route("/v1/shops/{shop}/held", post(history::held::<S>))
-        .route("/v1/shops/{shop}/claims", post(claims::secure::<S>))
-        .route("/v1/shops", get(shops::<S>))
-        .route("/v1/shops/{shop}/join", post(join::<S>))
-        .route("/v1/shops/{shop}", get(shop::<S>))
-        .route("/v1/shops/{shop}/open-sales", post(open_sales::<S>))
-        .route("/v1/shops/{shop}/new-life", post(new_life::<S>))
-        .route("/v1/enrol", post(enrol::<S>))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Arc::new(sync))
+    let router = Router::from(routes::<S>()).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    router.with_state(Arc::new(sync))
 }
 
+pub(crate) fn routes<S: Store>() -> OpenApiRouter<Arc<Sync<S>>> {
+    OpenApiRouter::default()
+        .merge(described!(exchange => post(exchange::<S>)))
+        .merge(described!(history::enter => post(history::enter::<S>)))
+        .merge(described!(history::history => post(history::history::<S>)))
+        .merge(described!(history::held => post(history::held::<S>)))
+        .merge(described!(claims::secure => post(claims::secure::<S>)))
+        .merge(described!(shops => get(shops::<S>)))
+        .merge(described!(join => post(join::<S>)))
+        .merge(described!(shop => get(shop::<S>)))
+        .merge(described!(open_sales => post(open_sales::<S>)))
+        .merge(described!(crate::new_life::new_life => post(new_life::<S>)))
+        .merge(described!(enrol => post(enrol::<S>)))
+}
+
+/// Exchanges journals and payments: a batch and what the caller has, for what it lacks. Binary.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/sync",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "As `replica::wire` writes it"),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream", description = "What the caller lacks"))
+)]
 async fn exchange<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,
@@ -249,6 +263,14 @@ impl<S: Store> Sync<S> {
 
 /// Makes head office a member of a shop, with a number of its own there and its own key: names of facts
 /// never collide between shops, and its journal in one shop says nothing about another.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/join",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body(content = (), description = "Nothing"),
+    responses((status = 200, body = Joined, description = "Its name in that shop"))
+)]
 async fn join<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,
@@ -269,6 +291,14 @@ async fn join<S: Store>(
 }
 
 /// Keeps what a till has open, so that a validation can be answered while the customer waits.
+#[utoipa::path(
+    post,
+    path = "/v1/shops/{shop}/open-sales",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    request_body = OpenSales,
+    responses((status = 200, description = "Kept"))
+)]
 async fn open_sales<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,
@@ -294,6 +324,12 @@ async fn open_sales<S: Store>(
 }
 
 /// The shops a caller may sync: a till's own, every one for head office.
+#[utoipa::path(
+    get,
+    path = "/v1/shops",
+    tag = "tills",
+    responses((status = 200, body = Vec<ShopForm>, description = "The shops"))
+)]
 async fn shops<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     headers: HeaderMap,
@@ -308,6 +344,13 @@ async fn shops<S: Store>(
 }
 
 /// How a shop stands, for head office, which has many shops and asks for each now and then.
+#[utoipa::path(
+    get,
+    path = "/v1/shops/{shop}",
+    tag = "tills",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    responses((status = 200, body = ShopForm, description = "The shop"))
+)]
 async fn shop<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Path(shop): Path<String>,
@@ -350,6 +393,12 @@ async fn shops_of<S: Store>(store: &S, shop: Option<&ShopId>) -> Result<Vec<Shop
 }
 
 /// Makes a caller with a good code a member. A code that was used up or never existed gets one answer.
+#[utoipa::path(
+    post,
+    path = "/v1/enrol",
+    tag = "tills",
+    responses((status = 200, body = Enrolled, description = "The new member"))
+)]
 async fn enrol<S: Store>(
     State(sync): State<Arc<Sync<S>>>,
     Json(enrol): Json<Enrol>,

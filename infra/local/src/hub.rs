@@ -3,7 +3,8 @@
 use crate::daraja::Daraja;
 use crate::serve::{Stop, bind, serve_quietly, stopped};
 use crate::{Failure, admin};
-use axum::Router;
+use axum::routing::get;
+use axum::{Json, Router};
 use clap::Args;
 use domain::{Msisdn, Role};
 use embedded::{EmbeddedStore, FileQueue};
@@ -140,6 +141,8 @@ impl<S: Store, D: Safaricom, F: Fallback> Parts<S, D, F> {
             counts: Some(counts),
         });
         let router = callbacks.merge(sync).merge(payments).merge(office);
+        let described = get(async || Json(service::openapi::document::<S, D, F>()));
+        let router = router.route("/openapi.json", described);
         (router.merge(sweep::router(Arc::clone(&sweep))), sweep)
     }
 }

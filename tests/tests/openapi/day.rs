@@ -115,6 +115,30 @@ fn a_validator_that_is_given_nonsense_says_so() {
     assert!(!faults(&document, &[]).is_empty());
 }
 
+#[test]
+fn a_hub_describes_what_it_serves_and_serves_what_it_describes() {
+    let demo = Demo::start();
+    let hub = Asked::at(&demo.hub);
+    assert_eq!(left_unsaid(&hub.document), Vec::<String>::new());
+    let described = operations(&hub.document);
+    for (name, operation) in &described {
+        let (method, template) = name.split_once(' ').unwrap();
+        let path =
+            template.replace("{shop}", "mjini").replace("{request}", "ws_CO_1").replace("{hash}", "9f2c6b1e");
+        let answer = hub.ask(method, &path, Value::Null);
+        // Nobody signed this: whoever is asked says so, in the form of every error.
+        let kind = if operation["operationId"] == "enrol" { "leja:bad-request" } else { "leja:unsigned" };
+        assert!(answer["type"] == kind || operation["operationId"] == "enrol", "{name}: {answer}");
+    }
+    assert_eq!(faults(&hub.document, &hub.answered.borrow()), Vec::<String>::new());
+    let said = hub.document["components"]["responses"]["Problem"]["description"].as_str().unwrap();
+    let unsaid: Vec<String> = problems_in("functions/service/src")
+        .into_iter()
+        .filter(|kind| !said.contains(&format!("`{kind}`")))
+        .collect();
+    assert_eq!(unsaid, Vec::<String>::new(), "every problem is described");
+}
+
 /// A customer pays at the simulated Safaricom; gives the receipt code.
 fn pay(demo: &Demo, amount: &str) -> String {
     let form = json!({ "shortcode": "123456", "amount": amount, "name": "ASHA WANJIRU" });

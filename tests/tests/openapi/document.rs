@@ -74,7 +74,7 @@ fn has_example(document: &Value, schema: &Value) -> bool {
         kind => kind.clone(),
     };
     let evident = match kind.as_str() {
-        Some("array") => schema["items"].get("$ref").is_some(),
+        Some("array") => has_example(document, &schema["items"]),
         Some("object") | Some("boolean") => true,
         _ => schema.get("enum").is_some(),
     };
@@ -99,10 +99,16 @@ fn sources(room: &str, without: &[&str]) -> String {
 
 #[test]
 fn nothing_is_mounted_that_is_not_described() {
-    // Pages are for browsers, and what tills say to each other is sealed.
+    // Pages are for browsers, what tills say to each other is sealed, and what Safaricom calls is secret.
     let app = sources("client-core/app/src", &["pages.rs", "lan.rs"]);
-    let mounted: Vec<_> = app.match_indices(".route(").map(|(at, _)| &app[at..at + 23]).collect();
-    assert_eq!(mounted, [r#".route("/openapi.json","#], "mount it with routes!, and describe it");
+    let service = sources("functions/service/src", &["callbacks.rs"]);
+    let mounted = |code: &str| -> Vec<String> {
+        code.match_indices(".route(")
+            .map(|(at, it)| code[at + it.len()..].chars().take(15).collect())
+            .collect()
+    };
+    assert_eq!(mounted(&app), [r#""/openapi.json""#], "mount it with routes!, and describe it");
+    assert_eq!(mounted(&service), ["path, methods.c"], "mount it with described!, and describe it");
 }
 
 /// The stable names of problems that a room's code knows.

@@ -2,22 +2,26 @@
 
 use super::{account, owner, put_owner, put_tariff, tariff};
 use crate::office::{Office, read};
+use crate::openapi::described;
 use crate::store::Tokens;
 use crate::{Problem, Store};
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use domain::licence::{Account, Grant, Price, Standing, Tariff, reference};
 use domain::{Money, Msisdn, Shop, ShopId, ShortCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
 
 /// `GET /v1/admin/licences`: what is sold, and how every shop stands.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct LicencesForm {
     /// The platform's paybill.
+    #[schema(example = "400200")]
     pub paybill: Option<String>,
     /// The prices, the oldest first.
     pub prices: Vec<PriceForm>,
@@ -26,32 +30,42 @@ pub struct LicencesForm {
 }
 
 /// A price, from an instant on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PriceForm {
     /// From when, RFC 3339.
+    #[schema(example = "2026-11-01T00:00:00.000+03:00")]
     pub from: String,
     /// How much; nothing where no licence is needed from then on.
+    #[schema(example = "1000.00")]
     pub price: Option<String>,
     /// For so many days.
+    #[schema(example = 30)]
     pub days: u32,
 }
 
 /// A shop's licence.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ShopLicence {
     /// The shop.
+    #[schema(example = "mjini")]
     pub shop: String,
     /// Its name.
+    #[schema(example = "Front counter")]
     pub name: String,
     /// `free`, `licensed`, `grace` or `expired`.
+    #[schema(example = "done")]
     pub state: String,
     /// Until when it is licensed, RFC 3339.
+    #[schema(example = "2026-12-21T00:00:00.000+03:00")]
     pub until: Option<String>,
     /// What it paid that bought nothing yet.
+    #[schema(example = "0.00")]
     pub credit: String,
     /// What it gives as account number.
+    #[schema(example = "A42")]
     pub reference: String,
     /// Its owner's phone, all but its end hidden.
+    #[schema(example = "***149")]
     pub owner: Option<String>,
     /// What each receipt bought, the oldest first; where one shop was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -59,35 +73,44 @@ pub struct ShopLicence {
 }
 
 /// What one receipt bought.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct GrantForm {
     /// The receipt.
+    #[schema(example = "UKL4AB12CD")]
     pub receipt: String,
     /// When it was paid, RFC 3339.
+    #[schema(example = "2026-11-21T10:15:00.000+03:00")]
     pub paid_at: String,
     /// How much.
+    #[schema(example = "500.00")]
     pub amount: String,
     /// How many days it bought.
+    #[schema(example = 30)]
     pub days: u32,
     /// What was kept after it for the next payment.
+    #[schema(example = "0.00")]
     pub credit: String,
     /// Until when the shop was licensed with it.
+    #[schema(example = "2026-12-21T00:00:00.000+03:00")]
     pub until: Option<String>,
     /// The money went back.
     pub reversed: bool,
 }
 
 /// `POST /v1/admin/licences`: what is sold from now on; what is not said stays as it is.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct SellForm {
     /// The platform's paybill; needed the first time.
     #[serde(default)]
+    #[schema(example = "400200")]
     pub paybill: Option<String>,
     /// How much, like `1000.00`.
     #[serde(default)]
+    #[schema(example = "1000.00")]
     pub price: Option<String>,
     /// For how many days.
     #[serde(default)]
+    #[schema(example = 30)]
     pub days: Option<u32>,
     /// No licence is needed from now on.
     #[serde(default)]
@@ -95,24 +118,34 @@ pub struct SellForm {
 }
 
 /// `POST /v1/admin/owners`: whom to text about a shop's licence.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OwnerForm {
     /// The shop.
+    #[schema(example = "mjini")]
     pub shop: String,
     /// The phone; empty to forget it.
+    #[schema(example = "0712345678")]
     pub phone: String,
 }
 
 /// The routes of licences.
-pub(crate) fn routes<S: Store>() -> Router<Arc<Office<S>>> {
-    Router::new()
-        .route("/v1/admin/licences", get(list::<S>).post(sell::<S>))
-        .route("/v1/admin/licences/{shop}", get(show::<S>))
-        .route("/v1/admin/owners", post(set_owner::<S>))
+pub(crate) fn routes<S: Store>() -> OpenApiRouter<Arc<Office<S>>> {
+    OpenApiRouter::default()
+        .merge(described!(list, sell => get(list::<S>).post(sell::<S>)))
+        .merge(described!(show => get(show::<S>)))
+        .merge(described!(set_owner => post(set_owner::<S>)))
 }
 
 type Head = (Method, Uri, HeaderMap);
 
+/// What licences cost, and how every shop stands.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/licences",
+    tag = "administrators",
+    operation_id = "licences",
+    responses((status = 200, body = LicencesForm, description = "Prices and shops"))
+)]
 async fn list<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): Head,
@@ -141,6 +174,15 @@ async fn all<S: Store>(office: &Office<S>) -> Result<LicencesForm, Problem> {
     })
 }
 
+/// How a shop stands, and what each receipt bought.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/licences/{shop}",
+    tag = "administrators",
+    params(("shop" = String, Path, description = "The shop", example = "mjini")),
+    operation_id = "licence_of",
+    responses((status = 200, body = ShopLicence, description = "The shop"))
+)]
 async fn show<S: Store>(
     State(office): State<Arc<Office<S>>>,
     Path(shop): Path<String>,
@@ -194,6 +236,15 @@ impl From<Grant> for GrantForm {
     }
 }
 
+/// Sets what is sold from now on.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/licences",
+    tag = "administrators",
+    operation_id = "sell_licences",
+    request_body = SellForm,
+    responses((status = 200, body = LicencesForm, description = "Prices and shops"))
+)]
 async fn sell<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): Head,
@@ -251,6 +302,14 @@ async fn open_platform<S: Store>(office: &Office<S>, paybill: Option<&str>) -> R
     Ok(store.put_shop(&shop, &tokens).await?)
 }
 
+/// Sets whom to text about a shop's licence.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/owners",
+    tag = "administrators",
+    request_body = OwnerForm,
+    responses((status = 200, body = ShopLicence, description = "The shop"))
+)]
 async fn set_owner<S: Store>(
     State(office): State<Arc<Office<S>>>,
     (method, uri, headers): Head,
