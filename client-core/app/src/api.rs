@@ -2,8 +2,8 @@
 
 use crate::App;
 use crate::cart::NewSale;
-use crate::forms::{CandidateForm, PaymentForm, SaleForm, StatusForm, View};
-use crate::openapi::values::{By, FactName, Reason, Receipt, RequestKey, ShopName, Time};
+use crate::forms::{PaymentForm, SaleForm, StatusForm, View};
+use crate::openapi::values::{By, FactName, Reason, Receipt, RequestKey, ShopName};
 use crate::problem::Problem;
 use crate::siblings::{NewPlace, SiblingsForm, read_address};
 use axum::Json;
@@ -34,7 +34,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events))
         .routes(routes!(sales, sell))
         .routes(routes!(sale))
-        .routes(routes!(candidates))
         .routes(routes!(claim))
         .routes(routes!(cash))
         .routes(routes!(void))
@@ -76,16 +75,6 @@ struct Sales {
 struct Payments {
     /// The payments, the newest first.
     payments: Vec<PaymentForm>,
-}
-
-/// The payments that may be a sale's.
-#[derive(Serialize, ToSchema)]
-struct Candidates {
-    /// The payments, the best first.
-    candidates: Vec<CandidateForm>,
-    /// How fresh this is: when the cloud answered last.
-    #[schema(value_type = Option<Time>)]
-    as_of: Option<String>,
 }
 
 /// What a release gives.
@@ -297,23 +286,6 @@ async fn sales(State(app): State<App>, Query(which): Query<Which>) -> Result<Jso
 )]
 async fn sale(State(app): State<App>, Path(id): Path<String>) -> Result<Json<SaleForm>, Problem> {
     app.with(move |till, now| Ok(Json(View::of(till, now)?.sale_with_history(read_id(&id)?)?))).await
-}
-
-/// The payments that may be this sale's, the best first, with the reasons.
-#[utoipa::path(
-    get,
-    path = "/v1/sales/{id}/candidates",
-    tag = "sales",
-    params(("id" = FactName, Path, description = "The sale")),
-    responses((status = 200, body = Candidates, description = "The payments"))
-)]
-async fn candidates(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Candidates>, Problem> {
-    app.with(move |till, now| {
-        let candidates = View::of(till, now)?.candidates(read_id(&id)?)?;
-        let as_of = till.status()?.last_contact.map(|at| at.to_string());
-        Ok(Json(Candidates { candidates, as_of }))
-    })
-    .await
 }
 
 /// Says that a payment pays this sale. The payment need not have been seen yet.

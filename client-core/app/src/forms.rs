@@ -6,15 +6,16 @@ mod sale;
 mod status;
 
 pub(crate) use payment::{CandidateForm, PaymentForm};
-pub(crate) use sale::{LineForm, SaleForm};
+pub(crate) use sale::{LineForm, NamedSale, SaleForm};
 pub(crate) use status::StatusForm;
 
 use crate::problem::Problem;
+use domain::matching::Candidate;
 use domain::{
     Actor, Cited, FactId, How, Line, Money, ReceiptCode, ShopId, Source, Tender, TillId, Timestamp, Words,
 };
 use payment::HeldForm;
-use sale::{AsksForm, ClaimForm, HappeningForm, NamedSale, PushForm};
+use sale::{AsksForm, ClaimForm, HappeningForm, PushForm, SameTotal};
 use status::{ClockForm, CountForm, MeForm, MemberForm, ProgressForm, ShopStatus, TodayForm};
 use std::collections::BTreeMap;
 use till::{ClaimRow, Deed, Happening, PaymentRow, PushStatus, SaleRow, Till};
@@ -77,8 +78,20 @@ impl<'a> View<'a> {
             claims,
             asks: till::in_shillings(row.due).ok().map(AsksForm::from),
             push: self.till.push_status(row.id, self.now)?.map(PushForm::from),
+            same_total: self.same_total(row)?,
             history: None,
         })
+    }
+
+    /// The other open sales that owe the same, and what tells them apart.
+    fn same_total(&self, row: &SaleRow) -> Result<Vec<SameTotal>, Problem> {
+        let apart = |other: &SaleRow| {
+            let lines = self.till.lines(other)?;
+            let goods = lines.iter().map(|line| format!("{} × {}", line.quantity, line.name));
+            let (sale, at) = (self.named(other.id), other.at.to_string());
+            Ok(SameTotal { sale, at, by: other.by.clone(), goods: goods.collect() })
+        };
+        self.till.same_total(row)?.iter().map(apart).collect()
     }
 
     pub(crate) fn sale_with_history(&self, id: FactId) -> Result<SaleForm, Problem> {
@@ -149,28 +162,21 @@ impl<'a> View<'a> {
         Ok(PaymentForm { history, ..self.payment(&row) })
     }
 
-    pub(crate) fn candidates(&self, sale: FactId) -> Result<Vec<CandidateForm>, Problem> {
-        let form = |(candidate, row): (domain::matching::Candidate, PaymentRow)| CandidateForm {
+    pub(crate) fn candidate(&self, (fit, row): &(Candidate, PaymentRow)) -> CandidateForm {
+        // A payment that answers a push for another sale may be picked all the same, with open eyes.
+        let elsewhere = row.asked_for.filter(|asked_for| *asked_for != fit.sale);
+        let elsewhere = elsewhere.map(|other| format!("asked for sale {}", self.named(other).reference));
+        CandidateForm {
             receipt: row.receipt.to_string(),
             amount: row.amount.to_string(),
             paid_at: row.paid_at.to_string(),
-            payer_name: row.payer.name,
-            payer_phone: row.payer.msisdn.map(|msisdn| msisdn.masked()),
-            account_reference: row.account_reference,
-            reasons: candidate
-                .reasons()
-                .into_iter()
-                .chain(self.asked_elsewhere(sale, row.asked_for))
-                .collect(),
-            in_window: candidate.in_window,
-        };
-        Ok(self.till.candidates(sale)?.into_iter().map(form).collect())
-    }
-
-    /// A payment that answers a push for another sale may be picked all the same, with open eyes.
-    fn asked_elsewhere(&self, sale: FactId, asked_for: Option<FactId>) -> Option<String> {
-        let other = asked_for.filter(|asked_for| *asked_for != sale)?;
-        Some(format!("asked for sale {}", self.named(other).reference))
+            payer_name: row.payer.name.clone(),
+            payer_phone: row.payer.msisdn.as_ref().map(domain::Msisdn::masked),
+            account_reference: row.account_reference.clone(),
+            reasons: fit.reasons().into_iter().chain(elsewhere).collect(),
+            in_window: fit.in_window,
+            used_by: row.sale.or(row.held_for.map(|(sale, _)| sale.id)).map(|sale| self.named(sale)),
+        }
     }
 
     pub(crate) fn status(&self) -> Result<StatusForm, Problem> {
@@ -279,7 +285,7 @@ impl<'a> View<'a> {
         HappeningForm { at: happening.at.to_string(), by: happening.by, text }
     }
 
-    fn named(&self, id: FactId) -> NamedSale {
+    pub(crate) fn named(&self, id: FactId) -> NamedSale {
         let reference = till::reference(id, &self.letters);
         NamedSale { id: id.to_string(), reference, till_name: self.name(id.actor.till) }
     }

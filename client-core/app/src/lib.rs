@@ -7,6 +7,7 @@
 mod api;
 mod cart;
 mod catalogue;
+mod claims;
 mod discovery;
 mod forms;
 mod lan;
@@ -82,6 +83,7 @@ pub fn router(
 fn routes(sells: bool) -> OpenApiRouter<App> {
     let routes = api::routes()
         .merge(catalogue::routes())
+        .merge(claims::routes())
         .merge(shifts::routes())
         .merge(stock::routes())
         .merge(safaricom::routes(sells));

@@ -20,6 +20,7 @@
 pub mod catalogue;
 pub mod cited;
 pub mod clock;
+pub mod code;
 pub mod fact;
 pub mod ids;
 pub mod journal;
@@ -45,6 +46,7 @@ pub use catalogue::{
 };
 pub use cited::Cited;
 pub use clock::Clock;
+pub use code::CodeDoubt;
 pub use fact::{Claim, Fact, FactBody, How, Person};
 pub use ids::{
     Actor, CheckoutId, FactId, IdError, ItemId, ProductId, ReceiptCode, ShopId, ShortCode, TillId,

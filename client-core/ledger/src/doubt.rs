@@ -3,11 +3,10 @@
 
 use crate::query::{SALES, sale_row};
 use crate::rows::parsed;
-use crate::{LedgerError, PaymentRow, Reader};
-use domain::matching::OpenSale;
-use domain::{Actor, FactId, ReceiptCode, ShopId, TillId, Timestamp};
+use crate::{LedgerError, PaymentRow, Reader, SaleRow};
+use domain::{FactId, ReceiptCode, ShopId, TillId, Timestamp};
 use rusqlite::{Row, params};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 impl Reader {
     /// The payments of a shop whose messages disagree, newest first.
@@ -58,16 +57,10 @@ impl Reader {
     ///
     /// # Errors
     /// The file can not be read.
-    pub fn open_sales(
-        &self,
-        shop: &ShopId,
-        till: TillId,
-        letters: &BTreeMap<Actor, String>,
-        limit: u32,
-    ) -> Result<Vec<OpenSale>, LedgerError> {
+    pub fn open_sales(&self, shop: &ShopId, till: TillId, limit: u32) -> Result<Vec<SaleRow>, LedgerError> {
         let sql = format!("{SALES} WHERE s.shop = ? AND s.due > 0 AND s.till = ? ORDER BY s.at DESC LIMIT ?");
         let mut find = self.connection.prepare_cached(&sql)?;
         let found = find.query_map(params![self.shop_key(shop)?, till.0, limit], sale_row)?;
-        found.map(|sale| Ok(sale?.to_match(letters))).collect()
+        Ok(found.collect::<Result<_, _>>()?)
     }
 }

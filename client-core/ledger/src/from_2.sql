@@ -65,6 +65,8 @@ CREATE TABLE sales_3 (
     rounding INTEGER NOT NULL,
     tender   TEXT NOT NULL CHECK (tender IN ('cash', 'mpesa')),
     order_no TEXT,
+    order_key TEXT,
+    unsure   INTEGER,
     owed     INTEGER NOT NULL,
     paid     INTEGER NOT NULL,
     due      INTEGER NOT NULL,
@@ -82,11 +84,26 @@ SELECT number, id, shop, till, at, by, total, 0, 0, tender, order_no, iif(state 
 DROP TABLE sales;
 ALTER TABLE sales_3 RENAME TO sales;
 CREATE INDEX sales_by_time ON sales (shop, at);
-CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
+CREATE INDEX sales_unsettled ON sales (shop, due, at) WHERE due > 0;
 CREATE INDEX sales_over ON sales (shop, over) WHERE over > 0;
 CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
 CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
 CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
+-- What people type to name a sale, as it is compared; signs that are seldom typed are left for the next time these
+-- rows are computed.
+UPDATE sales SET order_key = replace(replace(replace(replace(replace(replace(upper(order_no), ' ', ''), '-', ''), '/', ''), '.', ''), 'O', '0'),
+  'I', '1') WHERE order_no IS NOT NULL;
+CREATE INDEX sales_adrift ON sales (shop, due) WHERE due > 0 AND unsure > 60000;
+CREATE INDEX sales_of_order_key ON sales (shop, order_key) WHERE order_key IS NOT NULL;
+ALTER TABLE payments ADD COLUMN named TEXT NOT NULL DEFAULT '';
+UPDATE payments SET named = replace(replace(replace(replace(replace(replace(upper(account_reference), ' ', ''), '-', ''), '/', ''), '.', ''), 'O', '0'),
+  'I', '1');
+CREATE INDEX payments_by_time ON payments (shop, paid_at);
+CREATE INDEX payments_by_ending ON payments (shop, substr(receipt, -5));
+CREATE INDEX payments_by_name ON payments (shop, named, paid_at) WHERE named <> '';
+CREATE INDEX payments_asked_for ON payments (asked_for) WHERE asked_for IS NOT NULL;
+CREATE INDEX payments_of_order ON payments (order_sale) WHERE order_sale IS NOT NULL;
+ALTER TABLE pushes ADD COLUMN phone TEXT;
 CREATE INDEX sales_by_former_name ON sales (formerly) WHERE formerly IS NOT NULL;
 
 -- In which file this ledger was written last: what the file system says of it. A copy is another file.
@@ -366,7 +383,7 @@ CREATE TABLE periods (
 ALTER TABLE payments ADD COLUMN free INTEGER NOT NULL DEFAULT 0;
 UPDATE payments SET free = amount WHERE sale IS NULL AND reversed = 0;
 DROP INDEX payments_free;
-CREATE INDEX payments_free ON payments (shop, free) WHERE free > 0;
+CREATE INDEX payments_free ON payments (shop, free, paid_at) WHERE free > 0;
 CREATE TABLE shares (
     shop    INTEGER NOT NULL,
     sale    TEXT NOT NULL,

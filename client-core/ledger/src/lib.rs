@@ -31,6 +31,7 @@ mod stock;
 
 pub mod history;
 pub mod journal;
+mod matching;
 pub mod push;
 pub mod query;
 

@@ -2,7 +2,6 @@
 
 use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
 use crate::{LedgerError, Reader};
-use domain::matching::FreePayment;
 use domain::{Cited, Disagreement, FactId, Money, Payer, ReceiptCode, ShopId, Timestamp};
 use rusqlite::{Params, Row, params};
 
@@ -50,6 +49,9 @@ pub struct PaymentRow {
     pub contested: bool,
 }
 
+/// Payments of which something can still be had.
+pub(crate) const FREE: &str = "p.free > 0";
+
 impl Reader {
     /// A payment by its receipt code.
     ///
@@ -79,7 +81,7 @@ impl Reader {
         unclaimed: bool,
         limit: u32,
     ) -> Result<Vec<PaymentRow>, LedgerError> {
-        let filter = if unclaimed { "p.free > 0" } else { "1" };
+        let filter = if unclaimed { FREE } else { "1" };
         let condition = format!("p.shop = ? AND {filter} ORDER BY p.paid_at DESC, p.receipt LIMIT ?");
         self.payments_where(&condition, params![self.shop_key(shop)?, limit])
     }
@@ -89,9 +91,8 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn unclaimed_of(&self, shop: &ShopId, amount: Money) -> Result<Vec<PaymentRow>, LedgerError> {
-        let condition = "p.shop = ? AND p.free = ? AND p.free > 0
-                         ORDER BY p.paid_at DESC, p.receipt";
-        self.payments_where(condition, params![self.shop_key(shop)?, amount.cents()])
+        let condition = format!("p.shop = ? AND p.free = ? AND {FREE} ORDER BY p.paid_at DESC, p.receipt");
+        self.payments_where(&condition, params![self.shop_key(shop)?, amount.cents()])
     }
 
     /// The payments that a sale has which is not here, newest first. Those of sales that are older than what is kept
@@ -141,18 +142,6 @@ impl Reader {
         );
         let mut find = self.connection.prepare_cached(&sql)?;
         Ok(find.query_map(key, payment_row)?.collect::<Result<_, _>>()?)
-    }
-}
-
-impl From<PaymentRow> for FreePayment {
-    fn from(row: PaymentRow) -> Self {
-        Self {
-            receipt: row.receipt,
-            amount: row.free,
-            paid_at: row.paid_at,
-            account_reference: row.account_reference,
-            order: row.order,
-        }
     }
 }
 

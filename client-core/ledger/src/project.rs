@@ -4,6 +4,7 @@ use crate::cited::{CLAIMS, Referred, SALES, called, relink};
 use crate::rows::{self, how_name, tender_name};
 use crate::settle::Dirty;
 use crate::{LedgerError, stock};
+use domain::matching::Reference;
 use domain::standing::Standing;
 use domain::{
     CheckoutId, Cited, Claim, Fact, FactBody, FactId, FeedItem, Money, Person, ReceiptCode, Sale, Timestamp,
@@ -227,9 +228,10 @@ pub(crate) fn forget(c: &Connection, shop: i64, fact: FactId, dirty: &mut Dirty)
 fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) -> Result<u64, LedgerError> {
     let id = fact.id.to_string();
     let Standing { paid, due, over, state, conflict, reversed } = Standing::of_new(sale.total, sale.tender);
-    let sql = "INSERT INTO sales (id, shop, till, at, by, total, discount, rounding, tender, order_no, owed, paid, due,
-                 over, state, conflict, reversed, formerly)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql =
+        "INSERT INTO sales (id, shop, till, at, by, total, discount, rounding, tender, order_no, order_key,
+                 unsure, owed, paid, due, over, state, conflict, reversed, formerly)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     c.prepare_cached(sql)?.execute(params![
         id,
         shop,
@@ -241,6 +243,8 @@ fn sale(c: &Connection, shop: i64, fact: &Fact, sale: &Sale, dirty: &mut Dirty) 
         sale.rounding.cents(),
         tender_name(sale.tender),
         sale.order,
+        sale.order.as_deref().map(|order| Reference::typed(order).as_str().to_owned()),
+        fact.clock.map(|clock| clock.uncertainty_millis),
         sale.total.cents(),
         paid.cents(),
         due.cents(),

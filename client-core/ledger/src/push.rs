@@ -2,7 +2,7 @@
 
 use crate::rows::{self, money, parsed, parsed_option, time};
 use crate::{Ledger, LedgerError, Reader};
-use domain::{CheckoutId, FactId, Money, ReceiptCode, ShopId, TillId, Timestamp};
+use domain::{CheckoutId, FactId, Money, PhoneEnding, ReceiptCode, ShopId, TillId, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
 /// The last STK push for a sale.
@@ -36,11 +36,17 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was noted.
-    pub fn begin_push(&mut self, sale: FactId, amount: Money, at: Timestamp) -> Result<u32, LedgerError> {
-        let sql = "INSERT INTO pushes (sale, attempt, at, amount)
-                   SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3 FROM pushes WHERE sale = ?1
+    pub fn begin_push(
+        &mut self,
+        sale: FactId,
+        amount: Money,
+        phone: Option<PhoneEnding>,
+        at: Timestamp,
+    ) -> Result<u32, LedgerError> {
+        let sql = "INSERT INTO pushes (sale, attempt, at, amount, phone)
+                   SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3, ?4 FROM pushes WHERE sale = ?1
                    RETURNING attempt";
-        let row = params![sale.to_string(), at.millis(), amount.cents()];
+        let row = params![sale.to_string(), at.millis(), amount.cents(), phone.map(|it| it.to_string())];
         self.write(|c| Ok(c.query_row(sql, row, |row| row.get(0))?))
     }
 

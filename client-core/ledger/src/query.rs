@@ -2,7 +2,6 @@
 
 use crate::rows::{self, money, parsed, parsed_option, time, unsigned};
 use crate::{LedgerError, PaymentRow, Reader};
-use domain::matching::{FreePayment, OpenSale};
 use domain::standing::{SaleState, Standing};
 use domain::verdict::Verdict;
 use domain::{
@@ -10,7 +9,7 @@ use domain::{
     ShopId, Tender, TillId, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, params};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A sale and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,7 +216,7 @@ impl Reader {
         self.sales_where(&condition, params![self.shop_key(shop)?, before, limit])
     }
 
-    fn sales_where(&self, condition: &str, key: impl Params) -> Result<Vec<SaleRow>, LedgerError> {
+    pub(crate) fn sales_where(&self, condition: &str, key: impl Params) -> Result<Vec<SaleRow>, LedgerError> {
         let sql = format!("{SALES} WHERE {condition}");
         let mut find = self.connection.prepare_cached(&sql)?;
         Ok(find.query_map(key, sale_row)?.collect::<Result<_, _>>()?)
@@ -331,44 +330,6 @@ impl Reader {
         receipt: &ReceiptCode,
     ) -> Result<(Verdict, Option<Payment>), LedgerError> {
         crate::settle::verdict(&self.connection, self.shop_key(shop)?, receipt)
-    }
-
-    /// The payments and open sales of a shop that could still meet: equal amounts, none claimed. A payment
-    /// that answers a push belongs to that push's sale, and is never given to another by itself.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn to_match(
-        &self,
-        shop: &ShopId,
-        letters: &BTreeMap<Actor, String>,
-    ) -> Result<(Vec<OpenSale>, Vec<FreePayment>), LedgerError> {
-        let key = self.shop_key(shop)?;
-        let free = "p.shop = ?1 AND p.sale IS NULL AND p.disagreements = '' AND p.reversed = 0
-                    AND p.asked_for IS NULL
-                    AND EXISTS (SELECT 1 FROM sales s WHERE s.shop = ?1 AND s.due > 0 AND s.due = p.amount)";
-        let payments: Vec<FreePayment> =
-            self.payments_where(free, [key])?.into_iter().map(FreePayment::from).collect();
-        let open = "s.shop = ?1 AND s.due > 0 AND s.state IN ('open', 'part_paid') AND s.conflict = 0
-                    AND EXISTS (SELECT 1 FROM payments p
-                                WHERE p.shop = ?1 AND p.sale IS NULL AND p.amount = s.due)";
-        let sales = self.sales_where(open, [key])?;
-        Ok((sales.iter().map(|sale| sale.to_match(letters)).collect(), payments))
-    }
-
-    /// Pairs of a sale and a receipt that a person has parted: whoever released a claim knew why.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    pub fn parted(&self, shop: &ShopId) -> Result<BTreeSet<(FactId, ReceiptCode)>, LedgerError> {
-        let sql = "SELECT DISTINCT c.sale, c.receipt FROM releases r
-                   JOIN claims c ON c.id = r.claim AND c.shop = r.shop
-                   JOIN sales s ON s.id = c.sale AND s.due > 0 WHERE r.shop = ?";
-        let mut find = self.connection.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| {
-            Ok((parsed(row, "sale", str::parse)?, parsed(row, "receipt", ReceiptCode::parse)?))
-        };
-        Ok(find.query_map([self.shop_key(shop)?], read)?.collect::<Result<_, _>>()?)
     }
 
     /// A shop's figures for a day.
@@ -512,11 +473,10 @@ impl SaleRow {
         self.formerly.map(|name| reference(name, letters))
     }
 
-    /// This sale as matching sees it.
-    pub fn to_match(&self, letters: &BTreeMap<Actor, String>) -> OpenSale {
+    /// Every name that a customer may type for it: its reference, the one on its receipt, and its order number.
+    pub fn references(&self, letters: &BTreeMap<Actor, String>) -> Vec<String> {
         let printed = [Some(self.reference(letters)), self.former_reference(letters)];
-        let references = printed.into_iter().flatten().chain(self.order.clone()).collect();
-        OpenSale { id: self.id, due: self.due, at: self.at, references }
+        printed.into_iter().flatten().chain(self.order.clone()).collect()
     }
 }
 

@@ -139,6 +139,8 @@ CREATE TABLE pushes (
     checkout TEXT UNIQUE,
     -- Why it was not sent, in words; the customer's phone was not reached then.
     refused  TEXT,
+    -- The last three digits of the number that was asked.
+    phone    TEXT,
     -- How often Safaricom was asked what became of it, and when last.
     queries    INTEGER NOT NULL DEFAULT 0,
     queried_at INTEGER,
@@ -194,6 +196,10 @@ CREATE TABLE sales (
     rounding INTEGER NOT NULL,
     tender   TEXT NOT NULL CHECK (tender IN ('cash', 'mpesa')),
     order_no TEXT,
+    -- The order number as it is compared with what customers type.
+    order_key TEXT,
+    -- By how many milliseconds `at` may be wrong; nothing where nobody measured it.
+    unsure   INTEGER,
     -- The total, less what came back, and what the customer left beyond it; nothing for a cancelled sale.
     owed     INTEGER NOT NULL,
     paid     INTEGER NOT NULL,
@@ -209,7 +215,9 @@ CREATE TABLE sales (
     CHECK (paid + due = over + owed)
 ) STRICT;
 CREATE INDEX sales_by_time ON sales (shop, at);
-CREATE INDEX sales_unsettled ON sales (shop, due) WHERE due > 0;
+CREATE INDEX sales_unsettled ON sales (shop, due, at) WHERE due > 0;
+CREATE INDEX sales_adrift ON sales (shop, due) WHERE due > 0 AND unsure > 60000;
+CREATE INDEX sales_of_order_key ON sales (shop, order_key) WHERE order_key IS NOT NULL;
 CREATE INDEX sales_over ON sales (shop, over) WHERE over > 0;
 CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
 CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
@@ -397,6 +405,8 @@ CREATE TABLE payments (
     payer_name        TEXT,
     payer_msisdn      TEXT,
     account_reference TEXT NOT NULL,
+    -- That reference as it is compared with sales' references.
+    named             TEXT NOT NULL DEFAULT '',
     sources           TEXT NOT NULL,
     -- In what the messages disagree: amount, number, time.
     disagreements     TEXT NOT NULL DEFAULT '',
@@ -415,7 +425,12 @@ CREATE TABLE payments (
     -- A receipt code is the identity of the money: one row, or a shilling counts twice.
     UNIQUE (shop, receipt)
 ) STRICT;
-CREATE INDEX payments_free ON payments (shop, free) WHERE free > 0;
+CREATE INDEX payments_free ON payments (shop, free, paid_at) WHERE free > 0;
+CREATE INDEX payments_by_time ON payments (shop, paid_at);
+CREATE INDEX payments_by_ending ON payments (shop, substr(receipt, -5));
+CREATE INDEX payments_by_name ON payments (shop, named, paid_at) WHERE named <> '';
+CREATE INDEX payments_asked_for ON payments (asked_for) WHERE asked_for IS NOT NULL;
+CREATE INDEX payments_of_order ON payments (order_sale) WHERE order_sale IS NOT NULL;
 CREATE INDEX payments_by_receipt ON payments (receipt);
 CREATE INDEX payments_of_sale ON payments (sale) WHERE sale IS NOT NULL;
 -- What a person has to look at, or a second source has to confirm, is little, and asked for often.

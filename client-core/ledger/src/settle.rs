@@ -4,6 +4,7 @@
 use crate::cited::{SALES, relink};
 use crate::rows::{self, money, parsed, parsed_option, time};
 use crate::{LedgerError, stock};
+use domain::matching::Reference;
 use domain::standing::{ClaimWeight, Known, standing};
 use domain::verdict::{StandingClaim, Verdict, judge};
 use domain::{
@@ -230,14 +231,14 @@ fn put_payment(
     let sources: Vec<&str> = payment.sources.iter().map(|source| source.name()).collect();
     let disagreements: Vec<&str> = payment.disagreements.iter().map(|it| it.name()).collect();
     let sql = "INSERT INTO payments (shop, receipt, amount, shortcode, paid_at, received_at, payer_name,
-                 payer_msisdn, account_reference, sources, disagreements, confirmed, reversed, order_sale,
-                 asked_for, sale, free, contested)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 payer_msisdn, account_reference, named, sources, disagreements, confirmed, reversed,
+                 order_sale, asked_for, sale, free, contested)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                ON CONFLICT (shop, receipt) DO UPDATE SET amount = excluded.amount,
                  shortcode = excluded.shortcode, paid_at = excluded.paid_at,
                  received_at = excluded.received_at, payer_name = excluded.payer_name,
                  payer_msisdn = excluded.payer_msisdn, account_reference = excluded.account_reference,
-                 sources = excluded.sources, disagreements = excluded.disagreements,
+                 named = excluded.named, sources = excluded.sources, disagreements = excluded.disagreements,
                  confirmed = excluded.confirmed, reversed = excluded.reversed,
                  order_sale = excluded.order_sale, asked_for = excluded.asked_for, sale = excluded.sale,
                  free = excluded.free, contested = excluded.contested";
@@ -251,6 +252,7 @@ fn put_payment(
         payment.payer.name,
         payment.payer.msisdn.as_ref().map(|msisdn| msisdn.as_str().to_owned()),
         payment.account_reference,
+        Reference::typed(&payment.account_reference).as_str(),
         sources.join(","),
         disagreements.join(","),
         payment.is_confirmed(),

@@ -6,7 +6,7 @@ use domain::standing::SaleState;
 use domain::{
     Account, Actor, Body, CheckoutId, Cited, Claim, Disagreement, Document, Entry, Evidence, Fact, FactBody,
     FactId, FeedItem, How, Money, Payer, Person, PushQuery, PushResult, ReceiptCode, Retraction, Reversal,
-    Role, Sale, Shop, ShopId, ShopRules, ShortCode, Source, Tender, TillId, Timestamp,
+    Role, Rules, Sale, Shop, ShopId, ShopRules, ShortCode, Source, Tender, TillId, Timestamp,
 };
 use ledger::history::Deed;
 use ledger::{Identity, Ledger, Page, SaleFilter, SaleRow};
@@ -146,7 +146,7 @@ impl Counter {
 
     /// A push for a sale that Safaricom took.
     fn push(&mut self, sale: FactId) {
-        let attempt = self.ledger.begin_push(sale, kes(500), at(0)).unwrap();
+        let attempt = self.ledger.begin_push(sale, kes(500), None, at(0)).unwrap();
         self.ledger.end_push(sale, attempt, Ok(&checkout())).unwrap();
     }
 
@@ -239,7 +239,8 @@ fn a_reversed_payment_is_offered_to_no_sale() {
     let mut counter = Counter::open();
     counter.hear(&[arrival(Source::C2bConfirmation, RECEIPT, 500), reversal(RECEIPT, 500)]);
     counter.sell(500);
-    let (sales, payments) = counter.ledger.to_match(&counter.shop, &BTreeMap::new()).unwrap();
+    let (sales, payments) =
+        counter.ledger.to_match(&counter.shop, ME.till, &Rules::default(), &BTreeMap::new()).unwrap();
     assert!(payments.is_empty(), "{sales:?} {payments:?}");
     assert!(counter.ledger.unclaimed_of(&counter.shop, kes(500)).unwrap().is_empty());
     assert!(counter.ledger.payments(&counter.shop, true, 9).unwrap().is_empty());
@@ -299,7 +300,8 @@ fn a_payment_that_answers_a_push_is_never_given_to_another_sale_by_itself() {
     counter.push(asked);
     counter.hear(&[pushed(asked, "0", Some(evidence(Source::StkResult, RECEIPT, 500)))]);
     assert_eq!(counter.sale(other).due, kes(500));
-    let (_, payments) = counter.ledger.to_match(&counter.shop, &BTreeMap::new()).unwrap();
+    let (_, payments) =
+        counter.ledger.to_match(&counter.shop, ME.till, &Rules::default(), &BTreeMap::new()).unwrap();
     assert!(payments.is_empty(), "{payments:?}");
     let offered = counter.ledger.unclaimed_of(&counter.shop, kes(500)).unwrap();
     assert_eq!(offered[0].asked_for, Some(asked), "a person may still choose it, and is told");
@@ -378,8 +380,8 @@ fn a_till_tells_of_its_own_open_sales() {
     let (open, paid) = (counter.sell(500), counter.sell(300));
     counter.record(FactBody::Cash { sale: Cited::by_name(paid), amount: kes(300), rounding: Money::ZERO });
     let letters = BTreeMap::from([(ME, "A".to_owned())]);
-    let told = counter.ledger.open_sales(&counter.shop, ME.till, &letters, 9).unwrap();
-    let told: Vec<_> = told.iter().map(|sale| (sale.id, sale.due, sale.references.clone())).collect();
+    let told = counter.ledger.open_sales(&counter.shop, ME.till, 9).unwrap();
+    let told: Vec<_> = told.iter().map(|sale| (sale.id, sale.due, sale.references(&letters))).collect();
     assert_eq!(told, [(open, kes(500), vec!["A1".to_owned()])]);
-    assert!(counter.ledger.open_sales(&counter.shop, TillId(8), &letters, 9).unwrap().is_empty());
+    assert!(counter.ledger.open_sales(&counter.shop, TillId(8), 9).unwrap().is_empty());
 }

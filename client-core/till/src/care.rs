@@ -5,7 +5,7 @@
 use crate::requests::read;
 use crate::{CloudError, Event, Till, TillError};
 use domain::{CheckoutId, Ending, ReceiptCode, Shop, ShopId, Timestamp, Validation};
-use ledger::PushRow;
+use ledger::{PushRow, SaleRow};
 use replica::wire::json::{AskPush, OpenSale, OpenSales, PushEnded, ShopForm};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,7 +97,13 @@ impl Till {
             let (own, letters) = (ledger.writer(shop)?.till, ledger.letters()?);
             // One more than is told shows that there are more.
             let limit = u32::try_from(MAX_TOLD.saturating_add(1)).unwrap_or(u32::MAX);
-            ledger.open_sales(shop, own, &letters, limit)?
+            let open = ledger.open_sales(shop, own, limit)?;
+            let form = |sale: SaleRow| OpenSale {
+                sale: sale.id.to_string(),
+                due: sale.due.cents(),
+                references: sale.references(&letters),
+            };
+            open.into_iter().map(form).collect()
         };
         let body = all_that_fits(sales);
         let known =
@@ -159,14 +165,10 @@ impl Till {
 }
 
 /// The newest open sales, as they are told, and whether they are all.
-fn all_that_fits(sales: Vec<domain::matching::OpenSale>) -> OpenSales {
+fn all_that_fits(mut sales: Vec<OpenSale>) -> OpenSales {
     let complete = sales.len() <= MAX_TOLD;
-    let form = |sale: domain::matching::OpenSale| OpenSale {
-        sale: sale.id.to_string(),
-        due: sale.due.cents(),
-        references: sale.references,
-    };
-    OpenSales { at: 0, complete, sales: sales.into_iter().take(MAX_TOLD).map(form).collect() }
+    sales.truncate(MAX_TOLD);
+    OpenSales { at: 0, complete, sales }
 }
 
 /// Nothing but a dead line keeps the next step from being tried.
@@ -203,12 +205,7 @@ mod tests {
 
     #[test]
     fn a_till_says_that_it_told_all_only_when_all_fits() {
-        let sale = domain::matching::OpenSale {
-            id: "7-1".parse().unwrap(),
-            due: Money::from_cents(100),
-            at: Timestamp::parse_daraja("20261121101500").unwrap(),
-            references: vec!["A1".into()],
-        };
+        let sale = OpenSale { sale: "7-1".to_owned(), due: 100, references: vec!["A1".to_owned()] };
         let told = |count| {
             let told = all_that_fits(vec![sale.clone(); count]);
             (told.sales.len(), told.complete)

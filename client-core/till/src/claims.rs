@@ -1,9 +1,7 @@
-//! Which payment pays which sale: what people decide, and what leaves no doubt.
+//! Which payment pays which sale: what people decide, and what leaves no doubt is claimed.
 
-use crate::rules::rules_of;
 use crate::secured::Secured;
 use crate::{SaleRow, Till, TillError, period, reason_of};
-use domain::matching::{Candidate, FreePayment, candidates, proposals};
 use domain::standing::SaleState;
 use domain::verdict::Verdict;
 use domain::{
@@ -38,26 +36,6 @@ impl From<(ReceiptCode, How)> for NewClaim {
 }
 
 impl Till {
-    /// The payments that could settle a sale, best first, each with its reasons.
-    ///
-    /// # Errors
-    /// There is no such sale, or the ledger can not be read.
-    pub fn candidates(&self, sale: FactId) -> Result<Vec<(Candidate, PaymentRow)>, TillError> {
-        let (sale, rows, rules) = self.read(|ledger| {
-            let sale = ledger.sale(sale)?;
-            let rows = ledger.unclaimed_of(&sale.shop, sale.due)?;
-            let (rules, _) = rules_of(ledger, &sale.shop)?;
-            Ok((sale.to_match(&ledger.letters()?), rows, rules))
-        })?;
-        let payments: Vec<FreePayment> = rows.iter().cloned().map(FreePayment::from).collect();
-        let found = candidates(&sale, &payments, rules);
-        let row = |candidate: Candidate| {
-            let row = rows.iter().find(|row| row.receipt == candidate.receipt)?.clone();
-            Some((candidate, row))
-        };
-        Ok(found.into_iter().filter_map(row).collect())
-    }
-
     /// Unclaimed payments of exactly one amount that were paid within some minutes of now (seed B).
     ///
     /// # Errors
@@ -187,22 +165,6 @@ impl Till {
             }
         }
         Ok(claimed)
-    }
-
-    fn beyond_doubt(&self, shop: &ShopId) -> Result<Vec<(FactId, ReceiptCode, How)>, TillError> {
-        let ledger = self.ledger();
-        let own = ledger.writer(shop)?.till;
-        let asked = ledger.paid_pushes(shop, own)?.into_iter();
-        let mut found: Vec<_> = asked.map(|(sale, receipt)| (sale, receipt, How::StkRequest)).collect();
-        let (sales, payments) = ledger.to_match(shop, &ledger.letters()?)?;
-        let parted = ledger.parted(shop)?;
-        let fitting = proposals(&sales, &payments, rules_of(&ledger, shop)?.0).into_iter();
-        let ours = |c: &Candidate| c.sale.actor.till == own && !parted.contains(&(c.sale, c.receipt.clone()));
-        found.extend(fitting.filter(ours).map(|candidate| {
-            let how = if candidate.named { How::AccountReference } else { How::Automatic };
-            (candidate.sale, candidate.receipt, how)
-        }));
-        Ok(found)
     }
 }
 

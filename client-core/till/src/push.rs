@@ -2,7 +2,7 @@
 
 use crate::care::DAY_MILLIS;
 use crate::{CloudError, Event, Till, TillError};
-use domain::{CheckoutId, Ending, FactId, Money, Msisdn, ReceiptCode, ShopId, Timestamp, Words};
+use domain::{CheckoutId, Ending, FactId, Money, Msisdn, PhoneEnding, ReceiptCode, ShopId, Timestamp, Words};
 use ledger::PushRow;
 use replica::wire::json::{AskPayment, Asked};
 
@@ -136,7 +136,7 @@ impl Till {
         now: Timestamp,
     ) -> Result<Prompted, TillError> {
         let number = phone.plain().ok_or_else(|| TillError::Refused("Invalid phone number".to_owned()))?;
-        let prompt = self.begin_push(sale, number, now)?;
+        let prompt = self.begin_push(sale, (number, PhoneEnding::of(phone)), now)?;
         let said = self.ask::<_, Asked>(&prompt.shop, "push", &prompt.ask, now);
         self.note_push(sale, prompt.attempt, &said)?;
         self.tell(Event::Ledger);
@@ -163,7 +163,12 @@ impl Till {
 
     /// Notes the attempt before anybody is asked, provided that something is due and no prompt is open; an
     /// attempt whose answer was lost is gone on with.
-    fn begin_push(&self, sale: FactId, number: &str, now: Timestamp) -> Result<Prompt, TillError> {
+    fn begin_push(
+        &self,
+        sale: FactId,
+        (number, ending): (&str, Option<PhoneEnding>),
+        now: Timestamp,
+    ) -> Result<Prompt, TillError> {
         let mut ledger = self.ledger();
         let found = ledger.sale(sale)?;
         if ledger.doubt(&found.shop)?.is_some() {
@@ -178,9 +183,9 @@ impl Till {
             Some(push) if is_lost(&push, now) && push.amount == amount => push.attempt,
             Some(push) => match hindrance(&push, now) {
                 Some(wait) => return Err(TillError::Refused(wait.to_owned())),
-                None => ledger.begin_push(sale, amount, now)?,
+                None => ledger.begin_push(sale, amount, ending, now)?,
             },
-            None => ledger.begin_push(sale, amount, now)?,
+            None => ledger.begin_push(sale, amount, ending, now)?,
         };
         let ask = AskPayment {
             sale: sale.to_string(),

@@ -10,7 +10,7 @@
 
 use daraja::C2bPayment;
 use daraja::ack::Refusal;
-use domain::matching::fold;
+use domain::matching::Reference;
 use domain::{FactId, Money, Shop, Timestamp, Validation};
 use replica::wire::json::{OpenSale, OpenSales};
 
@@ -47,9 +47,10 @@ pub(crate) fn decide(shop: &Shop, payment: &C2bPayment, told: &[OpenSales], now:
         return Decision::Refuse(Refusal::ShortCode);
     }
     let open: Vec<&OpenSale> = told.iter().flat_map(|told| &told.sales).collect();
-    let reference = fold(&payment.account_reference);
-    let named = |sale: &&&OpenSale| sale.references.iter().any(|own| fold(own) == reference);
-    let named: Vec<&&OpenSale> = open.iter().filter(|_| !reference.is_empty()).filter(named).collect();
+    let reference = Reference::typed(&payment.account_reference);
+    let named = |sale: &&&OpenSale| sale.references.iter().any(|own| Reference::typed(own) == reference);
+    let named: Vec<&&OpenSale> =
+        open.iter().filter(|_| !reference.as_str().is_empty()).filter(named).collect();
     let owes = |sale: &OpenSale| Money::from_cents(sale.due) == payment.amount;
     match shop.rules.validation {
         Validation::AcceptAll => Decision::Accept(None),

@@ -191,6 +191,9 @@ fn sales(till: &Asked, demo: &Demo) {
     let (receipt, sale) = (pay(demo, "313.00"), till.sell("415"));
     until_seen(till, &receipt);
     till.get(&format!("/v1/sales/{sale}/candidates"));
+    till.get(&format!("/v1/payments/{receipt}/candidates"));
+    let message = format!("{receipt} Confirmed. Ksh313.00 paid to MJINI. on 20/11/26 at 8:15 AM.");
+    till.post("/v1/codes", json!({ "sale": sale, "text": message }));
     let claimed =
         till.post(&format!("/v1/sales/{sale}/claims"), json!({ "receipt": receipt, "how": "picked" }));
     let claim = claimed["claims"][0]["id"].as_str().unwrap().to_owned();

@@ -97,4 +97,6 @@ pub(crate) struct CandidateForm {
     pub(super) reasons: Vec<String>,
     /// It was paid about when the sale was made; else look twice.
     pub(super) in_window: bool,
+    /// The sale that has it already.
+    pub(super) used_by: Option<NamedSale>,
 }

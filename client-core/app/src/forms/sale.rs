@@ -71,6 +71,8 @@ pub(crate) struct SaleForm {
     pub(super) asks: Option<AsksForm>,
     /// The latest request on the customer's phone.
     pub(super) push: Option<PushForm>,
+    /// Other open sales of the same till that owe the same: a payment of that amount could be any of theirs.
+    pub(super) same_total: Vec<SameTotal>,
     /// Everything that happened to it, the oldest first; where one sale was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<Vec<HappeningForm>>,
@@ -118,6 +120,23 @@ pub(super) struct ClaimForm {
     pub(super) leading_sale: Option<NamedSale>,
 }
 
+/// Another open sale of the same till that owes the same. Before the customer pays, ask for the reference as account
+/// number; afterwards for the code or the last digits of the phone.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SameTotal {
+    /// The other sale.
+    pub(super) sale: NamedSale,
+    /// When it was made.
+    #[schema(value_type = Time)]
+    pub(super) at: String,
+    /// Who made it.
+    #[schema(value_type = By)]
+    pub(super) by: String,
+    /// What was sold, line by line.
+    #[schema(example = json!(["2 × Tea, special"]))]
+    pub(super) goods: Vec<String>,
+}
+
 /// What M-Pesa, which knows whole shillings, can be asked for.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AsksForm {
@@ -131,7 +150,7 @@ pub(super) struct AsksForm {
 
 /// A sale, named for people and programs.
 #[derive(Serialize, ToSchema)]
-pub(super) struct NamedSale {
+pub(crate) struct NamedSale {
     /// Its name.
     #[schema(value_type = FactName)]
     pub(super) id: String,
