@@ -1,5 +1,6 @@
 //! What the system tests share: worlds in one process, real processes, and the contract of every store.
 
+pub mod books;
 pub mod browser;
 pub mod copies;
 pub mod counter;
@@ -10,6 +11,7 @@ pub mod figures;
 pub mod metered;
 pub mod plain;
 pub mod process;
+pub mod rules;
 pub mod simulation;
 pub mod sqs;
 pub mod stick;
