@@ -35,7 +35,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sales, sell))
         .routes(routes!(sale))
         .routes(routes!(claim))
-        .routes(routes!(cash))
         .routes(routes!(void))
         .routes(routes!(printed))
         .routes(routes!(release))
@@ -49,7 +48,8 @@ struct Which {
     /// At head office: which shop; every one where none is named.
     #[param(value_type = Option<ShopName>)]
     shop: Option<String>,
-    /// Which of them. Sales: `open`, `conflict` or `all`. Payments: `unclaimed`, `disagreeing`, `held` or `all`.
+    /// Which of them. Sales: `open`, `over` (something has to go back),
+    /// `conflict` or `all`. Payments: `unclaimed`, `disagreeing`, `held` or `all`.
     #[param(example = "open")]
     state: Option<String>,
     /// At most so many: 1 to 200, 50 unless told otherwise.
@@ -257,7 +257,8 @@ async fn sales(State(app): State<App>, Query(which): Query<Which>) -> Result<Jso
             None | Some("all") => SaleFilter::All,
             Some("open") => SaleFilter::Open,
             Some("conflict") => SaleFilter::Conflict,
-            Some(_) => return Err(Problem::bad_request("the state is open, conflict or all")),
+            Some("over") => SaleFilter::Over,
+            Some(_) => return Err(Problem::bad_request("the state is open, over, conflict or all")),
         };
         let before = which.before.as_deref().map(read_id).transpose()?;
         let limit = which.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
@@ -314,25 +315,6 @@ async fn claim(
             false => till.claim(sale, (receipt, how), &by, now),
         };
         Ok(claimed?.id)
-    })
-    .await
-}
-
-/// Takes all that is due in cash.
-#[utoipa::path(
-    post,
-    path = "/v1/sales/{id}/cash",
-    tag = "sales",
-    params(("id" = FactName, Path, description = "The sale")),
-    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
-)]
-async fn cash(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Json(form): Json<Doer>,
-) -> Result<Json<SaleForm>, Problem> {
-    app.change(move |till, now| {
-        Ok(till.take_cash(read_id(&id)?, None, &Person::named(&form.by), now, None)?.id)
     })
     .await
 }

@@ -1,8 +1,8 @@
 //! A sale as a page or a program sends it.
 
-use crate::openapi::values::{Amount, By, ItemName, Measure};
+use crate::openapi::values::{Amount, By, ItemName, Measure, Reason};
 use crate::problem::Problem;
-use domain::{Line, Money, Person, ProductId, Quantity, Sale, ShopId, Tender};
+use domain::{Discount, ItemId, Line, Money, Person, ProductId, Quantity, Sale, SaleError, ShopId, Tender};
 use serde::Deserialize;
 use till::Till;
 use utoipa::ToSchema;
@@ -19,6 +19,8 @@ pub(crate) struct NewSale {
     /// How it is to be paid: `cash` or `mpesa`.
     #[schema(example = "mpesa")]
     tender: String,
+    /// What the whole of it is made cheaper by.
+    discount: Option<NewDiscount>,
     /// The order it is for, in the words of another program.
     #[schema(example = "order-17")]
     order: Option<String>,
@@ -47,24 +49,64 @@ pub(crate) struct NewLine {
     /// What one unit costs.
     #[schema(value_type = Option<Amount>)]
     unit_price: Option<String>,
+    /// What the line is made cheaper by.
+    discount: Option<NewDiscount>,
+    /// A tax rate of the catalogue, of what is no product of it; as the shop chose, it is in the price or on top.
+    #[schema(value_type = Option<ItemName>)]
+    tax_rate: Option<String>,
+}
+
+/// A discount: an amount, or so many percent, and why.
+#[derive(Deserialize, ToSchema)]
+struct NewDiscount {
+    /// How much.
+    #[schema(value_type = Option<Amount>)]
+    amount: Option<String>,
+    /// Or how many percent: 1 to 100.
+    #[schema(example = 10)]
+    percent: Option<u8>,
+    /// Why.
+    #[schema(value_type = Reason)]
+    reason: String,
+}
+
+impl NewDiscount {
+    /// The discount on something that costs so much.
+    fn on(&self, price: Money) -> Result<Discount, Problem> {
+        let amount = match (self.amount.as_deref(), self.percent) {
+            (Some(amount), None) => Money::parse(amount).map_err(|e| Problem::bad_request(&e))?,
+            (None, Some(percent @ 1..=100)) => price.share(percent.into(), 100).unwrap_or_default(),
+            _ => return Err(Problem::bad_request("a discount is an amount, or 1 to 100 percent")),
+        };
+        Discount::new(amount, &self.reason).map_err(|e| Problem::bad_request(&e))
+    }
 }
 
 impl NewSale {
     /// The sale it describes; without a total, the total is the sum of the lines.
     pub(crate) fn read(self, till: &Till) -> Result<(Sale, Person), Problem> {
         let lines = self.lines.iter().map(|line| line.read(till)).collect::<Result<Vec<_>, _>>()?;
-        let total = match &self.total {
-            Some(total) => Money::parse(total).map_err(|e| Problem::bad_request(&e))?,
-            None => lines.iter().map(|line| line.amount).sum(),
-        };
+        let sum: Money = lines.iter().map(|line| line.amount).sum();
         let tender = match self.tender.as_str() {
             "cash" => Tender::Cash,
             "mpesa" => Tender::Mpesa,
             _ => return Err(Problem::bad_request("the tender is cash or mpesa")),
         };
         let order = self.order.filter(|order| !order.trim().is_empty());
-        let sale = Sale::new(lines, total, tender, order).map_err(|e| Problem::bad_request(&e))?;
-        Ok((sale, Person::named(&self.by)))
+        let bad = |error: SaleError| Problem::bad_request(&error);
+        let told =
+            self.total.as_deref().map(Money::parse).transpose().map_err(|e| Problem::bad_request(&e))?;
+        // Without lines the total is what the goods cost before the discount; with them it may say what is left.
+        let full = if lines.is_empty() { told.unwrap_or(sum) } else { sum };
+        let mut sale = Sale::new(lines, full, tender, order).map_err(bad)?;
+        if let Some(discount) = &self.discount {
+            sale = sale.less(discount.on(full)?).map_err(bad)?;
+        }
+        if let Some(told) = told.filter(|told| !sale.lines.is_empty() && *told != sale.total) {
+            return Err(bad(SaleError::TotalIsNotSum { total: told, sum: sale.total }));
+        }
+        let coin = till.rules(&till.only_shop()?.id)?.0.cash_rounding;
+        Ok((sale.rounded_to(coin.unwrap_or_default()), Person::named(&self.by)))
     }
 }
 
@@ -87,18 +129,37 @@ impl NewLine {
         let product = self.product(till)?;
         let line = match (&product, &self.name, price) {
             (_, Some(name), Some(price)) => Line::new(name, quantity, price),
-            (Some((shop, product)), None, None) => return Ok(till.line(shop, product, quantity)?),
+            (Some((shop, product)), None, None) => return self.cheaper(till.line(shop, product, quantity)?),
             _ => {
                 return Err(Problem::bad_request(
                     "a line has a name and a unit_price, or a product, or both",
                 ));
             }
         };
-        let line = line.map_err(|e| Problem::bad_request(&e))?;
-        Ok(match product {
-            Some((_, product)) => line.of(product),
+        let bad = |error: SaleError| Problem::bad_request(&error);
+        let line = line.map_err(bad)?;
+        let (line, tax) = match product {
+            Some((shop, product)) => {
+                let tax = till.tax(&shop, till.product(&shop, &product)?.tax_rate)?;
+                (line.of(product), tax)
+            }
+            None => {
+                let rate = self.tax_rate.as_deref().map(ItemId::parse).transpose();
+                (line, till.tax(&till.only_shop()?.id, rate.map_err(|e| Problem::bad_request(&e))?)?)
+            }
+        };
+        let line = match tax {
+            Some(tax) => line.taxed(tax).map_err(bad)?,
             None => line,
-        })
+        };
+        self.cheaper(line)
+    }
+
+    fn cheaper(&self, line: Line) -> Result<Line, Problem> {
+        let Some(discount) = &self.discount else { return Ok(line) };
+        let price = Line::new(&line.name, line.quantity, line.unit_price);
+        let price = price.map_err(|e| Problem::bad_request(&e))?.amount;
+        line.less(discount.on(price)?).map_err(|e| Problem::bad_request(&e))
     }
 
     fn product(&self, till: &Till) -> Result<Option<(ShopId, ProductId)>, Problem> {

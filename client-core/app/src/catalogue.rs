@@ -3,13 +3,13 @@
 
 use crate::App;
 use crate::api::shop_of;
-use crate::openapi::values::{Amount, By, ItemName, ShopName, Time};
+use crate::openapi::values::{Amount, By, ItemName, Measure, ShopName, Time};
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use domain::{
-    Item, ItemId, ItemKey, Kind, Money, Named, Person, Product, ProductId, Register, Setting, Staff,
-    StaffRole, TaxRate, Version,
+    Item, ItemId, ItemKey, Kind, Money, Named, Person, Product, ProductId, Quantity, Register, Setting,
+    Staff, StaffRole, TaxRate, Version,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -103,6 +103,9 @@ enum ItemForm {
         unit: Option<String>,
         /// Whether it is still sold.
         sold: bool,
+        /// At this level, or below it, more of it has to be bought.
+        #[schema(value_type = Option<Measure>)]
+        low_at: Option<String>,
     },
     /// A category or a unit.
     Named {
@@ -167,6 +170,7 @@ impl From<Item> for ItemForm {
                 tax_rate: id(it.tax_rate),
                 unit: id(it.unit),
                 sold: it.sold,
+                low_at: it.low_at.map(|low| low.to_string()),
             },
             Item::Category(it) | Item::Unit(it) => Self::Named { name: it.name },
             Item::TaxRate(it) => Self::TaxRate { name: it.name, basis_points: it.basis_points },
@@ -211,6 +215,9 @@ struct NewItem {
     unit: Option<String>,
     /// Whether the product is still sold.
     sold: Option<bool>,
+    /// At which level of a product more of it has to be bought; an empty text takes it away.
+    #[schema(value_type = Option<Measure>)]
+    low_at: Option<String>,
     /// How much a tax rate is, in hundredths of a percent.
     #[schema(example = 1600)]
     basis_points: Option<u16>,
@@ -267,6 +274,11 @@ impl NewItem {
             tax_rate: link(self.tax_rate.as_deref(), now.tax_rate)?,
             unit: link(self.unit.as_deref(), now.unit)?,
             sold: self.sold.unwrap_or(now.sold),
+            low_at: match self.low_at.as_deref() {
+                None => now.low_at,
+                Some("") => None,
+                Some(low) => Some(Quantity::parse(low).map_err(|e| Problem::bad_request(&e))?),
+            },
             ..fresh.with_barcodes(barcodes).map_err(bad)?
         }))
     }

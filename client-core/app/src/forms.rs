@@ -12,10 +12,13 @@ pub(crate) use status::StatusForm;
 use crate::problem::Problem;
 use domain::matching::Candidate;
 use domain::{
-    Actor, Cited, FactId, How, Line, Money, ReceiptCode, ShopId, Source, Tender, TillId, Timestamp, Words,
+    Actor, Cited, FactId, How, Line, Money, ReceiptCode, Return, ShopId, Source, Tender, TillId, Timestamp,
+    Words,
 };
 use payment::HeldForm;
-use sale::{AsksForm, ClaimForm, HappeningForm, PushForm, SameTotal};
+use sale::{
+    AsksForm, ClaimForm, DiscountForm, HappeningForm, PushForm, ReturnForm, ReturnedForm, SameTotal, TaxForm,
+};
 use status::{ClockForm, CountForm, MeForm, MemberForm, ProgressForm, ShopStatus, TodayForm};
 use std::collections::BTreeMap;
 use till::{ClaimRow, Deed, Happening, PaymentRow, PushStatus, SaleRow, Till};
@@ -51,6 +54,8 @@ impl<'a> View<'a> {
         let claims = self.till.claims(row.id)?;
         let stages = self.till.stages(row, &claims)?;
         let claims = claims.iter().map(|claim| self.claim(row, claim)).collect::<Result<_, _>>()?;
+        let sold = self.till.sold(row)?;
+        let returns = self.till.returns(row)?;
         Ok(SaleForm {
             id: row.id.to_string(),
             shop: row.shop.to_string(),
@@ -59,8 +64,13 @@ impl<'a> View<'a> {
             till: row.id.actor.till.to_string(),
             till_name: self.name(row.id.actor.till),
             by: row.by.clone(),
-            lines: self.till.lines(row)?.iter().map(LineForm::from).collect(),
+            lines: sold.lines.iter().map(LineForm::from).collect(),
             total: row.total.to_string(),
+            discounts: row.discount.to_string(),
+            rounding: row.rounding.to_string(),
+            owed: row.owed.to_string(),
+            taxes: sold.taxes().into_iter().map(TaxForm::from).collect(),
+            returns: returns.iter().map(ReturnForm::from).collect(),
             tender: match row.tender {
                 Tender::Cash => "cash",
                 Tender::Mpesa => "mpesa",
@@ -73,6 +83,7 @@ impl<'a> View<'a> {
             conflict: row.conflict,
             reversed: row.reversed,
             unconfirmed: row.unconfirmed,
+            trusted: row.trusted,
             reach: stages.reach.name(),
             stages: stages.into(),
             claims,
@@ -110,7 +121,7 @@ impl<'a> View<'a> {
             receipt: claim.receipt.to_string(),
             amount: payment.map(|payment| payment.amount.to_string()),
             how: till::how_name(claim.how),
-            leads: other.is_none(),
+            leads: claim.share.is_some() || other.is_none(),
             verified: payment.is_some(),
             confirmed: payment.is_some_and(|payment| payment.confirmed),
             reversed: payment.is_some_and(|payment| payment.reversed),
@@ -119,6 +130,10 @@ impl<'a> View<'a> {
             at: claim.at.to_string(),
             payer_name: payer.name,
             payer_phone: payer.msisdn.map(|msisdn| msisdn.masked()),
+            part: claim.part.map(|part| part.to_string()),
+            share: claim.share.map(|share| share.to_string()),
+            phone: claim.phone.map(|phone| phone.to_string()),
+            approved: claim.approved.clone(),
             leading_sale: other.filter(|other| other.at.is_none()).map(|other| self.named(other.id)),
         })
     }
@@ -128,6 +143,7 @@ impl<'a> View<'a> {
             receipt: row.receipt.to_string(),
             shop: row.shop.to_string(),
             amount: row.amount.to_string(),
+            free: row.free.to_string(),
             paid_at: row.paid_at.to_string(),
             payer_name: row.payer.name.clone(),
             payer_phone: row.payer.msisdn.as_ref().map(domain::Msisdn::masked),
@@ -308,7 +324,30 @@ impl From<&Line> for LineForm {
             quantity: line.quantity.to_string(),
             unit_price: line.unit_price.to_string(),
             amount: line.amount.to_string(),
+            discount: line.discount.as_ref().map(|discount| DiscountForm {
+                amount: discount.amount.to_string(),
+                reason: discount.reason.clone(),
+            }),
+            tax: line.tax.map(|tax| TaxForm::from((tax.basis_points, line.tax_amount()))),
         }
+    }
+}
+
+impl From<(u16, Money)> for TaxForm {
+    fn from((basis_points, amount): (u16, Money)) -> Self {
+        Self { basis_points, amount: amount.to_string() }
+    }
+}
+
+impl From<&Return> for ReturnForm {
+    fn from(back: &Return) -> Self {
+        let goods = back.goods.iter().map(|it| ReturnedForm {
+            line: it.line,
+            quantity: it.quantity.to_string(),
+            amount: it.amount.to_string(),
+        });
+        let (amount, reason) = (back.amount().to_string(), back.reason.clone());
+        Self { goods: goods.collect(), amount, restock: back.restock, reason }
     }
 }
 

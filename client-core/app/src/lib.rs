@@ -14,7 +14,9 @@ mod lan;
 mod licence;
 mod openapi;
 mod pages;
+mod parked;
 mod problem;
+mod returns;
 mod safaricom;
 mod seeds;
 mod shifts;
@@ -22,6 +24,7 @@ mod siblings;
 mod stages;
 mod stock;
 mod sync_loop;
+mod tenders;
 
 pub use lan::lan_router;
 pub use siblings::{InTouch, Meeting, SiblingLoop, keep_in_touch};
@@ -86,8 +89,14 @@ fn routes(sells: bool) -> OpenApiRouter<App> {
         .merge(claims::routes())
         .merge(shifts::routes())
         .merge(stock::routes())
+        .merge(tenders::routes())
+        .merge(returns::routes())
         .merge(safaricom::routes(sells));
-    if sells { routes.merge(seeds::routes()).merge(licence::routes()) } else { routes }
+    if sells {
+        routes.merge(seeds::routes()).merge(licence::routes()).merge(parked::routes())
+    } else {
+        routes
+    }
 }
 
 /// Whatever refuses a request, a reader of JSON or the lack of a route, refuses it as problem details.

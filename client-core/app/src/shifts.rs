@@ -1,13 +1,13 @@
-//! Shifts over the API: opening a drawer, cash in and out, money back, the X report, closing, and the Z reports of
+//! Shifts over the API: opening a drawer, cash in and out, the X report, closing, and the Z reports of
 //! a shop.
 
 use crate::App;
-use crate::api::{read_id, request_key, shop_of};
-use crate::forms::{SaleForm, View};
+use crate::api::{request_key, shop_of};
+use crate::forms::View;
 use crate::openapi::values::{Amount, By, FactName, Reason, RequestKey, ShopName, Time};
 use crate::problem::Problem;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::{Money, Person, Report, Takings};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(report))
         .routes(routes!(close))
         .routes(routes!(shifts))
-        .routes(routes!(refund))
 }
 
 /// A shift to be opened.
@@ -67,19 +66,6 @@ struct Close {
     /// What somebody counted in the drawer, before anybody told what should be there.
     #[schema(value_type = Amount)]
     counted: String,
-    /// Who does it.
-    #[serde(default)]
-    #[schema(value_type = By)]
-    by: String,
-}
-
-/// Money to be given back in cash.
-#[derive(Deserialize, ToSchema)]
-struct Refund {
-    /// Why.
-    #[serde(default)]
-    #[schema(value_type = Reason)]
-    reason: String,
     /// Who does it.
     #[serde(default)]
     #[schema(value_type = By)]
@@ -226,6 +212,18 @@ struct TakingsForm {
     /// What those had cost.
     #[schema(value_type = Amount)]
     voided: String,
+    /// What the sales were made cheaper by; the total is without it.
+    #[schema(value_type = Amount)]
+    discounts: String,
+    /// What of them came back; the total is without it.
+    #[schema(value_type = Amount)]
+    returned: String,
+    /// What customers left beyond the sales; it is in the total.
+    #[schema(value_type = Amount)]
+    tips: String,
+    /// By how much more than the cash went into drawers, because there are no smaller coins.
+    #[schema(value_type = Amount)]
+    rounding: String,
 }
 
 impl From<&Takings> for TakingsForm {
@@ -241,6 +239,10 @@ impl From<&Takings> for TakingsForm {
             over: it.over.to_string(),
             voids: it.voids,
             voided: it.voided.to_string(),
+            discounts: it.discounts.to_string(),
+            returned: it.returned.to_string(),
+            tips: it.tips.to_string(),
+            rounding: it.rounding.to_string(),
         }
     }
 }
@@ -398,28 +400,6 @@ async fn shifts(State(app): State<App>, Query(which): Query<Which>) -> Result<Js
     .await
 }
 
-/// Gives back in cash what came in beyond what the sale costs.
-#[utoipa::path(
-    post,
-    path = "/v1/sales/{id}/refund",
-    tag = "sales",
-    params(("id" = FactName, Path, description = "The sale"), RequestKey),
-    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
-)]
-async fn refund(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Json(form): Json<Refund>,
-) -> Result<Json<SaleForm>, Problem> {
-    let key = request_key(&headers)?;
-    app.change(move |till, now| {
-        let by = Person::named(&form.by);
-        Ok(till.give_back(read_id(&id)?, None, &form.reason, &by, now, key.as_deref())?.id)
-    })
-    .await
-}
-
-fn amount(text: &str) -> Result<Money, Problem> {
+pub(crate) fn amount(text: &str) -> Result<Money, Problem> {
     Money::parse(text.trim()).map_err(|error| Problem::bad_request(&error))
 }

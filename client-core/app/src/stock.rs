@@ -29,7 +29,7 @@ struct Which {
     /// Which shop. A till has only one, and needs no name.
     #[param(value_type = Option<ShopName>)]
     shop: Option<String>,
-    /// `below` for what is below nothing alone; else `all`.
+    /// `below` for what is below nothing alone, `low` for what has to be bought; else `all`.
     #[param(example = "below")]
     state: Option<String>,
 }
@@ -59,6 +59,11 @@ struct StockForm {
     level: String,
     /// More was sold than was known to be there.
     below: bool,
+    /// More of it has to be bought.
+    low: bool,
+    /// At which level, or below it, that is said.
+    #[schema(value_type = Option<Measure>)]
+    low_at: Option<String>,
     /// This is what there is. Else it is by how much it changed since the history here begins.
     whole: bool,
 }
@@ -114,33 +119,42 @@ struct Recorded {
 )]
 async fn stock(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Stock>, Problem> {
     app.with(move |till, _| {
-        let below = match which.state.as_deref() {
-            None | Some("all") => false,
-            Some("below") => true,
-            Some(_) => return Err(Problem::bad_request("the state is below or all")),
+        let (below, low) = match which.state.as_deref() {
+            None | Some("all") => (false, false),
+            Some("below") => (true, false),
+            Some("low") => (false, true),
+            Some(_) => return Err(Problem::bad_request("the state is below, low or all")),
         };
         let shop = shop_of(till, which.shop.as_deref())?;
         let since = till.stock_since(&shop)?.map(|at| at.to_string());
-        Ok(Json(Stock { stock: listed(till, &shop, below)?, since }))
+        let mut stock = listed(till, &shop, below)?;
+        stock.retain(|it| it.low || !low);
+        Ok(Json(Stock { stock, since }))
     })
     .await
 }
 
 fn listed(till: &Till, shop: &ShopId, below: bool) -> Result<Vec<StockForm>, Problem> {
     let products = till.registers(shop, Kind::Product)?.into_iter();
-    let name = |register: domain::Register| match register.leading.item {
-        domain::Item::Product(product) => Some((product.id, product.name)),
+    let known = |register: domain::Register| match register.leading.item {
+        domain::Item::Product(product) => Some((product.id, (product.name, product.low_at))),
         _ => None,
     };
-    let names: BTreeMap<ProductId, String> = products.filter_map(name).collect();
+    let known: BTreeMap<ProductId, (String, Option<Quantity>)> = products.filter_map(known).collect();
     let rows = till.stock(shop, below)?.into_iter();
     Ok(rows
-        .map(|row| StockForm {
-            name: names.get(&row.product).cloned().unwrap_or_else(|| row.product.to_string()),
-            product: row.product.to_string(),
-            level: row.level.to_string(),
-            below: row.whole && row.level < Level::NONE,
-            whole: row.whole,
+        .map(|row| {
+            let (name, low_at) =
+                known.get(&row.product).cloned().unwrap_or_else(|| (row.product.to_string(), None));
+            StockForm {
+                name,
+                product: row.product.to_string(),
+                level: row.level.to_string(),
+                below: row.whole && row.level < Level::NONE,
+                low: row.whole && low_at.is_some_and(|low| row.level <= low.into()),
+                low_at: low_at.map(|low| low.to_string()),
+                whole: row.whole,
+            }
         })
         .collect())
 }

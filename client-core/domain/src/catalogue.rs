@@ -3,7 +3,7 @@
 //! Each stands in one register. Two people who set it without knowing of each other leave two versions,
 //! and both are shown until somebody chooses one, which is a version of its own.
 
-use crate::{Actor, IdError, ItemId, Money, Person, ProductId, Timestamp};
+use crate::{Actor, IdError, ItemId, Money, Person, ProductId, Quantity, Timestamp};
 use std::fmt;
 
 /// What stands in a register.
@@ -100,7 +100,7 @@ pub struct Product {
     pub id: ProductId,
     /// What the receipt calls it.
     pub name: String,
-    /// The price of one, tax included.
+    /// The price of one, with its tax or without it, as the shop chose.
     pub price: Money,
     /// What scanners read on it.
     pub barcodes: Vec<String>,
@@ -112,6 +112,8 @@ pub struct Product {
     pub unit: Option<ItemId>,
     /// Whether it is sold now. What was sold once is kept, for the sales that name it.
     pub sold: bool,
+    /// At this level, or below it, more of it has to be bought.
+    pub low_at: Option<Quantity>,
 }
 
 impl Product {
@@ -130,7 +132,7 @@ impl Product {
             return Err(IdError("a product has a price of at least 0.00"));
         }
         let (barcodes, category, tax_rate, unit) = (Vec::new(), None, None, None);
-        Ok(Self { id, name, price, barcodes, category, tax_rate, unit, sold: true })
+        Ok(Self { id, name, price, barcodes, category, tax_rate, unit, sold: true, low_at: None })
     }
 
     /// The same product with barcodes.

@@ -16,6 +16,8 @@ pub struct Rules {
     pub cash_rounding: Option<Money>,
     /// What a customer leaves beyond a sale may be kept as a tip.
     pub tips: bool,
+    /// The catalogue's prices have the tax in them; else it comes on top.
+    pub prices_include_tax: bool,
 }
 
 /// How much may be handed out on codes whose payments nobody has seen. Above one of them a manager is asked;
@@ -42,7 +44,14 @@ impl Default for Rules {
             per_phone: shillings(5_000),
             per_till: shillings(20_000),
         };
-        Self { window_minutes: 10, grace_minutes: 30, unverified, cash_rounding: None, tips: false }
+        Self {
+            window_minutes: 10,
+            grace_minutes: 30,
+            unverified,
+            cash_rounding: None,
+            tips: false,
+            prices_include_tax: true,
+        }
     }
 }
 
@@ -51,7 +60,7 @@ impl Rules {
     const MAX_MINUTES: u32 = 2 * 24 * 60;
 
     /// The settings that are rules.
-    pub const SETTINGS: [&str; 8] = [
+    pub const SETTINGS: [&str; 9] = [
         "matching-window",
         "claim-grace",
         "unverified-per-sale",
@@ -60,6 +69,7 @@ impl Rules {
         "unverified-per-till",
         "cash-rounding",
         "tips",
+        "prices-include-tax",
     ];
 
     /// The rules that settings of these names and values make, and what has to be said about them. Other settings
@@ -89,6 +99,7 @@ impl Rules {
             "unverified-per-till" => self.unverified.per_till = amount(value)?,
             "cash-rounding" => self.cash_rounding = rounding(value)?,
             "tips" => self.tips = on(value)?,
+            "prices-include-tax" => self.prices_include_tax = on(value)?,
             _ => {}
         }
         Ok(())
@@ -96,6 +107,7 @@ impl Rules {
 
     /// A rule as its setting is written; empty for a name that is no rule.
     pub fn shown(&self, name: &str) -> String {
+        let switch = |it: bool| if it { "on" } else { "off" }.to_owned();
         let limit = |it: Option<Money>| it.map_or_else(|| "off".to_owned(), |limit| limit.to_string());
         match name {
             "matching-window" => self.window_minutes.to_string(),
@@ -105,7 +117,8 @@ impl Rules {
             "unverified-per-phone" => limit(self.unverified.per_phone),
             "unverified-per-till" => limit(self.unverified.per_till),
             "cash-rounding" => limit(self.cash_rounding),
-            "tips" => if self.tips { "on" } else { "off" }.to_owned(),
+            "tips" => switch(self.tips),
+            "prices-include-tax" => switch(self.prices_include_tax),
             _ => String::new(),
         }
     }
@@ -173,6 +186,7 @@ mod tests {
             ("unverified-per-till", "0"),
             ("cash-rounding", "1.00"),
             ("tips", "on"),
+            ("prices-include-tax", "off"),
         ];
         let (rules, said) = Rules::read(chosen);
         assert_eq!((rules.window_minutes, rules.grace_minutes, said), (15, 60, vec![]));
@@ -183,7 +197,7 @@ mod tests {
             per_till: Some(Money::ZERO),
         };
         assert_eq!((rules.unverified, rules.cash_rounding), (limits, Some(Money::from_cents(100))));
-        assert!(rules.tips && !Rules::default().tips);
+        assert!(rules.tips && !rules.prices_include_tax);
     }
 
     #[test]

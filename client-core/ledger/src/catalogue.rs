@@ -3,8 +3,8 @@
 use crate::rows::{self, damaged, money, parsed};
 use crate::{LedgerError, Reader};
 use domain::{
-    Item, ItemId, ItemKey, Kind, Money, Named, Person, PinHash, Product, ProductId, Register, Setting,
-    ShopId, Staff, StaffRole, TaxRate, Version,
+    Item, ItemId, ItemKey, Kind, Money, Named, Person, PinHash, Product, ProductId, Quantity, Register,
+    Setting, ShopId, Staff, StaffRole, TaxRate, Version,
 };
 use rusqlite::{Connection, Row, params};
 
@@ -37,12 +37,12 @@ fn put_version(
     (shop, kind, id, position): (i64, &str, &str, i64),
     version: &Version,
 ) -> Result<(), LedgerError> {
-    let Columns { name, price, barcodes, category, tax_rate, unit, basis_points, role, pin, active } =
+    let Columns { name, price, barcodes, category, tax_rate, unit, basis_points, role, pin, active, low_at } =
         Columns::of(&version.item);
     let sql =
         "INSERT INTO catalogue (shop, kind, id, position, version, by, at, name, price, barcodes, category,
-                 tax_rate, unit, basis_points, role, pin, active)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                 tax_rate, unit, basis_points, role, pin, active, low_at)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let (write, by, at) = (version.write.to_string(), version.by.as_str(), version.at.millis());
     c.prepare_cached(sql)?.execute(params![
         shop,
@@ -61,7 +61,8 @@ fn put_version(
         basis_points,
         role.map(StaffRole::name),
         pin.map(PinHash::as_str),
-        active
+        active,
+        low_at.map(Quantity::milli)
     ])?;
     Ok(())
 }
@@ -89,6 +90,7 @@ struct Columns<'a> {
     role: Option<StaffRole>,
     pin: Option<&'a PinHash>,
     active: bool,
+    low_at: Option<Quantity>,
 }
 
 impl<'a> Columns<'a> {
@@ -103,6 +105,7 @@ impl<'a> Columns<'a> {
                 tax_rate: it.tax_rate.as_ref(),
                 unit: it.unit.as_ref(),
                 active: it.sold,
+                low_at: it.low_at,
                 ..Self::default()
             },
             Item::Category(it) | Item::Unit(it) => named(&it.name),
@@ -212,5 +215,7 @@ fn product(row: &Row<'_>, id: &ItemId, name: &str, sold: bool) -> rusqlite::Resu
     let barcodes = barcodes.split_ascii_whitespace().map(ToOwned::to_owned).collect();
     let product = product.with_barcodes(barcodes).map_err(damaged)?;
     let (category, tax_rate, unit) = (link("category")?, link("tax_rate")?, link("unit")?);
-    Ok(Product { category, tax_rate, unit, sold, ..product })
+    let low_at =
+        row.get::<_, Option<u32>>("low_at")?.map(Quantity::from_milli).transpose().map_err(damaged)?;
+    Ok(Product { category, tax_rate, unit, sold, low_at, ..product })
 }

@@ -214,6 +214,7 @@ CREATE TABLE catalogue (
     role         TEXT,
     pin          TEXT,
     active       INTEGER NOT NULL,
+    low_at       INTEGER,
     PRIMARY KEY (shop, kind, id, position)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE barcodes (
@@ -393,3 +394,10 @@ CREATE TABLE shares (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX shares_of_receipt ON shares (shop, receipt);
 INSERT INTO shares SELECT shop, sale, receipt, amount FROM payments WHERE sale IS NOT NULL;
+CREATE TABLE parked (
+    number INTEGER PRIMARY KEY,
+    note   TEXT NOT NULL,
+    cart   TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL
+) STRICT;

@@ -153,6 +153,15 @@ CREATE TABLE places (
     address TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
+-- Carts that were set aside, in the words of whoever did it: nothing was sold yet. Of this till alone.
+CREATE TABLE parked (
+    number INTEGER PRIMARY KEY,
+    note   TEXT NOT NULL,
+    cart   TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL
+) STRICT;
+
 -- A key that a caller gave to a request, so that repeating the request finds its sale.
 CREATE TABLE requests (
     key  TEXT PRIMARY KEY,
@@ -472,6 +481,8 @@ CREATE TABLE catalogue (
     pin          TEXT,
     -- A product is sold, somebody works here.
     active       INTEGER NOT NULL,
+    -- When a product is low, in thousandths.
+    low_at       INTEGER,
     PRIMARY KEY (shop, kind, id, position)
 ) STRICT, WITHOUT ROWID;
 

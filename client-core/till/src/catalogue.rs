@@ -2,8 +2,8 @@
 
 use crate::{Event, Till, TillError, head};
 use domain::{
-    Item, ItemId, ItemKey, Kind, Line, Person, Product, ProductId, Quantity, Register, ShopId, Timestamp,
-    WriteId,
+    Item, ItemId, ItemKey, Kind, Line, Person, Product, ProductId, Quantity, Register, SaleError, ShopId,
+    Tax, Timestamp, WriteId,
 };
 use ledger::Ledger;
 use replica::Catalogue;
@@ -151,8 +151,26 @@ impl Till {
         if !product.sold {
             return Err(TillError::Refused(format!("{} is not sold any more", product.name)));
         }
-        let line = Line::new(&product.name, quantity, product.price);
-        Ok(line.map_err(|error| TillError::Refused(error.to_string()))?.of(product.id))
+        let refused = |error: SaleError| TillError::Refused(error.to_string());
+        let line = Line::new(&product.name, quantity, product.price).map_err(refused)?.of(product.id.clone());
+        match self.tax(shop, product.tax_rate)? {
+            Some(tax) => line.taxed(tax).map_err(refused),
+            None => Ok(line),
+        }
+    }
+
+    /// A tax rate of the catalogue, as the shop writes its prices; none where it is not there.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn tax(&self, shop: &ShopId, rate: Option<ItemId>) -> Result<Option<Tax>, TillError> {
+        let Some(id) = rate else { return Ok(None) };
+        let register = self.register(shop, &ItemKey { kind: Kind::TaxRate, id })?;
+        let Some(Item::TaxRate(rate)) = register.map(|register| register.leading.item) else {
+            return Ok(None);
+        };
+        let included = self.rules(shop)?.0.prices_include_tax;
+        Ok(Tax::new(rate.basis_points, included).ok())
     }
 
     /// Writes the rows of a catalogue that an older release kept in other rows.

@@ -24,6 +24,7 @@ mod keep;
 mod licence;
 mod matching;
 mod new_life;
+mod parked;
 mod pasted;
 mod period;
 mod progress;
@@ -50,7 +51,9 @@ pub use exchange::SyncReport;
 pub use folder::{Credentials, Folder, enrol};
 pub use http::{HttpCloud, HttpSibling, HttpSiblings, MAX_SEALED_BYTES, SIBLING_PATH};
 pub use ledger::history::{Deed, Happening};
-pub use ledger::{ClaimRow, Day, LedgerError, PaymentRow, PushRow, SaleFilter, SaleRow, how_name, reference};
+pub use ledger::{
+    ClaimRow, Day, LedgerError, Parked, PaymentRow, PushRow, SaleFilter, SaleRow, how_name, reference,
+};
 pub use licence::Licence;
 pub use pasted::{Message, Pasted};
 use progress::Link;

@@ -17,6 +17,9 @@ pub(crate) struct PaymentForm {
     /// How much was paid.
     #[schema(value_type = Amount)]
     pub(super) amount: String,
+    /// How much of it no sale has: all of it, what was left as credit, or nothing. What went back is not free.
+    #[schema(value_type = Amount)]
+    pub(super) free: String,
     /// When, by Safaricom's clock.
     #[schema(value_type = Time)]
     pub(super) paid_at: String,
@@ -36,7 +39,7 @@ pub(crate) struct PaymentForm {
     pub(super) order: Option<NamedSale>,
     /// The sale for which the customer's phone was asked.
     pub(super) asked_for: Option<NamedSale>,
-    /// The sale that has it, if one has.
+    /// The sale that has it, if one has; the first of them, where several have a part.
     pub(super) sale: Option<NamedSale>,
     /// Where the sale that has it is not here.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,8 @@
 //! A sale, as the API shows it.
 
 use crate::openapi::values::{
-    Amount, By, FactName, ItemName, MaskedPhone, Measure, PayerName, Receipt, Reference, ShopName, Time,
+    Amount, By, FactName, ItemName, MaskedPhone, Measure, PayerName, Reason, Receipt, Reference, ShopName,
+    Time,
 };
 use crate::stages::StagesForm;
 use serde::Serialize;
@@ -36,6 +37,19 @@ pub(crate) struct SaleForm {
     /// What it costs.
     #[schema(value_type = Amount)]
     pub(super) total: String,
+    /// What it was made cheaper by, lines and whole together; the total is without it.
+    #[schema(value_type = Amount)]
+    pub(super) discounts: String,
+    /// By how much more than the total went into the drawer, below nothing less, because there are no smaller coins.
+    #[schema(value_type = Amount)]
+    pub(super) rounding: String,
+    /// What the customer owes in all: the total, less what came back, and tips; nothing for a cancelled sale.
+    #[schema(value_type = Amount)]
+    pub(super) owed: String,
+    /// The tax within the total, by rate.
+    pub(super) taxes: Vec<TaxForm>,
+    /// What of it came back.
+    pub(super) returns: Vec<ReturnForm>,
     /// How it was to be paid: `cash` or `mpesa`.
     #[schema(example = "mpesa")]
     pub(super) tender: &'static str,
@@ -60,6 +74,8 @@ pub(crate) struct SaleForm {
     pub(super) reversed: bool,
     /// A second source has to agree before goods are handed out.
     pub(super) unconfirmed: bool,
+    /// Its goods were handed out on the customer's word.
+    pub(super) trusted: bool,
     /// How far it has come: `here`, on this disk; `cloud`; `head_office`.
     #[schema(example = "cloud")]
     pub(super) reach: &'static str,
@@ -116,6 +132,18 @@ pub(super) struct ClaimForm {
     /// The phone that paid.
     #[schema(value_type = Option<MaskedPhone>)]
     pub(super) payer_phone: Option<String>,
+    /// How much of the payment is for this sale, where others share it.
+    #[schema(value_type = Option<Amount>)]
+    pub(super) part: Option<String>,
+    /// How much of the payment this sale has, once that was seen.
+    #[schema(value_type = Option<Amount>)]
+    pub(super) share: Option<String>,
+    /// How the customer's number ends, where the cashier took that down.
+    #[schema(example = "149")]
+    pub(super) phone: Option<String>,
+    /// The manager who allowed it, where that was needed.
+    #[schema(value_type = Option<By>)]
+    pub(super) approved: Option<String>,
     /// The sale that has the payment, where it is another one that is here.
     pub(super) leading_sale: Option<NamedSale>,
 }
@@ -218,6 +246,61 @@ pub(crate) struct LineForm {
     #[schema(value_type = Amount)]
     pub(super) unit_price: String,
     /// What the line costs.
+    #[schema(value_type = Amount)]
+    pub(super) amount: String,
+    /// What it was made cheaper by.
+    pub(super) discount: Option<DiscountForm>,
+    /// Its tax: the rate in hundredths of a percent, and how much of the amount it is.
+    pub(super) tax: Option<TaxForm>,
+}
+
+/// What something was made cheaper by, and why.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DiscountForm {
+    /// By how much.
+    #[schema(value_type = Amount)]
+    pub(super) amount: String,
+    /// Why.
+    #[schema(value_type = Reason)]
+    pub(super) reason: String,
+}
+
+/// A tax.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TaxForm {
+    /// The rate in hundredths of a percent.
+    #[schema(example = 1600)]
+    pub(super) basis_points: u16,
+    /// How much it is.
+    #[schema(value_type = Amount)]
+    pub(super) amount: String,
+}
+
+/// Goods that came back.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReturnForm {
+    /// What came back.
+    pub(super) goods: Vec<ReturnedForm>,
+    /// What the customer owes less.
+    #[schema(value_type = Amount)]
+    pub(super) amount: String,
+    /// They can be sold again.
+    pub(super) restock: bool,
+    /// Why.
+    #[schema(value_type = Reason)]
+    pub(super) reason: String,
+}
+
+/// How much of one line came back.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReturnedForm {
+    /// Which line of the sale, from 0.
+    #[schema(example = 0)]
+    pub(super) line: u16,
+    /// How much of it.
+    #[schema(value_type = Measure)]
+    pub(super) quantity: String,
+    /// What was paid for it.
     #[schema(value_type = Amount)]
     pub(super) amount: String,
 }

@@ -3,12 +3,14 @@
 
 use super::{CodecError, in_version, money, whole};
 use domain::{
-    Item, ItemId, ItemKey, Kind, Named, Person, PinHash, Product, ProductId, Setting, Staff, StaffRole,
-    TaxRate, Timestamp,
+    Item, ItemId, ItemKey, Kind, Named, Person, PinHash, Product, ProductId, Quantity, Setting, Staff,
+    StaffRole, TaxRate, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
 const VERSION: u8 = 2;
+/// For what form 2 can not say: when a product is low.
+const LATEST: u8 = 3;
 
 /// Form 1: the first release had products with a name and a price. It is read for ever.
 #[derive(Serialize, Deserialize)]
@@ -57,19 +59,47 @@ enum ItemForm {
         pin: Option<String>,
         active: bool,
     },
+    // From here on form 3.
+    WatchedProduct {
+        name: String,
+        price: i64,
+        barcodes: Vec<String>,
+        category: Option<String>,
+        tax_rate: Option<String>,
+        unit: Option<String>,
+        sold: bool,
+        low_at_milli: u32,
+    },
+}
+
+impl ItemForm {
+    /// The form in which this is said, and in no other.
+    const fn version(&self) -> u8 {
+        match self {
+            Self::WatchedProduct { .. } => LATEST,
+            _ => VERSION,
+        }
+    }
 }
 
 /// The bytes of a register's value.
 pub(crate) fn encode_item(item: &Item, by: &Person, at: Timestamp) -> Vec<u8> {
-    in_version(VERSION, &SetForm { by: by.as_str().to_owned(), at: at.millis(), item: item.into() })
+    let item = ItemForm::from(item);
+    in_version(item.version(), &SetForm { by: by.as_str().to_owned(), at: at.millis(), item })
 }
 
 /// Reads the value of the register under a key: what was set, by whom, when.
 pub(crate) fn decode_item(key: &ItemKey, bytes: &[u8]) -> Result<(Item, Person, Timestamp), CodecError> {
     let form: SetForm = match bytes.split_first() {
         Some((1, body)) if key.kind == Kind::Product => whole::<FirstProductForm>(body)?.into(),
-        Some((&VERSION, body)) => whole(body)?,
-        Some((&newer, _)) if newer > VERSION => return Err(CodecError::Newer(newer)),
+        Some((version @ (&VERSION | &LATEST), body)) => {
+            let form: SetForm = whole(body)?;
+            if form.item.version() != *version {
+                return Err(CodecError::Unreadable);
+            }
+            form
+        }
+        Some((&newer, _)) if newer > LATEST => return Err(CodecError::Newer(newer)),
         _ => return Err(CodecError::Unreadable),
     };
     let at = Timestamp::from_millis(form.at).map_err(|_| CodecError::Unreadable)?;
@@ -88,15 +118,24 @@ impl From<&Item> for ItemForm {
     fn from(item: &Item) -> Self {
         let id = |id: &Option<ItemId>| id.as_ref().map(|id| id.as_str().to_owned());
         match item {
-            Item::Product(it) => Self::Product {
-                name: it.name.clone(),
-                price: it.price.cents(),
-                barcodes: it.barcodes.clone(),
-                category: id(&it.category),
-                tax_rate: id(&it.tax_rate),
-                unit: id(&it.unit),
-                sold: it.sold,
-            },
+            Item::Product(it) => {
+                let (name, price, barcodes) = (it.name.clone(), it.price.cents(), it.barcodes.clone());
+                let (category, tax_rate, unit) = (id(&it.category), id(&it.tax_rate), id(&it.unit));
+                let (sold, low_at) = (it.sold, it.low_at.map(Quantity::milli));
+                match low_at {
+                    None => Self::Product { name, price, barcodes, category, tax_rate, unit, sold },
+                    Some(low_at_milli) => Self::WatchedProduct {
+                        name,
+                        price,
+                        barcodes,
+                        category,
+                        tax_rate,
+                        unit,
+                        sold,
+                        low_at_milli,
+                    },
+                }
+            }
             Item::Category(it) => Self::Category { name: it.name.clone() },
             Item::TaxRate(it) => Self::TaxRate { name: it.name.clone(), basis_points: it.basis_points },
             Item::Unit(it) => Self::Unit { name: it.name.clone() },
@@ -113,6 +152,18 @@ impl From<&Item> for ItemForm {
 
 fn read(key: &ItemKey, form: ItemForm) -> Result<Item, CodecError> {
     let id = key.id.clone();
+    if let ItemForm::WatchedProduct { name, price, barcodes, category, tax_rate, unit, sold, low_at_milli } =
+        form
+    {
+        let plain = ItemForm::Product { name, price, barcodes, category, tax_rate, unit, sold };
+        return match read(key, plain)? {
+            Item::Product(product) => {
+                let low_at = Some(Quantity::from_milli(low_at_milli)?);
+                Ok(Item::Product(Product { low_at, ..product }))
+            }
+            _ => Err(CodecError::Unreadable),
+        };
+    }
     let parse = |id: Option<String>| id.as_deref().map(ItemId::parse).transpose();
     Ok(match (key.kind, form) {
         (Kind::Product, ItemForm::Product { name, price, barcodes, category, tax_rate, unit, sold }) => {
@@ -166,6 +217,7 @@ mod tests {
         let full = bread().with_barcodes(vec!["6161100".to_owned()]).unwrap();
         let (category, tax_rate, unit) = (Some(item("food")), Some(item("vat")), Some(item("piece")));
         let full = Product { category, tax_rate, unit, sold: false, ..full };
+        let watched = Product { low_at: Some(Quantity::parse("5").unwrap()), ..bread() };
         let pin = Some(PinHash::parse("$argon2id$v=19$m=7168,t=5,p=1$c2FsdA$aGFzaA").unwrap());
         let name = Person::named("Asha");
         let staff = Staff { id: item("asha"), name, role: StaffRole::Manager, pin, active: true };
@@ -175,6 +227,7 @@ mod tests {
                 Item::Product(full),
                 "02044173686180a0abfef96200054272656164c8650107363136313130300104666f6f6401037661740105706965636500",
             ),
+            (Item::Product(watched), "03044173686180a0abfef96206054272656164c86500000000018827"),
             (
                 Item::Category(Named::new(item("food"), "Food").unwrap()),
                 "02044173686180a0abfef9620104466f6f64",
