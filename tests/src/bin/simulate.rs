@@ -65,8 +65,14 @@ fn main() -> ExitCode {
                 sum.copies += passed.copies;
                 sum.gone += passed.gone;
                 sum.carried += passed.carried;
+                if arguments.trace {
+                    passed.trace.iter().for_each(|line| println!("{line}"));
+                }
                 if arguments.seeds == 1 {
-                    println!("seed {seed}: nothing was lost; {passed:?}");
+                    println!(
+                        "seed {seed}: nothing was lost in {} events; {:x}",
+                        passed.events, passed.digest
+                    );
                 }
             }
             Err(failed) => {

@@ -7,8 +7,8 @@ use super::trade::Deal;
 use crate::world::Line2Hub;
 use domain::{
     Actor, Body, BusinessDay, Cited, Claim, Count, Counted, Document, Entry, Fact, FactBody, FactId, How,
-    Level, Money, Person, ProductId, Quantity, ReceiptCode, Seen, ShopId, StockMove, Strand, Tender, TillId,
-    Timestamp, Why,
+    Level, Money, Person, ProductId, Quantity, ReceiptCode, Return, Returned, Seen, ShopId, StockMove,
+    Strand, Tender, TillId, Timestamp, Why,
 };
 use fastrand::Rng;
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
@@ -193,7 +193,7 @@ impl Mallory {
         let sale = |random: &mut Rng| one(random, |body| matches!(body, FactBody::Sale(_)));
         let product =
             || ["bread", "milk", "sugar", "soap", "gold"].map(|name| ProductId::parse(name).unwrap());
-        Some(match random.u8(..9) {
+        Some(match random.u8(..14) {
             0 => FactBody::Void { sale: sale(random)?, reason: format!("a lie {}", self.head.number) },
             1 => FactBody::Cash {
                 sale: sale(random)?,
@@ -202,8 +202,28 @@ impl Mallory {
             },
             2 => {
                 let (receipt, how) = (random.choice(codes)?.clone(), *random.choice(&GROUNDS)?);
-                FactBody::Claim(Claim::new(receipt, sale(random)?, how))
+                let part = random.bool().then(|| Money::from_cents(random.i64(1..100_000_000)));
+                FactBody::Claim(Claim { part, ..Claim::new(receipt, sale(random)?, how) })
             }
+            9 => {
+                let (sale, reason) = (sale(random)?, "a lie".to_owned());
+                FactBody::Refund { sale, amount: Money::from_cents(random.i64(1..100_000_000)), reason }
+            }
+            10 => {
+                let (line, amount) = (random.u16(..3), Money::from_cents(random.i64(0..100_000_000)));
+                let back =
+                    Returned { line, quantity: Quantity::ONE, product: product().first().cloned(), amount };
+                let (sale, reason) = (sale(random)?, "a lie".to_owned());
+                FactBody::Return(Return { sale, goods: vec![back], restock: random.bool(), reason })
+            }
+            11 => {
+                FactBody::PeriodClosed { until: BusinessDay::from_number(random.i32(700_000..800_000)).ok()? }
+            }
+            12 => {
+                let (receipt, reason) = (random.choice(codes)?.clone(), "a lie".to_owned());
+                FactBody::ReversalAsked { receipt, amount: Money::from_cents(random.i64(1..100_000)), reason }
+            }
+            13 => FactBody::Trusted { sale: sale(random)?, reason: "a lie".to_owned(), approved: None },
             3 => {
                 let claim = one(random, |body| matches!(body, FactBody::Claim(_)))?;
                 FactBody::Release { claim, reason: format!("a lie {}", self.head.number) }

@@ -44,7 +44,9 @@ pub struct Passed {
     /// How many entries came by stick.
     pub carried: u64,
     /// One value that stands for everything that happened and everything that was shown.
-    pub trace: u64,
+    pub digest: u64,
+    /// What happened, a line each.
+    pub trace: Vec<String>,
 }
 
 /// A run in which something was lost.
@@ -128,7 +130,8 @@ pub fn simulate(seed: u64, scale: Scale, kept: &Kept) -> Result<Passed, Box<Fail
         copies: run.copies,
         gone: run.gone,
         carried: run.carried,
-        trace: hasher.finish(),
+        digest: hasher.finish(),
+        trace: run.trace,
     })
 }
 

@@ -5,6 +5,7 @@
 //! the product what should be; what a till did by itself (claims that leave no doubt) it learns by looking,
 //! checks that it was allowed to, and from then on holds the till to it.
 
+mod drawers;
 mod facts;
 mod losses;
 mod model;

@@ -50,6 +50,20 @@ pub enum Kind {
     Void,
     /// What is due is taken in cash.
     TakeCash,
+    /// Cash goes back to a customer.
+    GiveBack,
+    /// Goods of a sale come back.
+    TakeBack,
+    /// A drawer is opened for a shift, or counted and closed.
+    Drawer,
+    /// Cash is put into a drawer, or taken out.
+    MoveCash,
+    /// One payment is for several sales.
+    Share,
+    /// A code is typed that nobody paid.
+    Invent,
+    /// Head office closes the books.
+    ClosePeriod,
     /// A price is changed.
     Edit,
     /// The receipt of a sale comes out of a printer.
@@ -112,6 +126,12 @@ pub const ENABLED: &[(Kind, u32)] = &[
     (Kind::Release, 60),
     (Kind::Void, 50),
     (Kind::TakeCash, 80),
+    (Kind::GiveBack, 60),
+    (Kind::TakeBack, 60),
+    (Kind::Drawer, 200),
+    (Kind::MoveCash, 60),
+    (Kind::Share, 60),
+    (Kind::Invent, 40),
     (Kind::Edit, 60),
     (Kind::Print, 150),
     (Kind::Goods, 60),

@@ -11,7 +11,7 @@ use super::oracle::{Did, Loss, Names, Oracle, Violation, What};
 use super::plan::{Event, Kind, Scale};
 use super::trade::{Deal, latest_sale, open_sale};
 use super::world::Town;
-use domain::{FactId, How, ReceiptCode, ShopId, Tender};
+use domain::{FactId, How, Money, ReceiptCode, ShopId, Tender};
 use fastrand::Rng;
 use till::{CloudError, TillError};
 
@@ -170,7 +170,23 @@ impl Run {
         Some(match kind {
             Kind::CashSale => Deal::sale(random, Tender::Cash),
             Kind::MpesaSale => Deal::sale(random, Tender::Mpesa),
-            Kind::TakeCash => Deal::TakeCash(sale(random)?),
+            Kind::TakeCash => Deal::TakeCash(sale(random)?, *random.choice(&[100, 100, 30, 60])?),
+            Kind::GiveBack => {
+                let over = self.over(desk, &shop);
+                Deal::GiveBack(random.choice(over)?, *random.choice(&[100, 100, 40])?, reason)
+            }
+            Kind::TakeBack => {
+                let sold = latest_sale(&self.oracle, &shop, random)?;
+                let lines = random.usize(1..=self.oracle.sales[&sold].sale.lines.len().max(1));
+                let one = domain::Quantity::ONE;
+                Deal::TakeBack(sold, vec![one; lines], reason)
+            }
+            Kind::Drawer => {
+                let cents = |random: &mut Rng| Money::from_cents(random.i64(0..1_000_000));
+                Deal::Drawer(cents(random), cents(random))
+            }
+            Kind::MoveCash => Deal::MoveCash(Money::from_cents(random.i64(-100_000..100_001)), reason),
+            Kind::ClosePeriod => Deal::ClosePeriod(shop),
             Kind::Void => Deal::Void(sale(random)?, reason),
             Kind::Edit => Deal::edit(random, &shop, event.index),
             Kind::Print => Deal::Print(latest_sale(&self.oracle, &shop, random)?),
@@ -183,12 +199,27 @@ impl Run {
             }
             Kind::Type | Kind::ShowTwice => {
                 let (sale, receipt) = self.shown(&shop, kind == Kind::ShowTwice, random)?;
-                Deal::Claim(sale, receipt, How::Typed)
+                let (part, despite) = (random.u8(..4) == 0, random.bool());
+                Deal::Claim { sale, receipt, how: How::Typed, part, despite }
+            }
+            Kind::Share => {
+                // Somebody pays for two sales at once.
+                let paid = self.oracle.shown.iter().rev().filter(|(of, ..)| *of == shop).take(6);
+                let (_, receipt, _) = random.choice(paid.collect::<Vec<_>>())?;
+                let (sale, receipt, despite) = (sale(random)?, receipt.clone(), random.bool());
+                Deal::Claim { sale, receipt, how: How::Typed, part: true, despite }
+            }
+            Kind::Invent => {
+                // A code that nobody paid, or with a slip of the finger.
+                let receipt = ReceiptCode::parse(&format!("UXX{:07}", event.index)).ok()?;
+                let (part, despite) = (random.u8(..4) == 0, random.bool());
+                Deal::Claim { sale: sale(random)?, receipt, how: How::Typed, part, despite }
             }
             Kind::Pick => {
                 let sale = sale(random)?;
                 let candidates = self.town.desks[desk].till().candidates(sale).ok()?;
-                Deal::Claim(sale, random.choice(candidates)?.0.receipt, How::Picked)
+                let receipt = random.choice(candidates)?.0.receipt;
+                Deal::Claim { sale, receipt, how: How::Picked, part: false, despite: random.bool() }
             }
             Kind::Release => {
                 let claims = self.town.desks[desk].till().claims(sale(random)?).ok()?;
@@ -196,6 +227,13 @@ impl Run {
             }
             _ => return None,
         })
+    }
+
+    /// The sales for which something has to go back, as this desk knows it.
+    fn over(&self, desk: usize, shop: &ShopId) -> Vec<FactId> {
+        let rows = self.town.desks[desk].till().sales(shop, till::SaleFilter::All, None, 1_000);
+        let over = rows.unwrap_or_default().into_iter().filter(|row| row.over > Money::ZERO);
+        over.map(|row| row.id).collect()
     }
 
     /// A code that a customer shows for a sale: the one that was paid for it, or another's.
@@ -226,7 +264,12 @@ impl Run {
         let desk = &mut self.town.desks[at];
         let now = desk.clock.shows(truth);
         if !cut {
+            let sealed = is_sealed(desk, deal);
             let did = deal.done(desk, now);
+            if sealed && matches!(did, Ok(Did::Wrote(_))) {
+                let message = format!("{}: {deal:?}, though its books are closed", desk.name);
+                wrong.push(Violation { loss: Loss::Correction, message });
+            }
             let told = told(desk, deal, &did);
             return match did {
                 Ok(did) => {
@@ -334,10 +377,23 @@ impl Run {
 }
 
 /// What people do at head office.
-const AT_OFFICE: [Kind; 7] =
-    [Kind::Release, Kind::Pick, Kind::Edit, Kind::Void, Kind::Goods, Kind::Count, Kind::Sync];
+const AT_OFFICE: [Kind; 9] = [
+    Kind::Release,
+    Kind::Pick,
+    Kind::Edit,
+    Kind::Void,
+    Kind::Goods,
+    Kind::Count,
+    Kind::Sync,
+    Kind::TakeBack,
+    Kind::ClosePeriod,
+];
 /// What people do when the power goes.
-const CUT: [Kind; 11] = [
+const CUT: [Kind; 15] = [
+    Kind::GiveBack,
+    Kind::TakeBack,
+    Kind::Drawer,
+    Kind::Share,
     Kind::CashSale,
     Kind::CashSale,
     Kind::MpesaSale,
@@ -363,6 +419,22 @@ fn is_ordinary(error: &TillError) -> bool {
             | TillError::Cloud(CloudError::Unreachable(_) | CloudError::Refused(_))
             | TillError::Ledger(till::LedgerError::Unknown(_))
     )
+}
+
+/// Whether a deal undoes what was decided about a sale whose books are closed, as is known at the desk.
+fn is_sealed(desk: &Desk, deal: &Deal) -> bool {
+    let till = desk.till();
+    let sale = match deal {
+        Deal::Void(sale, _) => *sale,
+        Deal::Release(claim, _) => match till.claimed(*claim) {
+            Ok(claimed) => claimed.sale.id,
+            Err(_) => return false,
+        },
+        _ => return false,
+    };
+    let Ok(sale) = till.sale(sale) else { return false };
+    let closed = till.period_closed(&sale.shop).ok().flatten();
+    closed.is_some_and(|until| sale.at.business_day() <= until)
 }
 
 fn stopped(desk: &Desk, error: &TillError) -> Violation {

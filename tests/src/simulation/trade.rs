@@ -3,12 +3,12 @@
 use super::desk::Desk;
 use super::oracle::{Did, Oracle, What, Written};
 use domain::{
-    Cited, FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Product, ProductId, Quantity,
-    ReceiptCode, Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
+    Cited, FactBody, FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Product, ProductId,
+    Quantity, ReceiptCode, Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
 };
 use fastrand::Rng;
 use std::collections::BTreeMap;
-use till::TillError;
+use till::{NewClaim, TillError};
 
 /// What a shop sells, in shillings. Few prices, so that sales are often alike.
 const PRICES: [i64; 5] = [50, 65, 120, 350, 500];
@@ -21,10 +21,31 @@ pub enum Deal {
     Sell(Sale),
     /// Says that the receipt of a sale came out.
     Print(FactId),
-    /// Takes what is due in cash.
-    TakeCash(FactId),
-    /// Claims a payment for a sale.
-    Claim(FactId, ReceiptCode, How),
+    /// Takes what is due in cash, or so many hundredths of it.
+    TakeCash(FactId, i64),
+    /// Claims a payment for a sale, or only so much of it as is due; whoever was first, if `despite`.
+    Claim {
+        /// The sale.
+        sale: FactId,
+        /// The payment.
+        receipt: ReceiptCode,
+        /// How it was decided.
+        how: How,
+        /// Only as much of it as is due.
+        part: bool,
+        /// Whoever was first.
+        despite: bool,
+    },
+    /// Gives so many hundredths of what was paid too much back in cash.
+    GiveBack(FactId, i64, String),
+    /// Takes back so much of the first lines of a sale.
+    TakeBack(FactId, Vec<Quantity>, String),
+    /// Opens a drawer, or closes it if it is open; sums of cents.
+    Drawer(Money, Money),
+    /// Puts cash into a drawer, or takes some out.
+    MoveCash(Money, String),
+    /// Closes the books up to yesterday.
+    ClosePeriod(ShopId),
     /// Takes a claim back.
     Release(FactId, String),
     /// Cancels a sale.
@@ -108,18 +129,57 @@ impl Deal {
                 let row = till.printed(*sale, by, now, None)?;
                 wrote(&row.shop, What::Printed { sale: *sale })
             }
-            Self::TakeCash(sale) => {
-                let amount = till.sale(*sale)?.due;
-                let row = till.take_cash(*sale, None, by, now, None)?;
+            Self::TakeCash(sale, hundredths) => {
+                let amount = share(till.sale(*sale)?.due, *hundredths);
+                let row = till.take_cash(*sale, (*hundredths < 100).then_some(amount), by, now, None)?;
                 wrote(&row.shop, What::Cash { sale: *sale, amount })
             }
-            Self::Claim(sale, receipt, how) => {
+            Self::GiveBack(sale, hundredths, reason) => {
+                let amount = share(till.sale(*sale)?.over, *hundredths);
+                let row = till.give_back(*sale, Some(amount), reason, by, now, None)?;
+                wrote(&row.shop, What::GivenBack { sale: *sale, amount })
+            }
+            Self::TakeBack(sale, quantities, reason) => {
+                let goods: Vec<(u16, Quantity)> = (0..).zip(quantities.iter().copied()).collect();
+                let before = desk.newest(&till.sale(*sale)?.shop)?;
+                let row = till.take_goods_back(*sale, &goods, (true, reason), (by, now), None)?;
+                let id = desk.newest(&row.shop)?;
+                match desk.fact(&row.shop, id)?.filter(|_| id != before).map(|fact| fact.body) {
+                    Some(FactBody::Return(back)) => {
+                        wrote(&row.shop, What::TakenBack { sale: *sale, amount: back.amount() })
+                    }
+                    _ => Ok(Did::Nothing),
+                }
+            }
+            Self::Drawer(float, counted) => {
+                let shop = till.only_shop()?.id;
+                let id = match till.shift_opened()? {
+                    None => till.open_shift(*float, by, now, None)?,
+                    Some(_) => till.close_shift(*counted, by, now, None)?.id,
+                };
+                Ok(wrote_as(id, &shop, till.corrected(now), What::Drawer))
+            }
+            Self::MoveCash(amount, reason) => {
+                let id = till.move_cash(*amount, reason, by, now, None)?;
+                Ok(wrote_as(id, &till.only_shop()?.id, till.corrected(now), What::Drawer))
+            }
+            Self::ClosePeriod(shop) => {
+                let yesterday = till.corrected(now).plus_millis(-super::plan::DAY).business_day();
+                till.close_period(shop, yesterday, by, now)?;
+                wrote(shop, What::PeriodClosed(yesterday))
+            }
+            Self::Claim { sale, receipt, how, part, despite } => {
                 let before = till.claims(*sale)?;
-                let row = till.claim(*sale, (receipt.clone(), *how), by, now)?;
+                let part = part.then_some(till.sale(*sale)?.due).filter(|due| *due > Money::ZERO);
+                let wanted = NewClaim { part, ..NewClaim::new(receipt.clone(), *how) };
+                let row = match till.claim(*sale, wanted.clone(), by, now) {
+                    Err(TillError::First(_)) if *despite => till.claim_despite(*sale, wanted, by, now)?,
+                    claimed => claimed?,
+                };
                 let mut claims = till.claims(*sale)?.into_iter();
                 let new = claims.find(|claim| !before.iter().any(|known| known.id == claim.id));
                 let Some(claim) = new else { return Ok(Did::Nothing) };
-                let what = What::Claimed { sale: *sale, receipt: receipt.clone(), how: *how };
+                let what = What::Claimed { sale: *sale, receipt: receipt.clone(), how: *how, part };
                 Ok(wrote_as(claim.id, &row.shop, claim.at, what))
             }
             Self::Release(claim, reason) => {
@@ -155,9 +215,12 @@ impl Deal {
     fn cites(&self, desk: &Desk) -> Result<BTreeMap<FactId, Cited>, TillError> {
         let sale = |id: FactId| desk.till().sale(id).map(|row| (id, row.cited()));
         Ok(match self {
-            Self::Print(id) | Self::TakeCash(id) | Self::Claim(id, ..) | Self::Void(id, _) => {
-                BTreeMap::from([sale(*id)?])
-            }
+            Self::Print(id)
+            | Self::TakeCash(id, _)
+            | Self::Claim { sale: id, .. }
+            | Self::GiveBack(id, ..)
+            | Self::TakeBack(id, ..)
+            | Self::Void(id, _) => BTreeMap::from([sale(*id)?]),
             Self::Release(id, _) => {
                 let claimed = desk.till().claimed(*id)?;
                 BTreeMap::from([(*id, claimed.cited), sale(claimed.sale.id)?])
@@ -165,6 +228,11 @@ impl Deal {
             _ => BTreeMap::new(),
         })
     }
+}
+
+/// So many hundredths of an amount, one cent at least.
+fn share(amount: Money, hundredths: i64) -> Money {
+    Money::from_cents((amount.cents() * hundredths / 100).max(i64::from(amount > Money::ZERO)))
 }
 
 /// Every price that stands for a product here.

@@ -189,7 +189,23 @@ impl<'a> View<'a> {
         is_here(&self.bases, id)
     }
 
-    fn says(&self, loss: Loss, what: impl std::fmt::Display) -> Violation {
+    /// At which desk it was taken.
+    pub fn desk(&self) -> &Desk {
+        self.desk
+    }
+
+    /// Of which shop.
+    pub fn shop(&self) -> &ShopId {
+        &self.shop
+    }
+
+    /// Whether all of the shop's history is here.
+    pub fn is_whole(&self) -> bool {
+        self.since.is_none()
+    }
+
+    /// Something that is wrong with it.
+    pub fn says(&self, loss: Loss, what: impl std::fmt::Display) -> Violation {
         Violation { loss, message: format!("{} in {}: {what}", self.desk.name, self.shop) }
     }
 
@@ -221,7 +237,7 @@ impl Oracle {
             }
             let (at, by) = (fact.at, fact.by.clone());
             match &fact.body {
-                FactBody::Claim(Claim { sale, receipt, how, .. }) if by == Person::leja() => {
+                FactBody::Claim(Claim { sale, receipt, how, part: None, .. }) if by == Person::leja() => {
                     let money = books.money.get(&(shop.clone(), receipt.clone()));
                     let meant = facts.meant(*sale);
                     let total = meant.and_then(|sale| self.sales.get(&sale)).map(|made| made.sale.total);
@@ -232,7 +248,7 @@ impl Oracle {
                         wrong.push(Violation { loss: Loss::Verdict, message });
                     }
                     let sale = meant.unwrap_or(sale.id);
-                    let what = What::Claimed { sale, receipt: receipt.clone(), how: *how };
+                    let what = What::Claimed { sale, receipt: receipt.clone(), how: *how, part: None };
                     let (shop, cites) = (shop.clone(), BTreeMap::new());
                     self.acknowledge(Did::Wrote(Box::new(Written { id, shop, at, by, what, cites })));
                 }
@@ -253,8 +269,15 @@ impl Oracle {
             FactBody::Cash { sale, amount, .. } => {
                 meant(sale).map(|sale| What::Cash { sale, amount: *amount })
             }
-            FactBody::Claim(Claim { sale, receipt, how, .. }) => {
-                meant(sale).map(|sale| What::Claimed { sale, receipt: receipt.clone(), how: *how })
+            FactBody::Claim(Claim { sale, receipt, how, part, .. }) => {
+                let part = *part;
+                meant(sale).map(|sale| What::Claimed { sale, receipt: receipt.clone(), how: *how, part })
+            }
+            FactBody::Refund { sale, amount, .. } => {
+                meant(sale).map(|sale| What::GivenBack { sale, amount: *amount })
+            }
+            FactBody::Return(back) => {
+                meant(&back.sale).map(|sale| What::TakenBack { sale, amount: back.amount() })
             }
             FactBody::Release { claim, reason } => meant(claim).and_then(|claim| {
                 let sale = self.claims.get(&claim)?.sale;
@@ -298,6 +321,34 @@ impl Oracle {
                 _ => false,
             };
             check(id, Loss::Money, "the cash", &is_it);
+        }
+        for (id, (sale, amount)) in self.refunds.iter().filter(|(_, (sale, _))| here(sale)) {
+            let is_it = |body: &FactBody| match body {
+                FactBody::Refund { sale: back, amount: given, .. } => {
+                    facts.meant(*back) == Some(*sale) && given == amount
+                }
+                _ => false,
+            };
+            check(id, Loss::Money, "the money back", &is_it);
+        }
+        for (id, (sale, amount)) in self.returns.iter().filter(|(_, (sale, _))| here(sale)) {
+            let is_it = |body: &FactBody| match body {
+                FactBody::Return(back) => facts.meant(back.sale) == Some(*sale) && back.amount() == *amount,
+                _ => false,
+            };
+            check(id, Loss::Money, "the goods that came back", &is_it);
+        }
+        for (id, _) in self.drawers.iter().filter(|(_, of)| *of == shop) {
+            let is_it = |body: &FactBody| {
+                matches!(
+                    body,
+                    FactBody::ShiftOpened { .. }
+                        | FactBody::CashMoved { .. }
+                        | FactBody::ShiftClosed(_)
+                        | FactBody::PeriodClosed { .. }
+                )
+            };
+            check(id, Loss::Money, "what was said about a drawer or a period", &is_it);
         }
         for (id, (_, sale)) in self.printed.iter().filter(|(_, (of, _))| of == shop) {
             let is_it = |body: &FactBody| match body {
@@ -444,8 +495,11 @@ impl Oracle {
             let cash = if row.tender == domain::Tender::Cash { cash + row.total } else { cash };
             by_mpesa = by_mpesa + (row.paid - cash);
         }
-        for row in view.payments.values().filter(|row| row.sale.is_some()) {
-            claimed = claimed + row.amount;
+        for row in view.payments.values() {
+            claimed = claimed + (row.amount - row.free);
+            if row.free < Money::ZERO || row.free > row.amount {
+                wrong.push(format!("of the payment {} of {} {} is free", row.receipt, row.amount, row.free));
+            }
         }
         // Where a sale is not here, what it has of its payments is not either.
         if by_mpesa != claimed && view.since.is_none() {
@@ -468,13 +522,14 @@ impl Oracle {
             }
         }
         for (receipt, row) in view.payments.iter().filter(|(code, _)| !view.dim.payments.contains(*code)) {
-            let owner = self.owner(&view.shop, receipt);
-            if row.sale != owner.map(|(sale, _)| sale)
-                || row.contested != owner.is_some_and(|(_, wanted)| wanted)
-            {
+            let owners = self.owners(&view.shop, receipt, Some(row.amount));
+            let taken =
+                owners.shares.values().map(|part| part.map_or(row.amount, |part| part.min(row.amount)));
+            let free = row.amount - taken.sum();
+            if (row.sale, row.contested, row.free) != (owners.first, !owners.lost.is_empty(), free) {
                 wrong.push(format!(
-                    "the payment {receipt} is with {:?} (contested {}); it should be {owner:?}",
-                    row.sale, row.contested
+                    "the payment {receipt} of {} is with {:?} (contested {}, free {}); it should be {owners:?}",
+                    row.amount, row.sale, row.contested, row.free
                 ));
             }
         }

@@ -2,8 +2,8 @@
 
 use domain::standing::SaleState;
 use domain::{
-    Actor, Cited, FactId, How, Level, Money, Person, Product, ProductId, ReceiptCode, Sale, ShopId,
-    StockMove, Tender, Timestamp,
+    Actor, BusinessDay, Cited, FactId, How, Level, Money, Person, Product, ProductId, ReceiptCode, Sale,
+    ShopId, StockMove, Tender, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use till::SyncReport;
@@ -49,8 +49,15 @@ impl Written {
             What::Cash { sale, .. }
             | What::Claimed { sale, .. }
             | What::Voided { sale, .. }
+            | What::GivenBack { sale, .. }
+            | What::TakenBack { sale, .. }
             | What::Printed { sale } => *sale = now(*sale),
-            What::Sold(_) | What::Edited { .. } | What::Moved(_) | What::Counted(_) => {}
+            What::Sold(_)
+            | What::Edited { .. }
+            | What::Moved(_)
+            | What::Counted(_)
+            | What::Drawer
+            | What::PeriodClosed(_) => {}
         }
         self
     }
@@ -76,7 +83,27 @@ pub enum What {
         receipt: ReceiptCode,
         /// How it was decided.
         how: How,
+        /// How much of the payment is for this sale, where not all of it is.
+        part: Option<Money>,
     },
+    /// Cash went back to the customer.
+    GivenBack {
+        /// The sale.
+        sale: FactId,
+        /// How much.
+        amount: Money,
+    },
+    /// Goods of a sale came back.
+    TakenBack {
+        /// The sale.
+        sale: FactId,
+        /// What the customer owes less for them.
+        amount: Money,
+    },
+    /// A drawer was opened or closed, or cash was moved.
+    Drawer,
+    /// Head office closed the books up to a day.
+    PeriodClosed(BusinessDay),
     /// A claim was taken back.
     Released {
         /// The claim's sale.
@@ -135,6 +162,8 @@ pub struct KnownClaim {
     pub sale: FactId,
     /// How it was decided.
     pub how: How,
+    /// How much of the payment it is about, where not all of it is.
+    pub part: Option<Money>,
     /// When, by its writer's clock.
     pub at: Timestamp,
 }
@@ -176,6 +205,21 @@ pub enum Goods {
     Counted(BTreeMap<ProductId, Level>),
 }
 
+/// Who has a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Owners {
+    /// The sale that has it, or had a part of it first.
+    pub first: Option<FactId>,
+    /// The sales that have it, each with how much it asked for.
+    pub shares: BTreeMap<FactId, Option<Money>>,
+    /// The sales that want it and have none of it.
+    pub lost: BTreeSet<FactId>,
+}
+
+fn positive(amount: Money) -> Money {
+    if amount > Money::ZERO { amount } else { Money::ZERO }
+}
+
 /// Where a sale has to stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
@@ -198,6 +242,12 @@ pub struct Oracle {
     pub sales: BTreeMap<FactId, SaleMade>,
     /// Cash that was taken: sale and amount.
     pub cash: BTreeMap<FactId, (FactId, Money)>,
+    /// Cash that was given back: sale and amount.
+    pub refunds: BTreeMap<FactId, (FactId, Money)>,
+    /// Goods that came back: sale and what is owed less for them.
+    pub returns: BTreeMap<FactId, (FactId, Money)>,
+    /// What was said about drawers and periods: in which shop.
+    pub drawers: BTreeMap<FactId, ShopId>,
     /// Claims.
     pub claims: BTreeMap<FactId, KnownClaim>,
     /// Claims that were taken back, and sales that were cancelled.
@@ -229,9 +279,12 @@ impl Oracle {
         match what {
             What::Sold(sale) => drop(self.sales.insert(id, SaleMade { shop, sale, at, by })),
             What::Cash { sale, amount } => drop(self.cash.insert(id, (sale, amount))),
-            What::Claimed { sale, receipt, how } => {
-                self.claims.insert(id, KnownClaim { shop, receipt, sale, how, at });
+            What::Claimed { sale, receipt, how, part } => {
+                self.claims.insert(id, KnownClaim { shop, receipt, sale, how, part, at });
             }
+            What::GivenBack { sale, amount } => drop(self.refunds.insert(id, (sale, amount))),
+            What::TakenBack { sale, amount } => drop(self.returns.insert(id, (sale, amount))),
+            What::Drawer | What::PeriodClosed(_) => drop(self.drawers.insert(id, shop)),
             What::Released { sale, claim, reason } => {
                 let receipt = self.claims.get(&claim).map(|claim| claim.receipt.clone());
                 let claim = Some((claim, receipt));
@@ -262,6 +315,9 @@ impl Oracle {
             self.written.remove(id);
             self.sales.remove(id);
             self.cash.remove(id);
+            self.refunds.remove(id);
+            self.returns.remove(id);
+            self.drawers.remove(id);
             self.claims.remove(id);
             self.corrections.remove(id);
             self.edits.remove(id);
@@ -302,16 +358,15 @@ impl Oracle {
         open.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Which sale has a payment: the strongest ground, among equals the earliest, among those the smaller
-    /// name; and whether any other sale wants it.
-    pub fn owner(&self, shop: &ShopId, receipt: &ReceiptCode) -> Option<(FactId, bool)> {
+    /// Who has a payment: the strongest ground first, among equals the earliest, among those the smaller name; parts
+    /// stand beside each other as long as there is enough of it, or nobody knows how much there is.
+    pub fn owners(&self, shop: &ShopId, receipt: &ReceiptCode, arrived: Option<Money>) -> Owners {
         let standing = self.claims.iter().filter(|(id, claim)| {
             claim.shop == *shop
                 && claim.receipt == *receipt
                 && !self.is_released(**id)
                 && !self.is_void(claim.sale)
         });
-        let standing: Vec<(&FactId, &KnownClaim)> = standing.collect();
         let strength = |how: How| match how {
             How::StkRequest => 0,
             How::AccountReference => 1,
@@ -319,23 +374,50 @@ impl Oracle {
             How::Picked => 3,
             How::Automatic => 4,
         };
-        let first = standing.iter().min_by_key(|(id, claim)| (strength(claim.how), claim.at, **id))?;
-        let sale = first.1.sale;
-        Some((sale, standing.iter().any(|(_, claim)| claim.sale != sale)))
+        let mut standing: Vec<(&FactId, &KnownClaim)> = standing.collect();
+        standing.sort_by_key(|(id, claim)| (strength(claim.how), claim.at, **id));
+        let mut owners = Owners::default();
+        let (mut taken, mut whole) = (Money::ZERO, false);
+        for (_, claim) in standing {
+            let sale = claim.sale;
+            if owners.shares.contains_key(&sale) || owners.lost.contains(&sale) {
+                continue;
+            }
+            let room = |part: Money| !whole && arrived.is_none_or(|arrived| taken + part <= arrived);
+            let first = owners.shares.is_empty();
+            if first || claim.part.is_some_and(room) {
+                owners.first = owners.first.or(Some(sale));
+                owners.shares.insert(sale, claim.part);
+                taken = taken + claim.part.unwrap_or_default();
+                whole |= claim.part.is_none();
+            } else {
+                owners.lost.insert(sale);
+            }
+        }
+        owners
     }
 
-    /// The cash that was taken for a sale after it was made.
+    /// The cash that was taken for a sale after it was made, less what was given back.
     pub fn cash_of(&self, id: FactId) -> Money {
-        self.cash.values().filter(|(sale, _)| *sale == id).map(|(_, amount)| *amount).sum()
+        let sum = |all: &BTreeMap<FactId, (FactId, Money)>| -> Money {
+            all.values().filter(|(sale, _)| *sale == id).map(|(_, amount)| *amount).sum()
+        };
+        sum(&self.cash) - sum(&self.refunds)
+    }
+
+    /// What a customer owes for a sale.
+    pub fn owed(&self, id: FactId) -> Money {
+        let Some(made) = self.sales.get(&id).filter(|_| !self.is_void(id)) else { return Money::ZERO };
+        let back = self.returns.values().filter(|(sale, _)| *sale == id).map(|(_, amount)| *amount);
+        positive(made.sale.total - back.sum())
     }
 
     /// Where a sale has to stand, when the money in the books is known.
     pub fn expected(&self, id: FactId, money: &BTreeMap<(ShopId, ReceiptCode), Money>) -> Option<Expected> {
         let made = self.sales.get(&id)?;
-        let total = made.sale.total;
         let mut paid = self.cash_of(id);
         if made.sale.tender == Tender::Cash {
-            paid = paid + total;
+            paid = paid + made.sale.total;
         }
         let (mut awaited, mut lost) = (false, false);
         let named: BTreeSet<&ReceiptCode> = self
@@ -345,25 +427,24 @@ impl Oracle {
             .map(|(_, known)| &known.receipt)
             .collect();
         for receipt in named {
-            match (self.owner(&made.shop, receipt), money.get(&(made.shop.clone(), receipt.clone()))) {
-                (Some((owner, _)), Some(amount)) if owner == id => paid = paid + *amount,
-                (Some((owner, _)), None) if owner == id => awaited = true,
-                _ => lost = true,
+            let arrived = money.get(&(made.shop.clone(), receipt.clone())).copied();
+            match (self.owners(&made.shop, receipt, arrived).shares.get(&id), arrived) {
+                (Some(part), Some(arrived)) => paid = paid + part.map_or(arrived, |part| part.min(arrived)),
+                (Some(_), None) => awaited = true,
+                (None, _) => lost = true,
             }
         }
-        if self.is_void(id) {
-            let (due, over, conflict) = (Money::ZERO, paid, false);
-            return Some(Expected { state: SaleState::Voided, paid, due, over, conflict });
-        }
+        let owed = self.owed(id);
+        let (due, over) = (positive(owed - paid), positive(paid - owed));
         let state = match () {
-            () if paid >= total => SaleState::Paid,
+            () if self.is_void(id) => SaleState::Voided,
+            () if due == Money::ZERO => SaleState::Paid,
             () if awaited => SaleState::Claimed,
             () if paid > Money::ZERO => SaleState::PartPaid,
             () => SaleState::Open,
         };
-        let positive = |amount: Money| if amount > Money::ZERO { amount } else { Money::ZERO };
-        let (due, over) = (positive(total - paid), positive(paid - total));
-        Some(Expected { state, paid, due, over, conflict: lost })
+        let conflict = lost && state != SaleState::Voided;
+        Some(Expected { state, paid, due, over, conflict })
     }
 
     /// The prices that have to stand for a product: every one that nobody who set another had seen.

@@ -206,12 +206,12 @@ impl Run {
         let sale = meant.or_else(|| open_sale(&self.oracle, &shop, random));
         let place = usize::try_from(self.town.world.now().millis()).unwrap();
         let deal = match (random.u8(..8), sale) {
-            (0, Some(sale)) => Deal::TakeCash(sale),
+            (0, Some(sale)) => Deal::TakeCash(sale, 100),
             (1, Some(sale)) => Deal::Void(sale, format!("in doubt {place}")),
             (2, Some(sale)) => Deal::Print(sale),
             (3, Some(sale)) => {
                 let (_, receipt) = self.shown(&shop, false, random)?;
-                Deal::Claim(sale, receipt, How::Typed)
+                Deal::Claim { sale, receipt, how: How::Typed, part: false, despite: true }
             }
             (4, Some(sale)) => {
                 let claims = desk.till().claims(sale).ok()?;

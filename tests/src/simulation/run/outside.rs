@@ -14,9 +14,14 @@ impl Run {
         let shop = self.town.shops.iter().find(|shop| shop.id == shop_id).unwrap();
         let sale = open_sale(&self.oracle, &shop_id, random);
         let total = sale.map(|sale| self.oracle.sales[&sale].sale.total);
-        let amount = match (total, random.u8(..10)) {
-            (Some(total), 0..8) => total,
-            (Some(_), 8) => domain::Money::from_cents(5_000),
+        let another =
+            open_sale(&self.oracle, &shop_id, random).map(|sale| self.oracle.sales[&sale].sale.total);
+        let amount = match (total, random.u8(..14)) {
+            (Some(total), 0..9) => total,
+            (Some(_), 9) => domain::Money::from_cents(5_000),
+            // In two parts, or for two sales at once.
+            (Some(total), 10 | 11) => domain::Money::from_cents((total.cents() / 200).max(1) * 100),
+            (Some(total), 12) => total + another.unwrap_or_default(),
             _ => domain::Money::from_cents(100 * random.i64(50..900)),
         };
         let letters = self.town.desks[event.who].till().letters().unwrap_or_default();

@@ -95,6 +95,7 @@ impl Run {
                 wrong.extend(check(&self.oracle, view, &books)?);
                 wrong.extend(self.oracle.stock_is_the_sum(view, &facts));
                 wrong.extend(self.oracle.history_is_kept(view, &facts));
+                wrong.extend(self.oracle.drawers_add_up(view, &facts, &books, now)?);
                 if let Some((_, counted)) = counted.filter(|(of, _)| *of == shop.id) {
                     wrong.extend(self.oracle.counts_set_it_right(view, counted));
                 }
