@@ -2,13 +2,17 @@
 //! money that goes back, codes to scan.
 
 use domain::standing::SaleState;
-use domain::{FactId, How, Money, Msisdn, Shop, ShopId, ShopRules, Tender, Validation};
+use domain::{FactId, How, Money, Msisdn, Person, Shop, ShopId, ShopRules, Tender, Validation};
 use serde_json::json;
 use service::Store;
 use tests::world::{
     REVERSAL, Replica, STATUS, World, asha, code, confirmation, exchange, kes, request_result, sell,
 };
 use till::{Deed, Event, SaleFilter};
+
+fn wambui() -> Person {
+    Person::named("Wambui")
+}
 
 /// A shop's rules, changed at head office.
 fn choose(world: &World, shop: &ShopId, rules: ShopRules) {
@@ -175,10 +179,12 @@ fn head_office_gives_a_payment_back_and_the_till_that_took_it_is_told_once() {
     let (bystander, events) = (world.till(&shop, "Back"), till.events());
     bystander.sync(world.now()).unwrap();
     let elsewhere = bystander.events();
-    let request =
-        office.reverse(&shop, &code("UKL4AB12CD"), kes(500), "goods came back", world.now()).unwrap();
+    let request = office
+        .reverse(&shop, &code("UKL4AB12CD"), kes(500), (&wambui(), "goods came back"), world.now())
+        .unwrap();
     assert_eq!(world.safaricom.asked(REVERSAL)[0]["TransactionID"], "UKL4AB12CD");
     assert_eq!(office.request_state(&shop, &request, world.now()).unwrap().state, "waiting");
+    world.pass(10);
     let done = [
         ("OriginalTransactionID", "UKL4AB12CD"),
         ("Amount", "500.00"),
@@ -198,6 +204,15 @@ fn head_office_gives_a_payment_back_and_the_till_that_took_it_is_told_once() {
     }
     let told = till.history_of_sale(sale).unwrap();
     assert!(told.iter().any(|it| it.deed == Deed::Reversed { receipt: code("UKL4AB12CD") }), "{told:?}");
+    // Who asked for it, and why, is in the payment's history, in front of what came of it.
+    for replica in [&till, &bystander, &office] {
+        let told = replica.history_of_payment(&shop, &code("UKL4AB12CD")).unwrap();
+        let place = |deed: &Deed| told.iter().position(|it| it.deed == *deed).unwrap();
+        let reason = "goods came back".to_owned();
+        let asked = place(&Deed::AskedBack { receipt: code("UKL4AB12CD"), reason });
+        assert_eq!(told[asked].by, "Wambui");
+        assert!(asked < place(&Deed::Reversed { receipt: code("UKL4AB12CD") }), "{told:?}");
+    }
     // The code that went back pays nothing any more; cash does, and then there is nothing to look at.
     let other = sell(&till, 300, world.now());
     let gone = till.claim(other, (code("UKL4AB12CD"), How::Typed), &asha(), world.now());
@@ -212,12 +227,25 @@ fn a_till_gives_no_money_back_and_nobody_does_without_a_reason() {
     let shop = world.shop("mjini", "till", "123456");
     let (till, office, _) = paid(&world, &shop);
     let reverse = |replica: &Replica, reason| {
-        let asked = replica.reverse(&shop, &code("UKL4AB12CD"), kes(500), reason, world.now());
+        let asked = replica.reverse(&shop, &code("UKL4AB12CD"), kes(500), (&wambui(), reason), world.now());
         asked.unwrap_err().to_string()
     };
     assert!(reverse(&till, "goods came back").contains("another role"));
     assert!(reverse(&office, " ").contains("give a reason"));
     assert!(world.safaricom.asked(REVERSAL).is_empty());
+    let told = || {
+        let told = office.history_of_payment(&shop, &code("UKL4AB12CD")).unwrap();
+        told.iter().filter(|it| matches!(it.deed, Deed::AskedBack { .. })).count()
+    };
+    assert_eq!(told(), 0, "nobody asked for anything");
+    // Without a line it is not asked, and whoever tries again a minute later asks the same once.
+    office.offline(true);
+    assert!(reverse(&office, "goods came back").contains("offline"));
+    world.pass(60);
+    office.offline(false);
+    let by = (&wambui(), "goods came back");
+    office.reverse(&shop, &code("UKL4AB12CD"), kes(500), by, world.now()).unwrap();
+    assert_eq!((told(), world.safaricom.asked(REVERSAL).len()), (1, 1));
 }
 
 #[test]

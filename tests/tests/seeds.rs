@@ -373,7 +373,15 @@ fn a_sale_whose_payment_went_back_is_pending_again() {
     let shop = counter.till.only_shop().unwrap().id;
     let receipt = domain::ReceiptCode::parse("NLJ7RT61SV").unwrap();
     let amount = domain::Money::parse("100").unwrap();
-    let request = office.reverse(&shop, &receipt, amount, "goods came back", counter.world.now()).unwrap();
+    let request = office
+        .reverse(
+            &shop,
+            &receipt,
+            amount,
+            (&domain::Person::named("Wambui"), "goods came back"),
+            counter.world.now(),
+        )
+        .unwrap();
     // Somebody was quicker in Safaricom's portal.
     let result = json!({ "Result": {
         "ResultType": 0, "ResultCode": "R000001", "ResultDesc": "already reversed",

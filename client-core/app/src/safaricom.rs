@@ -4,13 +4,13 @@
 use crate::App;
 use crate::api::{read_id, shop_of};
 use crate::forms::SaleForm;
-use crate::openapi::values::{FactName, Phone, Reason, Receipt, ShopName};
+use crate::openapi::values::{By, FactName, Phone, Reason, Receipt, ShopName};
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use domain::{Disagreement, Msisdn, ReceiptCode};
+use domain::{Disagreement, Msisdn, Person, ReceiptCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -56,6 +56,10 @@ struct NewReversal {
     #[serde(default)]
     #[schema(value_type = Reason)]
     reason: String,
+    /// Who asks.
+    #[serde(default)]
+    #[schema(value_type = By)]
+    by: String,
 }
 
 /// A request whose answer comes later.
@@ -162,7 +166,8 @@ async fn reverse(
             let why = "Safaricom's messages disagree on the amount: reverse it in Safaricom's portal";
             return Err(Problem::refused(why));
         }
-        let request = till.reverse(&shop, &receipt, payment.amount, &form.reason, now)?;
+        let request =
+            till.reverse(&shop, &receipt, payment.amount, (&Person::named(&form.by), &form.reason), now)?;
         Ok(Json(RequestForm { request }))
     })
     .await

@@ -2,12 +2,15 @@
 //! scan, and where callbacks go.
 
 use crate::push::in_shillings;
-use crate::{Till, TillError, reason_of};
-use domain::{FactId, Money, Msisdn, ReceiptCode, ShopId, Timestamp};
+use crate::{Deed, Happening, Till, TillError, reason_of};
+use domain::{FactBody, FactId, Money, Msisdn, Person, ReceiptCode, Role, ShopId, Timestamp};
 use replica::wire::json::{AskQr, AskReversal, AskSimulation, AskStatus, RequestState, Requested, Said};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+
+/// For so long the cloud takes a reversal that is asked again for the one under way.
+const ASKED_MILLIS: u64 = 10 * 60_000;
 
 impl Till {
     /// Asks Safaricom whether a payment is real. The answer comes with a later sync, as one more source of the
@@ -25,8 +28,9 @@ impl Till {
         Ok(self.ask::<_, Requested>(shop, "status", &ask, now)?.request)
     }
 
-    /// Asks Safaricom to give a payment back to the customer, whole; head office only. The sale owes again
-    /// once Safaricom says that it is done, which a later sync brings. Gives the request's name, for
+    /// Asks Safaricom to give a payment back to the customer, whole; head office only. Who asked and why is written
+    /// before it is asked, and stays in the payment's history whatever comes of it. The sale owes again once Safaricom
+    /// says that it is done, which a later sync brings. Gives the request's name, for
     /// [`request_state`](Till::request_state).
     ///
     /// # Errors
@@ -36,12 +40,40 @@ impl Till {
         shop: &ShopId,
         receipt: &ReceiptCode,
         amount: Money,
-        reason: &str,
+        (by, reason): (&Person, &str),
         now: Timestamp,
     ) -> Result<String, TillError> {
-        let (receipt, amount, reason) = (receipt.to_string(), amount.to_string(), reason_of(reason)?);
+        if self.identity().role != Role::Office {
+            let why = "giving money back by M-Pesa needs another role: ask head office";
+            return Err(TillError::Refused(why.to_owned()));
+        }
+        let reason = reason_of(reason)?;
+        self.note_reversal(shop, (receipt, amount), (by, &reason), now)?;
+        let (receipt, amount) = (receipt.to_string(), amount.to_string());
         let ask = AskReversal { receipt, amount, reason };
         Ok(self.ask::<_, Requested>(shop, "reversal", &ask, now)?.request)
+    }
+
+    /// Writes who asks for a reversal, and why. Somebody who asks again soon, because no answer came, asks the same.
+    fn note_reversal(
+        &self,
+        shop: &ShopId,
+        (receipt, amount): (&ReceiptCode, Money),
+        (by, reason): (&Person, &str),
+        now: Timestamp,
+    ) -> Result<(), TillError> {
+        let at = self.corrected(now);
+        let asked = |it: &Happening| {
+            let same = matches!(&it.deed, Deed::AskedBack { reason: told, .. } if told == reason);
+            same && it.by == by.as_str() && it.at.distance_millis(at) < ASKED_MILLIS
+        };
+        let mut ledger = self.ledger();
+        if ledger.history_of_payment(shop, receipt)?.iter().any(asked) {
+            return Ok(());
+        }
+        let reason = reason.to_owned();
+        let body = FactBody::ReversalAsked { receipt: receipt.clone(), amount, reason };
+        self.write(&mut ledger, shop, (by, now), body, None).map(drop)
     }
 
     /// What became of a request, by the name it was given.

@@ -314,7 +314,8 @@ fn reverse(play: &mut Play, gaps: &[&str], _: &str) -> Result<(), Fault> {
     let office = play.at(OFFICE)?;
     let payment =
         office.payment(&play.shop, &code(gaps[0])).map_err(told)?.ok_or("nobody knows this payment")?;
-    let asked = office.reverse(&play.shop, &payment.receipt, payment.amount, "asked back", play.now(OFFICE));
+    let why = (&who("Wambui"), "asked back");
+    let asked = office.reverse(&play.shop, &payment.receipt, payment.amount, why, play.now(OFFICE));
     let request = asked.map_err(told)?;
     let done = [
         ("OriginalTransactionID", gaps[0]),
