@@ -107,6 +107,40 @@ fn a_cashier_works_a_whole_day_from_a_terminal() {
 }
 
 #[test]
+fn discounts_change_parts_returns_and_carts_that_wait_are_typed_as_well() {
+    let demo = Demo::start();
+    quiet(&demo);
+    let at = Terminal { till: &demo.till };
+    let off = ["--less", "10%", "--because", "regular customer"];
+    let sold = at.types(&[&["sell", "2x milk", "--cash", "--given", "200"][..], &off].concat());
+    holds(&sold, &["KES 108.00  paid", "off  KES 12.00", "change  KES 92.00"]);
+    let back = at.types(&["return", reference(&sold), "1x", "milk", "--reason", "sour"]);
+    holds(&back, &["to go back  KES 54.00"]);
+    at.types(&["refund", reference(&sold), "--amount", "50", "--reason", "sour"]);
+    holds(&at.types(&["sales", "over"]), &[reference(&sold)]);
+    at.types(&["refund", reference(&sold), "--reason", "sour"]);
+    holds(&at.types(&["show", reference(&sold)]), &["came back: KES 54.00, sour"]);
+
+    holds(&at.types(&["hold", "3x eggs", "--note", "the red bag"]), &["the red bag"]);
+    let number = at.json(&["held"])["parked"][0]["number"].to_string();
+    holds(&at.types(&["recall", &number, "--mpesa"]), &["KES 1350.00  open"]);
+    holds(&at.types(&["held"]), &["nothing was set aside"]);
+
+    // A customer pays too much, with a message to show, after a part in cash.
+    let sale = at.types(&["sell", "--total", "500", "--mpesa"]);
+    let sale = reference(&sale);
+    holds(&at.types(&["cash", sale, "200"]), &["part paid", "due    KES 300.00"]);
+    let receipt = pay(&demo, "350.00");
+    at.until(&["payments"], &receipt);
+    holds(&at.types(&["candidates", sale]), &[&receipt, "ASHA WANJIRU"]);
+    let end = &receipt[5..];
+    holds(&at.types(&["claim", sale, end]), &["KES 500.00  paid", "to go back  KES 50.00"]);
+    assert!(!at.types(&["credit", sale]).contains("to go back"));
+    holds(&at.types(&["payments"]), &[&receipt]);
+    holds(&at.refused(&["tip", sale]), &["tips"]);
+}
+
+#[test]
 fn what_is_refused_is_said_in_one_line_with_what_to_do() {
     let demo = Demo::start();
     quiet(&demo);

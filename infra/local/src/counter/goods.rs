@@ -16,7 +16,7 @@ pub enum Command {
     },
     /// List what there is of each product.
     Stock,
-    /// List what more was sold of than was known to be there.
+    /// List what has to be bought, and what more was sold of than was known to be there.
     Low,
 }
 
@@ -27,7 +27,13 @@ impl Counter {
                 print_products(products, &part.unwrap_or_default().to_lowercase());
             }),
             Command::Stock => self.show(&self.get("/v1/stock")?, print_stock),
-            Command::Low => self.show(&self.get("/v1/stock?state=below")?, print_stock),
+            Command::Low => {
+                let mut stock = self.get("/v1/stock")?;
+                if let Some(rows) = stock["stock"].as_array_mut() {
+                    rows.retain(|it| yes(it, "low") || yes(it, "below"));
+                }
+                self.show(&stock, print_stock)
+            }
         }
     }
 }
@@ -45,10 +51,11 @@ fn print_products(products: &Value, part: &str) {
 fn print_stock(stock: &Value) {
     let mut table = Table::new(&[2], &["product", "name", "there", ""]);
     for it in list(stock, "stock") {
-        let note = match (yes(it, "whole"), yes(it, "below")) {
-            (false, _) => "changed by so much; never counted here",
-            (true, true) => "oversold: count it",
-            (true, false) => "",
+        let note = match (yes(it, "whole"), yes(it, "below"), yes(it, "low")) {
+            (false, ..) => "changed by so much; never counted here",
+            (true, true, _) => "oversold: count it",
+            (true, false, true) => "buy more",
+            (true, false, false) => "",
         };
         table.row([text(it, "product"), text(it, "name"), text(it, "level"), note]);
     }

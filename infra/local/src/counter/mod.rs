@@ -3,6 +3,7 @@
 
 mod ask;
 mod goods;
+mod held;
 mod payments;
 mod print;
 mod sales;
@@ -39,6 +40,9 @@ pub struct At {
 pub enum Command {
     /// Sell: `leja till sell 2x soda 0.5x sugar "Tea, special@243.50" --cash`.
     Sell(sell::Sell),
+    /// Carts that are set aside.
+    #[command(flatten)]
+    Held(held::Command),
     /// Sales, and what becomes of one.
     #[command(flatten)]
     Sales(sales::Command),
@@ -66,6 +70,7 @@ pub async fn run(at: At, command: Command) -> Result<(), Failure> {
         let counter = Counter::at(&at.till, at.by.unwrap_or_default(), at.json)?;
         match command {
             Command::Sell(sell) => counter.sell(sell),
+            Command::Held(command) => counter.held(command),
             Command::Sales(command) => counter.sales(command),
             Command::Payments(command) => counter.payments(command),
             Command::Shift(command) => counter.shift(command),

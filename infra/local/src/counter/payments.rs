@@ -23,12 +23,13 @@ pub enum Command {
         /// The sale, like A42.
         sale: String,
     },
-    /// Say that a payment is for a sale.
+    /// Say that a payment is for a sale; what speaks against it is said, and refuses nothing.
     Claim {
         /// The sale, like A42.
         sale: String,
-        /// The receipt code.
-        code: String,
+        /// The receipt code, its last five characters, or the customer's whole message.
+        #[arg(required = true)]
+        code: Vec<String>,
     },
     /// Take a claim back: its payment is free again.
     Release {
@@ -60,9 +61,7 @@ impl Counter {
         match command {
             Command::Payments { state, limit } => self.list_payments(state, limit),
             Command::Candidates { sale } => self.candidates(&sale),
-            Command::Claim { sale, code } => {
-                self.at_sale(&sale, "claims", json!({ "receipt": code, "how": "typed" }))
-            }
+            Command::Claim { sale, code } => self.claim(&sale, &code.join(" ")),
             Command::Release { sale, code, reason } => self.release(&sale, code.as_deref(), &reason),
         }
     }
@@ -99,7 +98,7 @@ impl Counter {
         let found = self.get(&format!("/v1/sales/{id}/candidates"))?;
         self.show(&found, |found| {
             let mut table = Table::new(&[1], &["code", "KES", "when", "from", "why"]);
-            for it in list(found, "candidates") {
+            for it in list(found, "candidates").chain(list(found, "used")) {
                 table.row([
                     text(it, "receipt").to_owned(),
                     text(it, "amount").to_owned(),
@@ -110,6 +109,24 @@ impl Counter {
             }
             table.print("no payment may be for this sale, as far as is known here");
         })
+    }
+
+    /// Claims the payment that is meant by a code, by the end of one, or by a message.
+    fn claim(&self, sale: &str, typed: &str) -> Result<(), Failure> {
+        let said = self.post("/v1/codes", json!({ "sale": self.sale(sale)?, "text": typed }))?;
+        for warning in list(&said, "warnings") {
+            eprintln!("note: {}", text(warning, "text"));
+        }
+        if let Some(code) = said["receipt"].as_str() {
+            return self.at_sale(sale, "claims", json!({ "receipt": code, "how": "typed" }));
+        }
+        let free: Vec<&str> =
+            list(&said, "found").filter(|it| it["used_by"].is_null()).map(|it| text(it, "receipt")).collect();
+        match free.as_slice() {
+            [code] => self.at_sale(sale, "claims", json!({ "receipt": code, "how": "picked" })),
+            [] => Err("no payment is known that ends so: type all ten characters of its code".into()),
+            several => Err(format!("{} end so: type all of the right one", several.join(" and ")).into()),
+        }
     }
 
     fn release(&self, sale: &str, code: Option<&str>, reason: &str) -> Result<(), Failure> {
@@ -134,6 +151,9 @@ impl Counter {
 
 fn reasons(it: &Value) -> String {
     let reasons: Vec<&str> = list(it, "reasons").filter_map(Value::as_str).collect();
-    let reasons = reasons.join(", ");
+    let reasons = match text(&it["used_by"], "reference") {
+        "" => reasons.join(", "),
+        sale => format!("used for sale {sale}"),
+    };
     if yes(it, "in_window") { reasons } else { format!("{reasons}; look twice: paid at another time") }
 }

@@ -79,6 +79,11 @@ pub(super) fn print_sale(sale: &Value) {
     if text(sale, "due") != "0.00" && text(sale, "state") != "voided" {
         println!("due    KES {}", text(sale, "due"));
     }
+    for (name, shown) in [("discounts", "off"), ("rounding", "rounded by")] {
+        if text(sale, name) != "0.00" {
+            println!("{shown}  KES {}", text(sale, name));
+        }
+    }
     if text(sale, "over") != "0.00" {
         println!("to go back  KES {}", text(sale, "over"));
     }
@@ -89,6 +94,12 @@ pub(super) fn print_sale(sale: &Value) {
             (true, true) => format!("KES {} from {}", text(claim, "amount"), payer(claim)),
         };
         println!("paid by {}  {seen}  (claim {})", text(claim, "receipt"), text(claim, "id"));
+    }
+    for other in list(sale, "same_total") {
+        let (sale, by) = (text(&other["sale"], "reference"), text(other, "by"));
+        println!(
+            "note: sale {sale} by {by} also waits for this amount: have the customer give the account number"
+        );
     }
     if let Some(push) = sale.get("push").filter(|push| !push.is_null()) {
         println!("phone  {}", text(push, "message"));
@@ -108,6 +119,9 @@ pub(super) fn print_whole_sale(sale: &Value) {
         ]);
     }
     lines.print("only a total was typed");
+    for back in list(sale, "returns") {
+        println!("came back: KES {}, {}", text(back, "amount"), text(back, "reason"));
+    }
     print_history(sale);
 }
 

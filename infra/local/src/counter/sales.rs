@@ -2,6 +2,7 @@
 
 use super::ask::{Counter, list, text};
 use super::print::{Table, minute, print_sale, print_whole_sale, state};
+use super::sell::{Typed, read};
 use crate::Failure;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -23,15 +24,49 @@ pub enum Command {
         /// The customer's phone, like 0712345678.
         phone: String,
     },
-    /// Take all that is due in cash.
+    /// Take cash: so much of what is due, or all of it.
     Cash {
         /// The sale, like A42.
         sale: String,
+        /// How much, in KES; all that is due, unless told otherwise.
+        amount: Option<String>,
     },
     /// Cancel a sale; what was claimed for it is free again.
     Void(Why),
-    /// Give back in cash what came in beyond what the sale costs.
-    Refund(Why),
+    /// Give back in cash what was paid too much: so much of it, or all.
+    Refund {
+        #[command(flatten)]
+        why: Why,
+        /// How much, in KES; all that is too much, unless told otherwise.
+        #[arg(long, value_name = "KES")]
+        amount: Option<String>,
+    },
+    /// Leave on its payment, as credit for another sale, what was paid too much.
+    Credit {
+        /// The sale, like A42.
+        sale: String,
+    },
+    /// Keep as a tip what the customer left, where the shop takes tips.
+    Tip {
+        /// The sale, like A42.
+        sale: String,
+        /// How much, in KES; all that is too much, unless told otherwise.
+        amount: Option<String>,
+    },
+    /// Take goods of a sale back, also of an old one: `leja till return A42 2x milk --reason "sour"`.
+    Return {
+        /// The sale, like A42.
+        sale: String,
+        /// What comes back, by the names on the receipt; with `2x` before it, so much of it.
+        #[arg(required = true)]
+        goods: Vec<String>,
+        /// Why, in a few words: others will read it.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// It can not be sold again.
+        #[arg(long)]
+        spoilt: bool,
+    },
 }
 
 /// Which sales.
@@ -51,6 +86,8 @@ enum State {
     All,
     /// Those that are not paid whole.
     Open,
+    /// Those of which something has to go back.
+    Over,
     /// Those that claim a payment that another sale has.
     Conflict,
 }
@@ -71,9 +108,21 @@ impl Counter {
             Command::Sales(which) => self.list_sales(&which),
             Command::Show { what } => self.show_any(&what),
             Command::Ask { sale, phone } => self.at_sale(&sale, "push", json!({ "phone": phone })),
-            Command::Cash { sale } => self.at_sale(&sale, "cash", json!({})),
+            Command::Cash { sale, amount } => self.at_sale(&sale, "cash", json!({ "amount": amount })),
             Command::Void(why) => self.at_sale(&why.sale, "void", json!({ "reason": why.reason })),
-            Command::Refund(why) => self.at_sale(&why.sale, "refund", json!({ "reason": why.reason })),
+            Command::Refund { why, amount } => {
+                self.at_sale(&why.sale, "refund", json!({ "reason": why.reason, "amount": amount }))
+            }
+            Command::Credit { sale } => self.at_sale(&sale, "credit", json!({})),
+            Command::Tip { sale, amount } => self.at_sale(&sale, "tip", json!({ "amount": amount })),
+            Command::Return { sale, goods, reason, spoilt } => {
+                let goods = self.lines_of(&sale, &goods)?;
+                self.at_sale(
+                    &sale,
+                    "returns",
+                    json!({ "goods": goods, "reason": reason, "restock": !spoilt }),
+                )
+            }
         }
     }
 
@@ -102,6 +151,22 @@ impl Counter {
             }
             table.print("no sale is so");
         })
+    }
+
+    /// The lines of a sale that are meant, by the names on its receipt, and how much of each.
+    fn lines_of(&self, sale: &str, goods: &[String]) -> Result<Vec<Value>, Failure> {
+        let sold = self.get(&format!("/v1/sales/{}", self.sale(sale)?))?;
+        let line = |typed: &Typed<'_>| {
+            let what = typed.what.to_lowercase();
+            let meant = |(_, line): &(usize, &Value)| {
+                text(line, "product") == what || text(line, "name").to_lowercase().starts_with(&what)
+            };
+            let (line, _) = list(&sold, "lines").enumerate().find(meant).ok_or_else(|| {
+                format!("sale {sale} has no {}: `leja till show {sale}` lists its goods", typed.what)
+            })?;
+            Ok(json!({ "line": line, "quantity": typed.quantity }))
+        };
+        read(goods)?.iter().map(line).collect()
     }
 
     fn show_any(&self, what: &str) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use super::ask::{Counter, list, text};
 use super::print::print_sale;
 use crate::Failure;
 use clap::Args;
+use domain::Money;
 use serde_json::{Value, json};
 
 /// A sale.
@@ -13,46 +14,118 @@ pub struct Sell {
     /// before it, that much of it.
     #[arg(required_unless_present = "total")]
     goods: Vec<String>,
-    /// It is paid in cash, now.
-    #[arg(long, conflicts_with = "mpesa", required_unless_present = "mpesa")]
-    cash: bool,
-    /// It is to be paid by M-Pesa.
-    #[arg(long)]
-    mpesa: bool,
+    #[command(flatten)]
+    tender: Tender,
     /// The total alone, without naming the goods.
     #[arg(long, value_name = "KES", conflicts_with = "goods")]
     total: Option<String>,
     /// The order it is for, in the words of another program.
     #[arg(long)]
     order: Option<String>,
+    /// What is taken off the whole of it: KES, or percent like 10%.
+    #[arg(long, value_name = "KES|%", requires = "because")]
+    less: Option<String>,
+    /// Why it is taken off.
+    #[arg(long, value_name = "TEXT", requires = "less")]
+    because: Option<String>,
+}
+
+/// How it is paid.
+#[derive(Args)]
+pub struct Tender {
+    /// It is paid in cash, now.
+    #[arg(long, conflicts_with = "mpesa", required_unless_present = "mpesa")]
+    cash: bool,
+    /// It is to be paid by M-Pesa.
+    #[arg(long)]
+    mpesa: bool,
+    /// The cash that the customer gives, to be told the change.
+    #[arg(long, value_name = "KES", requires = "cash")]
+    given: Option<String>,
+}
+
+impl Tender {
+    fn name(&self) -> &'static str {
+        if self.cash { "cash" } else { "mpesa" }
+    }
 }
 
 impl Counter {
     pub(super) fn sell(&self, sell: Sell) -> Result<(), Failure> {
         let lines = self.lines(&sell.goods)?;
-        let tender = if sell.cash { "cash" } else { "mpesa" };
-        let sale = json!({ "lines": lines, "total": sell.total, "tender": tender, "order": sell.order });
-        self.show(&self.post("/v1/sales", sale)?, print_sale)
+        let mut sale = json!({ "lines": lines, "total": sell.total, "order": sell.order });
+        if let (Some(less), Some(because)) = (&sell.less, &sell.because) {
+            sale["discount"] = off(less, because)?;
+        }
+        self.sell_it(sale, &sell.tender)
+    }
+
+    /// Sells what was put together, and tells the change.
+    pub(super) fn sell_it(&self, mut sale: Value, tender: &Tender) -> Result<(), Failure> {
+        let given = tender.given.as_deref().map(Money::parse).transpose()?;
+        sale["tender"] = json!(tender.name());
+        self.show(&self.post("/v1/sales", sale)?, |sale| {
+            print_sale(sale);
+            print_change(sale, given);
+        })
     }
 
     /// The lines that were typed, each against the catalogue.
-    fn lines(&self, goods: &[String]) -> Result<Vec<Value>, Failure> {
+    pub(super) fn lines(&self, goods: &[String]) -> Result<Vec<Value>, Failure> {
         let typed = read(goods)?;
         let catalogue = if typed.is_empty() { Value::Null } else { self.get("/v1/products")? };
         typed.iter().map(|line| line.against(&catalogue)).collect()
     }
+
+    /// The same with the names and prices of now, for whoever calls the cart up later.
+    pub(super) fn cart_lines(&self, goods: &[String]) -> Result<Vec<Value>, Failure> {
+        let catalogue = self.get("/v1/products")?;
+        let mut lines = self.lines(goods)?;
+        for line in lines.iter_mut().filter(|line| line["name"].is_null()) {
+            let named = |it: &&Value| text(it, "id") == text(line, "product");
+            if let Some(it) = list(&catalogue, "products").find(named).cloned() {
+                line["name"] = it["name"].clone();
+                line["unit_price"] = it["price"].clone();
+            }
+        }
+        Ok(lines)
+    }
+}
+
+/// A discount as the API takes it: `50`, or `10%`.
+fn off(less: &str, because: &str) -> Result<Value, Failure> {
+    Ok(match less.strip_suffix('%') {
+        Some(percent) => {
+            let percent: u8 =
+                percent.trim().parse().map_err(|_| "a discount is in KES, or percent like 10%")?;
+            json!({ "percent": percent, "reason": because })
+        }
+        None => json!({ "amount": less, "reason": because }),
+    })
+}
+
+/// What goes back to a customer who gave more in cash than was to be paid.
+fn print_change(sale: &Value, given: Option<Money>) {
+    let amount = |name| {
+        let said = text(sale, name);
+        let size = Money::parse(said.trim_start_matches('-')).unwrap_or_default();
+        if said.starts_with('-') { -size } else { size }
+    };
+    let Some(given) = given else { return };
+    let change = given - amount("total") - amount("rounding");
+    println!("change  KES {change}");
 }
 
 /// A line as it was typed.
 #[derive(Debug, PartialEq, Eq)]
-struct Typed<'a> {
-    quantity: &'a str,
-    what: &'a str,
+pub(super) struct Typed<'a> {
+    pub(super) quantity: &'a str,
+    pub(super) what: &'a str,
     price: Option<&'a str>,
 }
 
 /// A quantity stands before its goods, in the same word or in one of its own.
-fn read(goods: &[String]) -> Result<Vec<Typed<'_>>, Failure> {
+pub(super) fn read(goods: &[String]) -> Result<Vec<Typed<'_>>, Failure> {
     let (mut lines, mut quantity) = (Vec::new(), None);
     for word in goods {
         let (much, rest) = split_quantity(word.trim());
