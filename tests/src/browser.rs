@@ -108,9 +108,11 @@ impl Page<'_> {
         self.ask(self.browser.client.goto(&format!("{}/{place}", self.address))).unwrap();
     }
 
-    /// Taps what has a test id.
+    /// Taps what has a test id, once it is not busy with a tap before: the page ignores another one meanwhile.
     pub fn click(&self, testid: &str) {
-        self.act(testid, async |element| element.click().await);
+        let idle = format!("{}:not([aria-busy=true], [aria-busy=true] *)", selector(testid));
+        let click = async || self.find(&idle).await?.click().await;
+        until(&format!("{testid} can be tapped"), || self.ask(click()).ok());
     }
 
     /// Replaces what an input holds.

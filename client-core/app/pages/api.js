@@ -2,6 +2,8 @@
 // views of one sale and one payment. Data reaches the page as text nodes only, never as HTML.
 
 import { lineText } from "./connection.js";
+import { candidateList, codeField, phoneText, release, saleChoice, salesFor } from "./match.js";
+import { cashField, overChoices, returnForm } from "./settle.js";
 import { printing, stageList } from "./stages.js";
 
 /** Who acts, what to repaint after an action, and whether money can be given back here. Each page fills this in. */
@@ -224,6 +226,26 @@ export function askReason(title, suggestions, warning) {
   });
 }
 
+/** Asks what is made cheaper, by how much, and why; resolves to `{on, typed, reason}`, or to null. */
+export function askDiscount(choices) {
+  return new Promise((resolve) => {
+    const on = el("select", { testid: "discount-on", "aria-label": "Off what" }, choices.map(([value, name]) => el("option", { value }, name)));
+    const much = el("input", { testid: "discount-amount", required: true, autocomplete: "off", placeholder: "50 or 10%", "aria-label": "How much" });
+    const why = el("input", { testid: "discount-reason", required: true, maxlength: 80, autocomplete: "off", placeholder: "Why", "aria-label": "Why" });
+    const form = el("form", { method: "dialog", class: "stack" }, el("h2", {}, "Discount"), on, much, why,
+      el("div", { class: "row" }, el("button", { type: "button", onclick: () => dialog.close() }, "Keep the price"),
+        el("button", { class: "primary", testid: "discount-confirm", value: "ok" }, "Take it off")));
+    const dialog = el("dialog", {}, form);
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "ok" ? { on: on.value, typed: much.value.trim(), reason: why.value.trim() } : null);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    much.focus();
+  });
+}
+
 /** What is wrong with this machine's clock, in a few words; null where nothing is worth a word. */
 export function clockText({ clock, clock_jumped_ms: jumped }) {
   const minutes = Math.round((clock?.offset_ms ?? 0) / 60_000);
@@ -282,25 +304,19 @@ export function detailPanel(host, asking) {
 function saleView(id, asking) {
   let sale;
   const parts = { head: el("div"), alarms: el("div", { class: "stack" }), claims: el("div", { class: "stack" }), found: el("div", { hidden: true }), rest: el("div", { class: "stack" }) };
-  const code = el("input", { testid: "code-input", autocomplete: "off", autocapitalize: "characters", required: true,
-    placeholder: "UKL1AB2C3D, or paste the message", "aria-label": "M-Pesa code" });
-  const codeForm = el("form", { class: "row", hidden: true }, code, el("button", { class: "primary", testid: "code-submit" }, "Use code"));
-  onSubmit(codeForm, async () => {
-    await claim(sale, receiptIn(code.value), "typed");
-    codeForm.hidden = true;
-    code.value = "";
-  });
+  const code = codeField(() => sale);
   const choose = toggle("Choose a payment", parts.found, "choose-payment");
-  const ways = el("div", { class: "ways" }, choose, toggle("Type a code", codeForm, "type-code"),
-    asking && button("Took cash instead", () => post(`${salePath(id)}/cash`), { testid: "take-cash" }));
+  const ways = el("div", { class: "ways" }, choose, toggle("Type a code", code.node, "type-code"));
+  const cash = asking && cashField(() => sale);
+  const back = returnForm(() => sale);
   const discard = button("Cancel sale", () => cancel(sale), { class: "quiet danger", testid: "void-sale" });
-  const node = el("article", { class: "stack" }, parts.head, parts.alarms, parts.claims, asking?.node, ways, codeForm, parts.found,
-    asking && printing(id, () => sale), parts.rest, discard);
+  const node = el("article", { class: "stack" }, parts.head, parts.alarms, parts.claims, asking?.node, ways, code.node, parts.found, cash,
+    asking && printing(id, () => sale), parts.rest, el("div", { class: "chips" }, back.flip, discard), back.node);
 
   async function refresh() {
     sale = await get(salePath(id));
     const owing = ["open", "claimed", "part_paid"].includes(sale.state);
-    const fits = owing ? await get(`${salePath(id)}/candidates`) : { candidates: [], as_of: null };
+    const fits = owing ? await get(`${salePath(id)}/candidates`) : { candidates: [], used: [], as_of: null };
     const rivals = sale.claims.length ? await rivalsOf(sale) : [];
     show(parts.head, sale, saleHead);
     show(parts.alarms, sale, saleAlarms);
@@ -309,8 +325,10 @@ function saleView(id, asking) {
     show(parts.found, [fits, owing], () => owing && candidateList(sale, fits));
     choose.textContent = fits.candidates.length ? `Choose a payment (${fits.candidates.length})` : "Choose a payment";
     ways.hidden = !owing;
-    if (!owing) codeForm.hidden = true;
-    discard.hidden = sale.state === "voided";
+    if (cash) cash.hidden = !owing || cents(sale.due) === 0;
+    if (!owing) code.close();
+    discard.hidden = back.flip.hidden = sale.state === "voided";
+    back.flip.hidden ||= !sale.lines.length;
     asking?.update(sale);
   }
   return { node, refresh };
@@ -333,7 +351,7 @@ function saleHead(sale) {
     el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.unconfirmed ? "unconfirmed" : sale.state }, stateText(sale)),
     stageList(sale),
     cents(sale.over) > 0 && el("p", { class: "warn", testid: "over" }, `${kes(sale.over)} has to go back to the customer.`),
-    cents(sale.over) > 0 && page.refunds && button("Given back in cash", () => page.refunds(sale), { testid: "refund" }));
+    cents(sale.over) > 0 && overChoices(sale, page.refunds));
 }
 
 /** A red line in both languages of the counter. */
@@ -378,14 +396,21 @@ async function rivalsOf(sale) {
 function saleClaims(sale, rivals) {
   const lost = sale.claims.filter((claim) => !claim.leads);
   const won = sale.claims.filter((claim) => claim.leads);
-  return [...lost.map(conflictCard), ...rivals.map(rivalCard), ...won.map(claimRow)];
+  return [...lost.map(conflictCard), ...rivals.map((rival) => rivalCard(sale, rival)), ...won.map(claimRow)];
 }
 
-function rivalCard(rival) {
+/** The sale owes the money again: the customer's phone is asked, or cash taken. */
+async function collectAgain() {
+  document.querySelector("[data-testid=push-phone]")?.focus();
+}
+
+function rivalCard(sale, rival) {
+  const claims = rival.claims.filter((claim) => claim.leading_sale?.id === sale.id);
   return el("section", { class: "card bad stack", testid: "conflict-card" },
     el("h3", {}, `Sale ${rival.reference} at ${rival.till_name} claims the same payment`),
     el("p", {}, "This sale has it until somebody decides. Release it here if the customer paid for the other one."),
-    el("div", { class: "chips" }, el("a", { class: "button", href: saleLink(rival.id) }, `Show sale ${rival.reference}`)));
+    el("div", { class: "chips" }, claims.map((claim) => button("Keep it here", () => askRelease(claim, `Release ${claim.receipt} from sale ${rival.reference}, and keep it here?`), { testid: `keep-${claim.id}` })),
+      el("a", { class: "button", href: saleLink(rival.id) }, `Show sale ${rival.reference}`)));
 }
 
 function conflictCard(claim) {
@@ -396,6 +421,7 @@ function conflictCard(claim) {
     el("p", {}, `Here: ${HOW[claim.how]}, ${when(claim.at)}, ${claim.by}. Compare the name on the customer's message; release the claim of the sale that was not paid.`),
     el("div", { class: "chips" },
       button("Release this claim", () => askRelease(claim), { class: "danger", testid: `release-${claim.id}` }),
+      page.refunds && button("Collect again", collectAgain, { testid: "collect-again" }),
       other && el("a", { class: "button", href: saleLink(other.id) }, `Show sale ${other.reference}`)));
 }
 
@@ -409,10 +435,16 @@ function claimRow(claim) {
 }
 
 function saleRest(sale) {
-  const line = (item) => el("tr", {}, el("td", {}, item.name), el("td", { class: "number" }, `${item.quantity} × ${grouped(item.unit_price)}`),
-    el("td", { class: "number" }, grouped(item.amount)));
+  const off = (it) => el("tr", { class: "off" }, el("td", { colspan: 2 }, it.reason), el("td", { class: "number" }, `−${grouped(it.amount)}`));
+  const line = (item) => [el("tr", {}, el("td", {}, item.name), el("td", { class: "number" }, `${item.quantity} × ${grouped(item.unit_price)}`),
+    el("td", { class: "number" }, grouped(item.amount))), item.discount && el("tr", { class: "off" }, el("td", { colspan: 3 }, `with ${grouped(item.discount.amount)} off: ${item.discount.reason}`))];
+  const lineSum = sale.lines.reduce((sum, item) => sum + cents(item.amount), 0);
+  const whole = lineSum - cents(sale.total);
+  const taxes = sale.taxes.map((tax) => `${tax.basis_points / 100}% tax ${kes(tax.amount)}`);
+  const back = sale.returns.map((it) => `${it.goods.map((each) => `${each.quantity} × ${sale.lines[each.line]?.name}`).join(", ")} came back (${kes(it.amount)}): ${it.reason}`);
   return [
-    el("table", { class: "lines" }, el("tbody", {}, sale.lines.map(line))),
+    el("table", { class: "lines" }, el("tbody", {}, sale.lines.flatMap(line).filter(Boolean), sale.lines.length > 0 && whole > 0 && off({ reason: "Off the whole sale", amount: decimal(whole) }))),
+    (taxes.length > 0 || back.length > 0) && el("ul", { class: "facts", testid: "sale-facts" }, [...taxes, ...back].map((fact) => el("li", {}, fact))),
     el("p", { class: "hint" }, [`Sold ${when(sale.at)}`, sale.by !== sale.till_name && ` by ${sale.by}`, ` at ${sale.till_name}`, sale.order && `, order ${sale.order}`]),
     timeline(sale.history)];
 }
@@ -422,49 +454,8 @@ function timeline(history) {
   return el("section", {}, el("h3", {}, "History"), el("ol", { class: "timeline", testid: "history" }, history.map(entry)));
 }
 
-function candidateList(sale, { candidates, as_of }) {
-  const fresh = as_of ? `Payments known as of ${when(as_of)}.` : "No payments have come from Safaricom yet.";
-  if (candidates.length === 0) {
-    return el("section", { class: "card stack" }, el("h3", {}, "No M-Pesa Payment Found"),
-      el("p", {}, `No unclaimed payment of ${kes(sale.due)}. ${fresh}`),
-      el("ul", {},
-        el("li", {}, "Compare the amount on the customer's message; it must be the same to the shilling."),
-        el("li", {}, "Type the code of the message: it is verified when the payment arrives."),
-        el("li", {}, "Or wait: the sale stays open and settles by itself.")));
-  }
-  return el("section", { class: "stack" }, el("p", { class: "hint" }, fresh), candidates.map((fit) => candidateRow(sale, fit)));
-}
-
-function candidateRow(sale, fit) {
-  return button(
-    el("span", { class: "between" },
-      el("span", {}, el("strong", {}, fit.payer_name || "Name not known"), el("br"), phoneText(fit.payer_phone)),
-      el("span", { class: "end" }, el("strong", {}, kes(fit.amount)), el("br"), `${when(fit.paid_at)} · ${fit.receipt}`),
-      el("span", { class: "chips" }, fit.reasons.map((reason) => el("span", { class: "chip" }, reason)))),
-    () => claim(sale, fit.receipt, "picked"),
-    { class: fit.in_window ? "choice" : "choice faint", testid: `candidate-${fit.receipt}` });
-}
-
-/** The last three digits are what customer and cashier compare. */
-const phoneText = (phone) => phone ? el("span", {}, phone.slice(0, -3), el("b", { class: "digits" }, phone.slice(-3))) : "";
-
-/** The receipt code in what was typed or pasted: of a whole M-Pesa message, its first ten-character code. */
-function receiptIn(typed) {
-  const text = typed.trim().toUpperCase();
-  return text.match(/\b(?=[A-Z]*\d)[A-Z][A-Z0-9]{9}\b/)?.[0] ?? text;
-}
-
-async function claim(sale, receipt, how) {
-  const after = await post(`${salePath(sale.id)}/claims`, { receipt, how });
-  const made = after.claims.find((each) => each.receipt === receipt);
-  location.hash = saleLink(sale.id);
-  notify(`${receipt} is used for sale ${sale.reference}.`, made && (() => release(made, "undone at once")));
-}
-
-const release = (made, reason) => post(`/v1/claims/${encodeURIComponent(made.id)}/release`, { reason });
-
-async function askRelease(made) {
-  const reason = await askReason(`Release ${made.receipt} from this sale?`, ["Wrong payment picked", "Code typed wrongly", "Other customer's payment"]);
+async function askRelease(made, question = `Release ${made.receipt} from this sale?`) {
+  const reason = await askReason(question, ["Wrong payment picked", "Code typed wrongly", "Other customer's payment"]);
   if (reason) await release(made, reason);
 }
 
@@ -482,7 +473,8 @@ function paymentView(shop, receipt) {
   const paint = () => show(node, [shown, back], () => paymentBody(...shown, back));
   async function refresh() {
     const payment = await get(`/v1/payments/${encodeURIComponent(receipt)}?${query}`);
-    const open = payment.sale || payment.held || payment.reversed ? [] : (await get(`/v1/sales?state=open&limit=50&${query}`)).sales;
+    const free = !payment.held && !payment.reversed && cents(payment.free) > 0;
+    const open = free ? await salesFor(payment) : [];
     shown = [payment, open];
     paint();
     followBack(payment);
@@ -537,7 +529,7 @@ function paymentAlarms(payment, back) {
 }
 
 function paymentBody(payment, open, back) {
-  const use = (sale) => button(`Use for sale ${sale.reference}, ${kes(sale.due)} due`, () => claim(sale, payment.receipt, "picked"));
+  const parted = payment.sale && cents(payment.free) > 0;
   const facts = [phoneText(payment.payer_phone), `Paid ${when(payment.paid_at)}`,
     payment.account_reference && `Account ${payment.account_reference}`,
     payment.order && `Meant for sale ${payment.order.reference}`,
@@ -555,6 +547,8 @@ function paymentBody(payment, open, back) {
       takesBack && button("Give back to the customer", () => giveBack(payment), { class: "danger", testid: "give-back" })),
     payment.sale
       ? el("a", { class: "button", href: saleLink(payment.sale.id) }, `${payment.reversed ? "Was for" : "Settles"} sale ${payment.sale.reference} at ${payment.sale.till_name}`)
-      : !payment.reversed && !payment.held && el("section", { class: "stack" }, el("p", { class: "banner" }, "Not claimed by a sale"), open.map(use)),
+      : !payment.reversed && !payment.held && el("section", { class: "stack" }, el("p", { class: "banner" }, "Not claimed by a sale")),
+    parted && el("p", { class: "warn", testid: "free" }, `${kes(payment.free)} of it is free for another sale.`),
+    open.length > 0 && el("section", { class: "stack" }, open.map((fit) => saleChoice(payment, fit))),
     timeline(payment.history)];
 }

@@ -98,9 +98,9 @@ const first = (isException, items) => [...items.filter(isException), ...items.fi
 
 // ---- Products ---------------------------------------------------------------------------------
 
-function setPrice(id, name, price) {
+function setProduct(id, name, price, low_at) {
   const shop = byId("product-shop").value;
-  return api("PUT", `/v1/products/${encodeURIComponent(id)}`, { shop, name, price, by: page.by() });
+  return api("PUT", `/v1/products/${encodeURIComponent(id)}`, { shop, name, price, low_at, by: page.by() });
 }
 
 /** One price, or all prices that were set without knowing of each other, each to be chosen. */
@@ -111,6 +111,7 @@ function productRow(product) {
   const edit = () => {
     byId("product-name").value = product.name;
     byId("product-price").value = product.price;
+    byId("product-low").value = product.low_at ?? "";
     byId("product-price").select();
   };
   return el("tr", { testid: `office-product-${product.id}`, class: product.others.length ? "exception" : "" },
@@ -176,7 +177,7 @@ onSubmit(byId("product"), async () => {
   const known = products.find((product) => product.name.toLowerCase() === name.toLowerCase());
   const id = known?.id ?? productId(name);
   if (price === null || !id) return notify("A product needs a name and a price such as 65 or 99.50.");
-  await setPrice(id, name, decimal(price));
+  await setProduct(id, name, decimal(price), byId("product-low").value.trim());
   byId("product").reset();
 });
 const connection = connectionSection(byId("connection"), false);

@@ -22,9 +22,10 @@ export function stockSection(root, about) {
   const note = el("input", { testid: "stock-note", autocomplete: "off", maxlength: 80, placeholder: "Note: from, to, why", "aria-label": "Note" });
   const level = el("p", { class: "hint", role: "status", testid: "stock-level" });
   const below = el("ul", { class: "plain", testid: "stock-below" });
+  const low = el("ul", { class: "plain", testid: "stock-low" });
   const form = el("form", { class: "stack" }, product, move,
     el("div", { class: "row" }, quantity, el("button", { testid: "stock-save" }, "Record")), note);
-  root.replaceChildren(el("h2", {}, "Stock"), below, form, level);
+  root.replaceChildren(el("h2", {}, "Stock"), below, low, form, level);
   let rows = [];
   /** From when on this till knows everything, if it has not all of the history. */
   let since = null;
@@ -59,6 +60,8 @@ export function stockSection(root, about) {
     if (chosen && products.some(({ id }) => id === chosen)) product.value = chosen;
     show(below, rows.filter((row) => row.below), (list) => list.map((row) =>
       el("li", { class: "warn", testid: `below-${row.product}` }, `${row.name}: ${row.level}. More was sold than was known to be there: count it.`)));
+    show(low, rows.filter((row) => row.low && !row.below), (list) => list.map((row) =>
+      el("li", { class: "warn", testid: `low-${row.product}` }, `${row.name}: ${row.level} left. Buy more.`)));
     paintLevel();
   }
   return { refresh };

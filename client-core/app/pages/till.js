@@ -1,9 +1,12 @@
 // The cashier's page. Selling never waits for a network: a sale is recorded first, then it gets paid.
 
-import { act, api, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, heldText, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
-  saleLink, salePath, show, stateText, trouble, uuid, when, wireHeader } from "./api.js";
+import { act, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, heldText, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
+  saleLink, salePath, show, stateText, trouble, when, wireHeader } from "./api.js";
+import { addToCart, cartSection, cartTotal, paintCart, refreshHeld, sellCart } from "./cart.js";
 import { connectionSection } from "./connection.js";
 import { licenceText, licenceWarns } from "./licence.js";
+import { sameTotal } from "./match.js";
+import { tellChange } from "./settle.js";
 import { giveBack, shiftSection } from "./shift.js";
 import { stageText } from "./stages.js";
 import { stockSection } from "./stock.js";
@@ -18,44 +21,7 @@ let me = null;
 let products = [];
 let openSales = [];
 
-// ---- Shelf and cart ---------------------------------------------------------------------------
-
-/** Lines of the sale being made: `{product (id, or null), name, price (cents), quantity}`. */
-let cart = [];
-/** The sale last sent without an answer, and the key under which a retry is the same sale. */
-let attempt = null;
-
-function addToCart(product, name, price) {
-  location.hash = ""; // a sale that waits for its payment stays in the list of open sales
-  const line = cart.find((each) => each.product === product && each.name === name && each.price === price);
-  if (line) line.quantity += 1;
-  else cart.push({ product, name, price, quantity: 1 });
-  paintCart();
-}
-
-function changeQuantity(line, by) {
-  line.quantity += by;
-  cart = cart.filter((each) => each.quantity > 0);
-  paintCart();
-}
-
-const cartTotal = () => cart.reduce((sum, line) => sum + line.price * line.quantity, 0);
-
-function paintCart() {
-  show(byId("cart"), cart, () => cart.length ? cart.map(cartLine) : el("li", { class: "hint" }, "Tap a product, or enter an amount."));
-  byId("cart-total").textContent = kes(decimal(cartTotal()));
-  byId("pay-cash").disabled = byId("pay-mpesa").disabled = cartTotal() === 0;
-  paintTwin(byId("twin"), decimal(cartTotal()));
-}
-
-function cartLine(line, index) {
-  const step = (text, by, label) => el("button", { type: "button", class: "step", testid: `${label}-${index}`,
-    "aria-label": `${label} ${line.name}`, onclick: () => changeQuantity(line, by) }, text);
-  return el("li", { class: "line" },
-    el("span", {}, line.name, el("small", {}, `at ${grouped(decimal(line.price))}`)),
-    step("−", -1, "less"), el("output", {}, line.quantity), step("+", 1, "more"),
-    el("strong", { class: "number" }, grouped(decimal(line.price * line.quantity))));
-}
+// ---- Shelf --------------------------------------------------------------------------------------
 
 const sold = () => products.filter((product) => product.sold);
 
@@ -91,24 +57,32 @@ function tile(product) {
 }
 
 /** Two open sales of one amount look alike at Safaricom: say it before the customer pays. */
-function paintTwin(hint, due, exceptId) {
-  const twin = cents(due) > 0 && openSales.find((sale) => sale.due === due && sale.id !== exceptId && sale.state !== "claimed");
+function paintTwin(hint, due) {
+  const twin = cents(due) > 0 && openSales.find((sale) => sale.due === due && sale.state !== "claimed");
   hint.hidden = !twin;
   if (!twin) return;
   const advice = shop.account === "paybill" ? "Make sure the customer gives the account number." : "Ask the customer's name before you choose a payment.";
   hint.textContent = `Sale ${twin.reference} also waits for ${kes(due)}. ${advice}`;
 }
 
+/** What the customer gave in cash, in cents; nothing where nobody typed it. */
+const given = () => cents(byId("cash-given").value);
+
+function paintPay(total) {
+  byId("cart-total").textContent = kes(decimal(total));
+  byId("pay-cash").disabled = byId("pay-mpesa").disabled = total === 0;
+  const change = (given() ?? 0) - total;
+  byId("change").textContent = total > 0 && change >= 0 && given() ? `Change ${kes(decimal(change))}` : "";
+  paintTwin(byId("twin"), decimal(total));
+}
+
 async function sell(tender) {
-  const lines = cart.map((line) => ({ product: line.product, name: line.name, quantity: String(line.quantity), unit_price: decimal(line.price) }));
-  const sale = { lines, total: decimal(cartTotal()), tender, order: null, by: page.by() };
-  const text = JSON.stringify(sale);
-  if (attempt?.text !== text) attempt = { text, key: uuid() };
-  const made = await api("POST", "/v1/sales", sale, { "Idempotency-Key": attempt.key });
-  attempt = null;
-  cart = [];
-  paintCart();
+  const [cash, total] = [tender === "cash" && given(), cartTotal()];
+  if (cash && cash < total) return notify(`${kes(decimal(cash))} is less than the total: choose M-Pesa, and take the cash as a part of it.`);
+  const made = await sellCart(tender);
+  byId("cash-given").value = "";
   location.hash = saleLink(made.id);
+  if (cash) tellChange(cash, cents(made.total), made);
 }
 
 // ---- Asking an unpaid sale's customer ---------------------------------------------------------
@@ -123,7 +97,7 @@ function askingFor(id) {
     code.replaceChildren(await picture(`${salePath(id)}/qr`, { alt: `Code to pay ${kes(sale.asks.amount)}`, width: 240, height: 240 }));
     code.dataset.due = sale.due;
   }, { testid: "show-qr" });
-  const twin = el("p", { class: "hint warn", testid: "same-amount", hidden: true });
+  const twin = el("div", { class: "stack" });
   const phone = el("input", { testid: "push-phone", type: "tel", autocomplete: "off", required: true, placeholder: "0712 345 678", "aria-label": "Customer's phone" });
   const send = el("button", { class: "primary", testid: "push-send" }, "Ask the phone");
   const form = el("form", { class: "row" }, phone, send);
@@ -150,7 +124,7 @@ function askingFor(id) {
     sale = fresh;
     node.hidden = !["open", "part_paid"].includes(sale.state);
     show(steps, [sale.due, sale.reference, shop], () => paySteps(sale));
-    paintTwin(twin, sale.due, id);
+    show(twin, [sale.same_total, sale.due], () => sameTotal(sale, shop.account === "paybill"));
     asks.hidden = sale.asks?.remains === "0.00";
     asks.textContent = sale.asks
       ? `M-Pesa asks for whole shillings: ${kes(sale.asks.amount)} now, and ${kes(sale.asks.remains)} remains to be paid in cash.`
@@ -234,6 +208,7 @@ async function refresh() {
   const strays = [...astray.map((payment) => [payment, "disagreeing"]), ...held.payments.map((payment) => [payment, "held"]), ...unclaimed.payments.map((payment) => [payment, "unclaimed"])];
   paintList("unclaimed", strays, (stray) => paymentItem(...stray), "Every payment has its sale.");
   paintList("latest", latest.sales, (sale) => saleItem(sale, "latest-sale"), "No sale yet.");
+  await refreshHeld();
   await connection.refresh(status);
   await stock.refresh();
   await drawer.refresh(shop.id);
@@ -253,6 +228,8 @@ byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
   takeFound();
 });
+cartSection(paintPay);
+byId("cash-given").addEventListener("input", () => paintPay(cartTotal()));
 const connection = connectionSection(byId("connection"), true);
 page.refunds = giveBack;
 const drawer = shiftSection(byId("drawer"));

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(take_back)).routes(routes!(closed, close))
+    OpenApiRouter::default().routes(routes!(take_back)).routes(routes!(period_closed, close_period))
 }
 
 /// Goods that come back.
@@ -117,7 +117,7 @@ async fn take_back(
     params(Which),
     responses((status = 200, body = Closed, description = "Up to when"))
 )]
-async fn closed(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Closed>, Problem> {
+async fn period_closed(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Closed>, Problem> {
     app.with(move |till, _| shown(till, &shop_of(till, which.shop.as_deref())?)).await
 }
 
@@ -128,7 +128,7 @@ async fn closed(State(app): State<App>, Query(which): Query<Which>) -> Result<Js
     tag = "shifts",
     responses((status = 200, body = Closed, description = "Up to when the books are closed now"))
 )]
-async fn close(State(app): State<App>, Json(form): Json<Period>) -> Result<Json<Closed>, Problem> {
+async fn close_period(State(app): State<App>, Json(form): Json<Period>) -> Result<Json<Closed>, Problem> {
     let until = BusinessDay::parse(&form.until).map_err(|error| Problem::bad_request(&error))?;
     app.write(move |till, now| {
         let shop = shop_of(till, form.shop.as_deref())?;

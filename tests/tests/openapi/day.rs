@@ -166,9 +166,9 @@ fn what_a_till_answers_in_a_day_is_what_it_describes() {
     for (path, body) in [("/v1/sales/7-4711/void", json!({})), ("/v1/sales", json!({ "tender": 7 }))] {
         till.post(path, body);
     }
-    // No licence is sold here, and events have no end: stories of their own ask for both.
+    // No licence is sold here, events have no end, and head office closes books: stories of their own ask for them.
     till.post("/pay-license", json!({ "shop_id": "mjini" }));
-    till.check(&["POST /pay-license", "GET /v1/events"]);
+    till.check(&["POST /pay-license", "GET /v1/events", "POST /v1/periods"]);
 }
 
 fn the_drawer(till: &Asked) {
@@ -183,6 +183,12 @@ fn the_drawer(till: &Asked) {
     till.post(&format!("/v1/sales/{sale}/cash"), json!({ "by": "Asha" }));
     till.post(&format!("/v1/sales/{sale}/void"), json!({ "reason": "wrong crate", "by": "Asha" }));
     till.post(&format!("/v1/sales/{sale}/refund"), json!({ "reason": "wrong crate", "by": "Asha" }));
+    let beyond = till.sell("80");
+    till.post(&format!("/v1/sales/{beyond}/cash"), json!({ "amount": "30", "by": "Asha" }));
+    let back = json!({ "goods": [{ "line": 0, "quantity": "1" }], "reason": "sour", "by": "Asha" });
+    till.post(&format!("/v1/sales/{beyond}/returns"), back);
+    till.put("/v1/catalogue/setting/tips", json!({ "value": "on" }));
+    till.post(&format!("/v1/sales/{beyond}/tip"), json!({ "amount": "5", "by": "Asha" }));
     till.post("/v1/shift/close", json!({ "counted": "1500", "by": "Asha" }));
     till.get("/v1/shifts");
 }
@@ -205,6 +211,14 @@ fn sales(till: &Asked, demo: &Demo) {
     till.post(&format!("/v1/sales/{sale}/push"), json!({ "phone": "0712 345 678" }));
     till.get(&format!("/v1/sales/{sale}/qr"));
     till.get(&format!("/v1/sales/{sale}"));
+    let small = till.sell("300");
+    till.post(&format!("/v1/sales/{small}/claims"), json!({ "receipt": receipt, "how": "picked" }));
+    till.post(&format!("/v1/sales/{small}/credit"), json!({ "by": "Asha" }));
+    till.get("/v1/periods");
+    let cart = json!({ "lines": [{ "name": "Tea", "quantity": "1", "unit_price": "50" }] });
+    let parked = till.post("/v1/parked", json!({ "cart": cart, "note": "the red bag", "by": "Asha" }));
+    till.get("/v1/parked");
+    till.post(&format!("/v1/parked/{}/recall", parked["parked"][0]["number"]), json!({}));
     for path in ["/v1/sales?limit=2", "/v1/sales?state=open", "/v1/payments", "/v1/payments?state=unclaimed"]
     {
         till.get(path);
