@@ -318,3 +318,33 @@ fn a_sale_of_nothing_but_a_total_is_in_its_shift() {
     till.sell(bare, &asha(), world.now(), None).unwrap();
     assert_eq!(till.shift(world.now()).unwrap().takings.total, kes(40));
 }
+
+#[test]
+fn a_shops_day_adds_its_tills_up_with_all_that_became_of_its_sales_since() {
+    let world = World::new();
+    let (shop, a, office) = counter(&world);
+    let b = world.till(&shop, "Back");
+    let day = world.now().business_day();
+    a.open_shift(kes(100), &asha(), world.now(), None).unwrap();
+    sell(&a, &world, 500, Tender::Cash);
+    let open = sell(&b, &world, 200, Tender::Mpesa);
+    exchange(&world, &[&a, &b, &office]);
+    let total = |till: &Replica| {
+        let tills = till.day_report(&shop, day).unwrap();
+        let sum = tills.values().fold(Takings::default(), |sum, (takings, _)| sum + *takings);
+        (tills.len(), sum.total, sum.cash, sum.open)
+    };
+    assert_eq!(total(&office), (2, kes(700), kes(500), kes(200)));
+    let drawer = office.day_report(&shop, day).unwrap()[&a.identity().actor.till].1;
+    assert_eq!((drawer.float, drawer.sales), (kes(100), kes(500)));
+    // The next day the other customer comes back with cash: the sale is yesterday's, the cash today's.
+    world.pass(86_400);
+    b.take_cash(open.id, None, &asha(), world.now(), None).unwrap();
+    exchange(&world, &[&a, &b, &office]);
+    for replica in [&a, &b, &office] {
+        assert_eq!(total(replica), (2, kes(700), kes(700), kes(0)));
+    }
+    let today = office.day_report(&shop, world.now().business_day()).unwrap();
+    let (takings, drawer) = today[&b.identity().actor.till];
+    assert_eq!((takings, drawer.sales), (Takings::default(), kes(200)));
+}

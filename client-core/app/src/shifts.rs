@@ -4,12 +4,12 @@
 use crate::App;
 use crate::api::{request_key, shop_of};
 use crate::forms::View;
-use crate::openapi::values::{Amount, By, FactName, Reason, RequestKey, ShopName, Time};
+use crate::openapi::values::{Amount, By, Day, FactName, Reason, RequestKey, ShopName, Time};
 use crate::problem::Problem;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use domain::{Money, Person, Report, Takings};
+use domain::{BusinessDay, Drawer, Money, Person, Report, Takings, TillId};
 use serde::{Deserialize, Serialize};
 use till::{Closed, Till};
 use utoipa::{IntoParams, ToSchema};
@@ -27,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(report))
         .routes(routes!(close))
         .routes(routes!(shifts))
+        .routes(routes!(day))
 }
 
 /// A shift to be opened.
@@ -169,6 +170,38 @@ struct DrawerForm {
     expected: String,
 }
 
+/// A shop's day, as far as is known now.
+#[derive(Serialize, ToSchema)]
+struct DayReport {
+    /// The day.
+    #[schema(value_type = Day)]
+    day: String,
+    /// What its sales brought, with all that became of them since.
+    takings: TakingsForm,
+    /// What went through its drawers.
+    drawer: DrawerForm,
+    /// The same of each till.
+    tills: Vec<TillDay>,
+    /// How fresh this is: when the cloud answered last.
+    #[schema(value_type = Option<Time>)]
+    as_of: Option<String>,
+}
+
+/// A till's part of a day.
+#[derive(Serialize, ToSchema)]
+struct TillDay {
+    /// The number of the till.
+    #[schema(example = "7")]
+    till: String,
+    /// What people call it.
+    #[schema(example = "Front counter")]
+    till_name: String,
+    /// What its sales brought.
+    takings: TakingsForm,
+    /// What went through its drawer.
+    drawer: DrawerForm,
+}
+
 /// What became known of an earlier shift.
 #[derive(Serialize, ToSchema)]
 struct LateForm {
@@ -247,20 +280,25 @@ impl From<&Takings> for TakingsForm {
     }
 }
 
+impl From<&Drawer> for DrawerForm {
+    fn from(it: &Drawer) -> Self {
+        Self {
+            float: it.float.to_string(),
+            sales: it.sales.to_string(),
+            paid_in: it.paid_in.to_string(),
+            paid_out: it.paid_out.to_string(),
+            refunds: it.refunds.to_string(),
+            expected: it.expected().to_string(),
+        }
+    }
+}
+
 impl From<&Report> for ReportForm {
     fn from(report: &Report) -> Self {
-        let drawer = &report.drawer;
         Self {
             number: report.number,
             opened: report.opened.map(|at| at.to_string()),
-            drawer: DrawerForm {
-                float: drawer.float.to_string(),
-                sales: drawer.sales.to_string(),
-                paid_in: drawer.paid_in.to_string(),
-                paid_out: drawer.paid_out.to_string(),
-                refunds: drawer.refunds.to_string(),
-                expected: drawer.expected().to_string(),
-            },
+            drawer: (&report.drawer).into(),
             takings: (&report.takings).into(),
             late: report
                 .late
@@ -396,6 +434,43 @@ async fn shifts(State(app): State<App>, Query(which): Query<Which>) -> Result<Js
         let shop = shop_of(till, which.shop.as_deref())?;
         let (view, closings) = (View::of(till, now)?, till.closings(&shop, MAX_LISTED)?);
         Ok(Json(Shifts { shifts: closings.iter().map(|closed| closed_form(&view, closed)).collect() }))
+    })
+    .await
+}
+
+/// A shop's day over all its tills: the same figures as a Z report, with all that became known since. No till closes
+/// it, so it has no seal.
+#[utoipa::path(
+    get,
+    path = "/v1/days/{day}",
+    tag = "shifts",
+    params(("day" = Day, Path, description = "The day"), Which),
+    responses((status = 200, body = DayReport, description = "The day, as far as is known now"))
+)]
+async fn day(
+    State(app): State<App>,
+    Path(day): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Json<DayReport>, Problem> {
+    let day = BusinessDay::parse(&day).map_err(|error| Problem::bad_request(&error))?;
+    app.with(move |till, now| {
+        let shop = shop_of(till, which.shop.as_deref())?;
+        let (view, tills) = (View::of(till, now)?, till.day_report(&shop, day)?);
+        let (takings, drawer) =
+            tills.values().fold(<(Takings, Drawer)>::default(), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        let till_day = |(id, (takings, drawer)): (&TillId, &(Takings, Drawer))| TillDay {
+            till: id.to_string(),
+            till_name: view.name(*id),
+            takings: takings.into(),
+            drawer: drawer.into(),
+        };
+        Ok(Json(DayReport {
+            day: day.to_string(),
+            takings: (&takings).into(),
+            drawer: (&drawer).into(),
+            tills: tills.iter().map(till_day).collect(),
+            as_of: till.status()?.last_contact.map(|at| at.to_string()),
+        }))
     })
     .await
 }

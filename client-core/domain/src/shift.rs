@@ -158,6 +158,19 @@ impl Drawer {
     }
 }
 
+impl Add for Drawer {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            float: self.float + other.float,
+            sales: self.sales + other.sales,
+            paid_in: self.paid_in + other.paid_in,
+            paid_out: self.paid_out + other.paid_out,
+            refunds: self.refunds + other.refunds,
+        }
+    }
+}
+
 /// A piece of a journal: the entries after one number, up to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {

@@ -4,7 +4,9 @@ use crate::journal;
 use crate::rows::{self, money, signed, time, unsigned};
 use crate::{LedgerError, Reader};
 use domain::standing::SaleState;
-use domain::{Actor, Drawer, Entry, FactId, Money, ShopId, Span, Taken, Takings, Tender, Timestamp};
+use domain::{
+    Actor, BusinessDay, Drawer, Entry, FactId, Money, ShopId, Span, Taken, Takings, Tender, Timestamp,
+};
 use rusqlite::{Row, params};
 
 /// The facts of a piece of a journal: their names as the tables of facts have them.
@@ -150,6 +152,26 @@ impl Reader {
             takings = takings.with(&taken(row)?);
         }
         Ok(takings)
+    }
+
+    /// What each till of a shop wrote on a day, as far as it is here.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn spans_of_day(&self, shop: &ShopId, day: BusinessDay) -> Result<Vec<Span>, LedgerError> {
+        let sql = "SELECT till, incarnation, first, coalesce(
+                     (SELECT min(n.first) - 1 FROM runs n WHERE n.shop = r.shop AND n.till = r.till
+                        AND n.incarnation = r.incarnation AND n.first > r.first),
+                     (SELECT max(number) FROM journal j WHERE j.shop = r.shop AND j.till = r.till
+                        AND j.incarnation = r.incarnation)) AS upto
+                   FROM runs r WHERE shop = ? AND document = ? ORDER BY till, incarnation, first";
+        let mut find = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| {
+            let after = unsigned(row, "first")?.saturating_sub(1);
+            Ok(Span { actor: rows::actor(row)?, after, upto: unsigned(row, "upto")? })
+        };
+        let found = find.query_map(params![self.shop_key(shop)?, day.number()], read)?;
+        Ok(found.collect::<Result<_, _>>()?)
     }
 
     /// The lives that a file's writer of a shop had, newest first, each with the one it became: those that ended

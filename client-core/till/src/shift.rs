@@ -4,7 +4,8 @@
 use crate::{Till, TillError, asked_before, reason_of};
 use domain::shift::{late, told};
 use domain::{
-    Actor, Closing, Drawer, Entry, FactBody, FactId, Money, Person, Report, ShopId, Span, Takings, Timestamp,
+    Actor, BusinessDay, Closing, Drawer, Entry, FactBody, FactId, Money, Person, Report, ShopId, Span,
+    Takings, TillId, Timestamp,
 };
 use ledger::{DrawerKind, Reader};
 use replica::day_book;
@@ -130,6 +131,27 @@ impl Till {
         Ok(entries.iter().filter_map(closed).collect())
     }
 
+    /// What each till of a shop sold on a day and what went through its drawer, as far as is known now: with all
+    /// that became of those sales since. A till's lives are one till.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn day_report(
+        &self,
+        shop: &ShopId,
+        day: BusinessDay,
+    ) -> Result<BTreeMap<TillId, (Takings, Drawer)>, TillError> {
+        self.beside(|ledger| {
+            let mut tills: BTreeMap<TillId, (Takings, Drawer)> = BTreeMap::new();
+            for span in ledger.spans_of_day(shop, day)? {
+                let (takings, drawer) = tills.entry(span.actor.till).or_default();
+                *takings = *takings + ledger.takings(shop, span)?;
+                *drawer = *drawer + ledger.drawer(shop, span)?;
+            }
+            Ok(tills)
+        })
+    }
+
     pub(crate) fn drawer_shop(&self) -> Result<&ShopId, TillError> {
         let no_till = || TillError::Refused("head office has no drawer: use a till".to_owned());
         self.home.as_ref().ok_or_else(no_till)
@@ -207,14 +229,7 @@ fn report(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Report, Till
     let spans = spans(ledger, shop)?;
     let mut drawer = Drawer::default();
     for span in &spans {
-        let Drawer { float, sales, paid_in, paid_out, refunds } = ledger.drawer(shop, *span)?;
-        drawer = Drawer {
-            float: drawer.float + float,
-            sales: drawer.sales + sales,
-            paid_in: drawer.paid_in + paid_in,
-            paid_out: drawer.paid_out + paid_out,
-            refunds: drawer.refunds + refunds,
-        };
+        drawer = drawer + ledger.drawer(shop, *span)?;
     }
     Ok(Report {
         number,
