@@ -84,7 +84,7 @@ impl Till {
     /// This is head office, or the ledger can not be read.
     pub fn shift(&self, now: Timestamp) -> Result<Report, TillError> {
         let (shop, now) = (self.drawer_shop()?, self.corrected(now));
-        self.beside(|ledger| report(ledger, shop, now))
+        self.beside(|ledger| report(ledger, shop, earlier(ledger, shop, now)?))
     }
 
     /// When this till's drawer was opened for the shift that goes on; `None` if nobody said so.
@@ -108,13 +108,16 @@ impl Till {
         now: Timestamp,
         request: Option<&str>,
     ) -> Result<Closed, TillError> {
-        let shop = self.drawer_shop()?;
+        let (shop, at) = (self.drawer_shop()?, self.corrected(now));
+        // What became known of earlier shifts takes long to add up; nobody waits for it. What comes meanwhile stands
+        // in the next report.
+        let earlier = self.beside(|ledger| earlier(ledger, shop, at))?;
         let mut ledger = self.ledger();
         let same = |body: &FactBody| matches!(body, FactBody::ShiftClosed(it) if it.counted == counted);
         let id = match asked_before(&ledger, (shop, request), same)? {
             Some(made) => made,
             None => {
-                let report = to_close(&ledger, shop, self.corrected(now))?;
+                let report = to_close(&ledger, shop, earlier)?;
                 let closing = FactBody::ShiftClosed(Box::new(Closing { report, counted }));
                 self.write(&mut ledger, shop, (by, now), closing, request)?.0
             }
@@ -199,7 +202,7 @@ fn opened(ledger: &Reader, shop: &ShopId, spans: &[Span]) -> Result<Option<Times
 }
 
 /// The report of a shift that may be closed now.
-fn to_close(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Report, TillError> {
+fn to_close(ledger: &Reader, shop: &ShopId, earlier: Earlier) -> Result<Report, TillError> {
     let refused = |why: &str| Err(TillError::Refused(why.to_owned()));
     if ledger.doubt(shop)?.is_some() {
         return refused(
@@ -207,18 +210,35 @@ fn to_close(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Report, Ti
              the cloud once, then close",
         );
     }
-    let report = report(ledger, shop, now)?;
+    if number_of_next(ledger, shop)? != earlier.number {
+        return refused("somebody closed this shift just now");
+    }
+    let report = report(ledger, shop, earlier)?;
     if report.spans.is_empty() && report.late.is_empty() {
         return refused("nothing happened since the last shift was closed");
     }
     report.checked().map_err(|error| TillError::Refused(error.to_string()))
 }
 
-fn report(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Report, TillError> {
-    let (mut number, mut reports) = (1_u64, Vec::new());
-    let since = now.plus_millis(LATE_DAYS.saturating_mul(-86_400_000));
+/// What the next report has to say of the shifts before it.
+struct Earlier {
+    /// The number of the next report.
+    number: u64,
+    late: BTreeMap<u64, Takings>,
+}
+
+fn number_of_next(ledger: &Reader, shop: &ShopId) -> Result<u64, TillError> {
+    let mut number = 1_u64;
     for actor in lives(ledger, shop)? {
         number = number.saturating_add(ledger.last_closing(shop, actor)?.0);
+    }
+    Ok(number)
+}
+
+fn earlier(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Earlier, TillError> {
+    let mut reports = Vec::new();
+    let since = now.plus_millis(LATE_DAYS.saturating_mul(-86_400_000));
+    for actor in lives(ledger, shop)? {
         let entries = ledger.closings_of(shop, actor, since)?;
         reports.extend(entries.iter().filter_map(closed).map(|closed| closed.closing.report));
     }
@@ -226,6 +246,10 @@ fn report(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Report, Till
     for report in &reports {
         known.insert(report.number, takings(ledger, shop, &report.spans)?);
     }
+    Ok(Earlier { number: number_of_next(ledger, shop)?, late: late(&told(&reports), &known) })
+}
+
+fn report(ledger: &Reader, shop: &ShopId, Earlier { number, late }: Earlier) -> Result<Report, TillError> {
     let spans = spans(ledger, shop)?;
     let mut drawer = Drawer::default();
     for span in &spans {
@@ -238,7 +262,7 @@ fn report(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Report, Till
         spans,
         drawer,
         // What finds no room here stands in the next report.
-        late: late(&told(&reports), &known).into_iter().take(Report::MAX_PARTS).collect(),
+        late: late.into_iter().take(Report::MAX_PARTS).collect(),
         unsent: ledger.waiting_to_send()?,
     })
 }

@@ -115,7 +115,8 @@ impl Till {
         };
         self.release(claim.id, "what is over stays on the payment", by, now)?;
         let part = NewClaim { part: Some(share - over), ..NewClaim::new(claim.receipt.clone(), claim.how) };
-        self.claim(sale, part, by, now)
+        // It was this sale's until now: nobody else has to be asked.
+        self.claim_despite(sale, part, by, now)
     }
 }
 
