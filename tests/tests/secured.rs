@@ -94,6 +94,23 @@ fn without_a_line_a_claim_is_made_as_ever() {
 }
 
 #[test]
+fn a_claim_that_was_made_offline_says_so_everywhere_and_one_that_was_secured_does_not() {
+    let (world, _, a, b) = morning();
+    let office = world.office();
+    let (one, two) = (sell(&a, 300, world.now()), sell(&b, 400, world.now()));
+    a.offline(true);
+    assert!(a.sync(world.now()).is_err());
+    a.claim(one, (code("UKL4NOTYET"), How::Typed), &asha(), world.now()).unwrap();
+    b.claim(two, (code("UKL4NOTYEU"), How::Typed), &juma(), world.now()).unwrap();
+    a.offline(false);
+    exchange(&world, &[&a, &b, &office]);
+    for replica in [&a, &b, &office] {
+        assert!(replica.claims(one).unwrap()[0].offline);
+        assert!(!replica.claims(two).unwrap()[0].offline);
+    }
+}
+
+#[test]
 fn a_line_that_dies_under_the_question_is_no_line() {
     let (world, _, a, _) = morning();
     let sale = sell(&a, 500, world.now());

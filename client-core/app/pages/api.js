@@ -107,7 +107,7 @@ export function stateText(sale) {
   switch (sale.state) {
     case "paid": return sale.unconfirmed ? "PAID, NOT CONFIRMED: do not hand out goods yet"
       : cents(sale.over) > 0 ? `PAID, ${kes(sale.over)} to give back` : "PAID";
-    case "claimed": return `M-Pesa code ${unverified?.receipt ?? ""}, to be verified`;
+    case "claimed": return `M-Pesa code ${unverified?.receipt ?? ""}${unverified?.offline ? ", claimed offline" : ""}, to be verified`;
     case "part_paid": return `PART PAID, ${kes(sale.due)} still due`;
     case "voided": return "CANCELLED";
     default: return "NOT PAID YET";
@@ -430,7 +430,7 @@ function claimRow(claim) {
   return el("div", { class: "card row" },
     el("div", { class: "grow" },
       el("strong", {}, claim.receipt), " ", claim.amount ? kes(claim.amount) : "amount not known yet",
-      el("p", { class: "hint" }, [!claim.verified && "to be verified", claim.confirmed && "confirmed by Safaricom", claim.reversed && "WENT BACK", payer, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
+      el("p", { class: "hint" }, [!claim.verified && (claim.offline ? "claimed offline, to be verified" : "to be verified"), claim.confirmed && "confirmed by Safaricom", claim.reversed && "WENT BACK", payer, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
     button("Release", () => askRelease(claim), { class: "quiet", testid: `release-${claim.id}` }));
 }
 

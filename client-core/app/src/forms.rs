@@ -134,6 +134,7 @@ impl<'a> View<'a> {
             share: claim.share.map(|share| share.to_string()),
             phone: claim.phone.map(|phone| phone.to_string()),
             approved: claim.approved.clone(),
+            offline: claim.offline,
             leading_sale: other.filter(|other| other.at.is_none()).map(|other| self.named(other.id)),
         })
     }

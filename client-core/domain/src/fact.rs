@@ -179,12 +179,14 @@ pub struct Claim {
     pub phone: Option<PhoneEnding>,
     /// The manager who allowed it, where that was needed.
     pub approved: Option<Person>,
+    /// The cloud could not be asked whether somebody was first: there was no line, or no answer in time.
+    pub offline: bool,
 }
 
 impl Claim {
     /// A claim on all of a payment, and nothing said beside it.
     pub const fn new(receipt: ReceiptCode, sale: Cited, how: How) -> Self {
-        Self { receipt, sale, how, part: None, phone: None, approved: None }
+        Self { receipt, sale, how, part: None, phone: None, approved: None, offline: false }
     }
 }
 

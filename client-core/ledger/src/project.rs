@@ -79,8 +79,8 @@ fn claim(
 ) -> Result<(), LedgerError> {
     let (sale, cited) = said_of(c, shop, &SALES, claim.sale)?;
     let sql =
-        "INSERT INTO claims (id, shop, receipt, sale, how, at, by, cited, formerly, part, phone, approved)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        "INSERT INTO claims (id, shop, receipt, sale, how, at, by, cited, formerly, part, phone, approved,
+           offline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     c.prepare_cached(sql)?.execute(params![
         fact.id.to_string(),
         shop,
@@ -93,7 +93,8 @@ fn claim(
         fact.formerly.map(|name| name.to_string()),
         claim.part.map(Money::cents),
         claim.phone.map(|phone| phone.to_string()),
-        claim.approved.as_ref().map(Person::as_str)
+        claim.approved.as_ref().map(Person::as_str),
+        claim.offline
     ])?;
     for claim in relink(c, shop, &CLAIMS, fact.cited(), None)? {
         dirty.claim(c, shop, claim)?;

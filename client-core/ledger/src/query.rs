@@ -78,6 +78,8 @@ pub struct ClaimRow {
     pub phone: Option<PhoneEnding>,
     /// The manager who allowed it, where that was needed.
     pub approved: Option<String>,
+    /// The cloud could not be asked whether somebody was first.
+    pub offline: bool,
     /// How much of the payment the sale has, once that has been seen; nothing if another sale has it.
     pub share: Option<Money>,
     /// The payment, once it has been seen.
@@ -245,6 +247,7 @@ impl Reader {
                 part: row.get::<_, Option<i64>>("part")?.map(Money::from_cents),
                 phone: parsed_option(row, "phone", PhoneEnding::parse)?,
                 approved: row.get("approved")?,
+                offline: row.get("offline")?,
                 share: row.get::<_, Option<i64>>("share")?.map(Money::from_cents),
                 payment: None,
             };

@@ -266,7 +266,9 @@ CREATE TABLE claims (
     -- How the customer's phone number ends.
     phone    TEXT,
     -- The manager who allowed it.
-    approved TEXT
+    approved TEXT,
+    -- The cloud could not be asked whether somebody was first.
+    offline  INTEGER NOT NULL DEFAULT 0 CHECK (offline IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_of_receipt ON claims (shop, receipt);
 CREATE INDEX claims_of_sale ON claims (sale, shop);

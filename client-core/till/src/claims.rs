@@ -80,7 +80,7 @@ impl Till {
             Some(Secured::Theirs(first)) if wanted.how != How::StkRequest => {
                 Err(TillError::First(Box::new(first)))
             }
-            _ => self.claim_despite(sale, wanted, by, now),
+            secured => self.write_claim(sale, wanted, secured == Some(Secured::Unknown), (by, now)),
         }
     }
 
@@ -95,14 +95,23 @@ impl Till {
         by: &Person,
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
-        let wanted = wanted.into();
+        self.write_claim(sale, wanted.into(), false, (by, now))
+    }
+
+    fn write_claim(
+        &self,
+        sale: FactId,
+        wanted: NewClaim,
+        offline: bool,
+        (by, now): (&Person, Timestamp),
+    ) -> Result<SaleRow, TillError> {
         let mut ledger = self.ledger();
         let (found, ours) = to_claim(&ledger, sale, &wanted)?;
         if ours {
             return Ok(found);
         }
         let NewClaim { receipt, how, part, phone } = wanted;
-        let claim = Claim { part, phone, ..Claim::new(receipt, found.cited(), how) };
+        let claim = Claim { part, phone, offline, ..Claim::new(receipt, found.cited(), how) };
         self.write(&mut ledger, &found.shop, (by, now), FactBody::Claim(claim), None)?;
         Ok(ledger.sale(sale)?)
     }

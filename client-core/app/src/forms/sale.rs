@@ -144,6 +144,8 @@ pub(super) struct ClaimForm {
     /// The manager who allowed it, where that was needed.
     #[schema(value_type = Option<By>)]
     pub(super) approved: Option<String>,
+    /// It was claimed offline: the cloud could not be asked whether somebody was first.
+    pub(super) offline: bool,
     /// The sale that has the payment, where it is another one that is here.
     pub(super) leading_sale: Option<NamedSale>,
 }

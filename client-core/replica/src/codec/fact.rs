@@ -120,6 +120,7 @@ pub(super) enum BodyForm {
         part: Option<i64>,
         phone: Option<String>,
         approved: Option<String>,
+        offline: bool,
     },
     SaleOf {
         goods: Priced,
@@ -308,11 +309,11 @@ impl From<&FactBody> for BodyForm {
 
 impl From<&Claim> for BodyForm {
     fn from(claim: &Claim) -> Self {
-        let Claim { receipt, sale, how, part, phone, approved } = claim;
+        let Claim { receipt, sale, how, part, phone, approved, offline } = claim;
         let (receipt, how) = (receipt.as_str().to_owned(), (*how).into());
-        match (sale.at, part, phone, approved) {
-            (Some(_), None, None, None) => Self::ClaimFor { receipt, sale: sale.into(), how },
-            (None, None, None, None) => Self::Claim { receipt, sale: sale.id.into(), how },
+        match (sale.at, part, phone, approved, offline) {
+            (Some(_), None, None, None, false) => Self::ClaimFor { receipt, sale: sale.into(), how },
+            (None, None, None, None, false) => Self::Claim { receipt, sale: sale.id.into(), how },
             _ => Self::ClaimOf {
                 receipt,
                 sale: sale.into(),
@@ -320,6 +321,7 @@ impl From<&Claim> for BodyForm {
                 part: part.map(Money::cents),
                 phone: phone.map(|phone| phone.to_string()),
                 approved: approved.as_ref().map(|person| person.as_str().to_owned()),
+                offline: *offline,
             },
         }
     }
@@ -374,8 +376,9 @@ impl TryFrom<BodyForm> for FactBody {
             BodyForm::CashIn { sale, amount, rounding } => cash_in(of_instant(sale)?, amount, rounding)?,
             BodyForm::Claim { receipt, sale, how } => claim(&receipt, Cited::by_name(sale.into()), how)?,
             BodyForm::ClaimFor { receipt, sale, how } => claim(&receipt, of_instant(sale)?, how)?,
-            BodyForm::ClaimOf { receipt, sale, how, part, phone, approved } => {
-                Self::Claim(claim_of((&receipt, sale, how), part, phone.as_deref(), approved.as_deref())?)
+            BodyForm::ClaimOf { receipt, sale, how, part, phone, approved, offline } => {
+                let said = (phone.as_deref(), approved.as_deref(), offline);
+                Self::Claim(claim_of((&receipt, sale, how), part, said)?)
             }
             BodyForm::Release { claim, reason } => {
                 Self::Release { claim: Cited::by_name(claim.into()), reason }
@@ -441,10 +444,9 @@ fn claim(receipt: &str, sale: Cited, how: HowForm) -> Result<FactBody, CodecErro
 fn claim_of(
     (receipt, sale, how): (&str, CitedForm, HowForm),
     part: Option<i64>,
-    phone: Option<&str>,
-    approved: Option<&str>,
+    (phone, approved, offline): (Option<&str>, Option<&str>, bool),
 ) -> Result<Claim, CodecError> {
-    if part.is_none() && phone.is_none() && approved.is_none() {
+    if part.is_none() && phone.is_none() && approved.is_none() && !offline {
         return Err(CodecError::Unreadable);
     }
     let phone = phone.map(PhoneEnding::parse).transpose().map_err(|_| CodecError::Unreadable)?;
@@ -452,6 +454,7 @@ fn claim_of(
         part: part.map(above_nothing).transpose()?,
         phone,
         approved: approved.map(Person::named),
+        offline,
         ..Claim::new(code(receipt)?, of_instant(sale)?, how.into())
     })
 }
@@ -734,7 +737,7 @@ mod tests {
     }
 
     /// What only form 3 can say of sales, and of what became of them.
-    fn said_of_sales() -> [FactBody; 10] {
+    fn said_of_sales() -> [FactBody; 11] {
         let off = |cents| Discount::new(Money::from_cents(cents), "dented").unwrap();
         let [flour, sugar] = <[Line; 2]>::try_from(lines()).unwrap();
         let flour = flour.taxed(Tax::new(1600, true).unwrap()).unwrap();
@@ -759,8 +762,9 @@ mod tests {
                 part: Some(Money::from_cents(500)),
                 phone: Some(PhoneEnding::parse("678").unwrap()),
                 approved: Some(Person::named("Mary")),
-                ..claim
+                ..claim.clone()
             }),
+            FactBody::Claim(Claim { offline: true, ..claim }),
             FactBody::Return(Return { sale: cited(), goods: vec![back], restock: true, reason: reason() }),
             FactBody::Trusted { sale: cited(), reason: reason(), approved: Some(Person::named("Mary")) },
             FactBody::Tip { sale: cited(), amount: Money::from_cents(500) },
@@ -777,7 +781,8 @@ mod tests {
             "0304417368610000 12 01b64a 00 00 01 d00f 0664656e746564 00",
             "0304417368610000 12 01b64a 00 00 00 4a",
             "0304417368610000 10 07002a 01 8082cec7bf68 e807 17",
-            "0304417368610000 11 0a554b4c34414231324344 07002a 01 8082cec7bf68 02 01e807 0103363738 01044d617279",
+            "0304417368610000 11 0a554b4c34414231324344 07002a 01 8082cec7bf68 02 01e807 0103363738 01044d617279 00",
+            "0304417368610000 11 0a554b4c34414231324344 07002a 01 8082cec7bf68 02 00 00 00 01",
             "0304417368610000 13 07002a 01 8082cec7bf68 01 01 e807 01057375676172 e807 01 057374616c65",
             "0304417368610000 14 07002a 01 8082cec7bf68 057374616c65 01044d617279",
             "0304417368610000 15 07002a 01 8082cec7bf68 e807",
@@ -801,8 +806,8 @@ mod tests {
         let plain_sale = BodyForm::SaleOf { goods: Priced::Total(500), tender, order, discount, rounding: 0 };
         let sale = || (&cited()).into();
         let (receipt, how) = ("UKL4AB12CD".to_owned(), HowForm::Typed);
-        let (part, phone, approved) = (None, None, None);
-        let plain_claim = BodyForm::ClaimOf { receipt, sale: sale(), how, part, phone, approved };
+        let (part, phone, approved, offline) = (None, None, None, false);
+        let plain_claim = BodyForm::ClaimOf { receipt, sale: sale(), how, part, phone, approved, offline };
         let no_goods = BodyForm::Return { sale: sale(), goods: vec![], restock: true, reason: String::new() };
         let far = BodyForm::CashIn { sale: sale(), amount: 500, rounding: 1_001 };
         let exact = BodyForm::CashIn { sale: sale(), amount: 500, rounding: 0 };

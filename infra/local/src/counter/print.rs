@@ -90,6 +90,7 @@ pub(super) fn print_sale(sale: &Value) {
     for claim in list(sale, "claims") {
         let seen = match (yes(claim, "leads"), yes(claim, "verified")) {
             (false, _) => format!("another sale has it: {}", text(&claim["leading_sale"], "reference")),
+            (true, false) if yes(claim, "offline") => "claimed offline, to be verified".to_owned(),
             (true, false) => "to be verified".to_owned(),
             (true, true) => format!("KES {} from {}", text(claim, "amount"), payer(claim)),
         };
