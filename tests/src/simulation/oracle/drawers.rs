@@ -60,7 +60,15 @@ impl Oracle {
         let honest = |closed: &&Closed| !self.tried.contains(&closed.id);
         let reports: Vec<&Report> = closings.iter().filter(honest).map(|it| &it.closing.report).collect();
         let mut wrong = Vec::new();
-        let mut spans: Vec<Span> = reports.iter().flat_map(|report| report.spans.iter().copied()).collect();
+        // Where a till was restored while a copy of its disk went on under its old name, either closes what both wrote
+        // until then: neither can know of the other.
+        let goes_on =
+            |span: &Span| facts.all().any(|it| it.id.actor == span.actor && it.id.number > span.upto);
+        let closed = closings.iter().filter(honest).flat_map(|it| {
+            let foreign = |span: &&Span| span.actor != it.id.actor && goes_on(span);
+            it.closing.report.spans.iter().filter(move |span| !foreign(span)).copied()
+        });
+        let mut spans: Vec<Span> = closed.collect();
         spans.sort();
         for pair in spans.windows(2) {
             if pair[0].actor == pair[1].actor && pair[1].after < pair[0].upto {
