@@ -33,6 +33,7 @@ pub(crate) const OUTCOMES: &[(&str, Outcome)] = &[
     ("{money} is owed for {sale}", |play, at, gaps| figure(play, at, gaps, "owed")),
     ("{money} is the total of {sale}", |play, at, gaps| figure(play, at, gaps, "total")),
     ("{money} was taken off {sale}", |play, at, gaps| figure(play, at, gaps, "discount")),
+    ("nothing is owed for {sale}", |play, at, gaps| figure(play, at, &["0", gaps[0]], "owed")),
     ("nothing is due on {sale}", |play, at, gaps| figure(play, at, &["0", gaps[0]], "due")),
     ("nothing is over on {sale}", |play, at, gaps| figure(play, at, &["0", gaps[0]], "over")),
     ("{code} is free", |play, at, gaps| {

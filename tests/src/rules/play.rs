@@ -21,6 +21,7 @@ pub(crate) struct Play {
     pub(crate) places: BTreeMap<String, Replica>,
     /// In which order they sync.
     order: Vec<String>,
+    backwards: bool,
     pub(crate) offline: BTreeSet<String>,
     /// By how many milliseconds somebody's clock is ahead.
     pub(crate) ahead: BTreeMap<String, i64>,
@@ -76,6 +77,7 @@ impl Play {
             shop,
             places,
             order,
+            backwards,
             offline: BTreeSet::new(),
             ahead: BTreeMap::new(),
             sales: BTreeMap::new(),
@@ -166,6 +168,10 @@ impl Play {
             }
             let replica = &self.places[place];
             let mut faults = faults_of(replica, &self.shop);
+            // Each file says the same whatever came first, so it is examined once.
+            if self.backwards && faults.is_empty() {
+                continue;
+            }
             faults.extend(replica.verify(&self.shop).map_err(told)?);
             let checks = examine(&replica.path.join("ledger.sqlite")).map_err(told)?;
             faults.extend(checks.into_iter().flat_map(|check| check.faults));
