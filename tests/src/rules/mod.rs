@@ -12,14 +12,20 @@ mod phrase;
 mod play;
 mod steps;
 mod table;
+mod wander;
 
 pub use play::play;
 pub use table::{Case, read};
+pub use wander::{Wandered, wander};
 
-/// Every phrase that a case may use: the steps, then the outcomes.
-pub fn phrases() -> Vec<&'static str> {
+/// The phrases that none of these clauses is.
+pub fn unused(clauses: &[String]) -> Vec<&'static str> {
     let steps = steps::STEPS.iter().map(|(phrase, _)| *phrase);
-    steps.chain(outcomes::OUTCOMES.iter().map(|(phrase, _)| *phrase)).collect()
+    let all = steps.chain(outcomes::OUTCOMES.iter().map(|(phrase, _)| *phrase));
+    let used = |phrase: &&str| {
+        clauses.iter().any(|clause| play::bare(clause).any(|it| phrase::gaps(phrase, it).is_some()))
+    };
+    all.filter(|phrase| !used(phrase)).collect()
 }
 
 /// What is wrong with a case, in words.

@@ -77,6 +77,29 @@ pub(crate) const OUTCOMES: &[(&str, Outcome)] = &[
             .ok_or_else(|| format!("it says {reasons:?}"))
     }),
     ("{code} is not offered for {sale}", |play, at, gaps| same(offered(play, at, gaps).is_err(), true)),
+    ("{sale} is offered for {code}", |play, at, gaps| {
+        let offered = play.at(at)?.sales_for(&play.shop, &code(gaps[1])).map_err(told)?;
+        let sale = play.id(at, gaps[0])?;
+        same(offered.iter().any(|(_, row)| row.id == sale), true)
+    }),
+    ("{sale} owes the same as {sale}", |play, at, gaps| {
+        let others = play.at(at)?.same_total(&play.sale(at, gaps[0])?).map_err(told)?;
+        let other = play.id(at, gaps[1])?;
+        same(others.iter().any(|row| row.id == other), true)
+    }),
+    ("{sale} owes the same as no other", |play, at, gaps| {
+        same(play.at(at)?.same_total(&play.sale(at, gaps[0])?).map_err(told)?, vec![])
+    }),
+    ("{said} shown for {sale} finds {code}", |play, at, gaps| {
+        let found = shown(play, at, gaps)?.found;
+        same(found.first().map(|(_, row)| row.receipt.clone()), Some(code(gaps[2])))
+    }),
+    ("{said} shown for {sale} finds nothing", |play, at, gaps| same(shown(play, at, gaps)?.found.len(), 0)),
+    ("{said} shown for {sale} warns {said}", |play, at, gaps| {
+        let warnings = shown(play, at, gaps)?.warnings;
+        let warns = warnings.iter().any(|it| it.text.contains(said(gaps[2])));
+        warns.then_some(()).ok_or_else(|| format!("it warns {warnings:?}"))
+    }),
     ("{sale} is reconciled", |play, at, gaps| same(stages(play, at, gaps)?, None)),
     ("{sale} is not reconciled, because it is {word}", |play, at, gaps| {
         same(stages(play, at, gaps)?.as_deref(), Some(gaps[1]))
@@ -221,6 +244,11 @@ fn offered(play: &Play, at: &str, gaps: &[&str]) -> Result<(usize, Vec<String>),
     let place = offered.iter().position(|(it, _)| it.receipt == code(gaps[0]));
     let place = place.ok_or_else(|| format!("{} others are offered", offered.len()))?;
     Ok((place, offered[place].0.reasons()))
+}
+
+/// What a cashier hears of what a customer shows.
+fn shown(play: &Play, at: &str, gaps: &[&str]) -> Result<till::Shown, Fault> {
+    play.at(at)?.look_at(play.id(at, gaps[1])?, said(gaps[0]), play.now(at)).map_err(told)
 }
 
 /// Why a sale is not reconciled, if it is not.

@@ -20,7 +20,7 @@ pub(crate) struct Play {
     /// The tills by their letters, and head office.
     pub(crate) places: BTreeMap<String, Replica>,
     /// In which order they sync.
-    order: Vec<String>,
+    pub(crate) order: Vec<String>,
     backwards: bool,
     pub(crate) offline: BTreeSet<String>,
     /// By how many milliseconds somebody's clock is ahead.
@@ -60,7 +60,7 @@ fn tills(case: &Case) -> Vec<String> {
 }
 
 impl Play {
-    fn new(tills: &[String], backwards: bool) -> Result<Self, Fault> {
+    pub(crate) fn new(tills: &[String], backwards: bool) -> Result<Self, Fault> {
         let world = World::new();
         let shop = world.shop("kijiji", "paybill", NUMBER);
         let mut places = BTreeMap::new();
@@ -159,7 +159,7 @@ impl Play {
     }
 
     /// In the end all say the same, no shilling is lost, and every file is whole.
-    fn agree(&self) -> Result<(), Fault> {
+    pub(crate) fn agree(&self) -> Result<(), Fault> {
         let first = self.seen(&self.order[0]);
         for place in &self.order {
             let seen = self.seen(place);
@@ -250,6 +250,14 @@ fn later(clause: &str) -> (Option<i64>, &str) {
     let ends = rest.match_indices(' ').map(|(at, _)| rest.split_at(at));
     let mut fits = ends.filter_map(|(clause, time)| Some((seconds(time.trim())?, clause)));
     fits.next().map_or((None, clause), |(after, clause)| (Some(after), clause))
+}
+
+/// A clause in each way in which a phrase may be meant by it: without where it is done, and without when.
+pub(crate) fn bare(clause: &str) -> impl Iterator<Item = &str> {
+    let clause = later(clause).1;
+    let place = gaps("{list} at {place}", clause).map(|gaps| gaps[0]);
+    let before = gaps("at {place}, {list}", clause).map(|gaps| gaps[1]);
+    [Some(clause), place, before].into_iter().flatten()
 }
 
 /// An error in words.

@@ -6,7 +6,8 @@ use super::play::{NUMBER, OFFICE, Play, told};
 use crate::copies::imaged;
 use crate::world::{PULL, code, confirmation, of, request_result};
 use domain::{
-    Discount, How, Item, ItemId, Line, Money, Msisdn, Person, Quantity, Sale, Setting, Tax, Tender,
+    Discount, How, Item, ItemId, Line, Money, Msisdn, Person, PhoneEnding, Quantity, Sale, Setting, Tax,
+    Tender,
 };
 use serde_json::json;
 use till::NewClaim;
@@ -26,6 +27,7 @@ pub(crate) const STEPS: &[(&str, Step)] = &[
     ("{code} of {money} is pulled", pulled),
     ("the cloud pulls what was paid", |play, _, _| sweep(play)),
     ("{who} types {code} for {sale}", |play, gaps, at| claim(play, gaps, at, How::Typed)),
+    ("{who} types {code} for {sale}, whose phone ends in {n}", type_with_phone),
     ("{who} picks {code} for {sale}", |play, gaps, at| claim(play, gaps, at, How::Picked)),
     ("{who} picks {money} of {code} for {sale}", pick_part),
     ("{who} picks {code} for {sale} all the same", pick_despite),
@@ -204,6 +206,13 @@ fn claim(play: &mut Play, gaps: &[&str], at: &str, how: How) -> Result<(), Fault
     play.done(claimed)
 }
 
+fn type_with_phone(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
+    let (at, phone) = (place(at, gaps[2]), Some(PhoneEnding::parse(gaps[3]).map_err(told)?));
+    let wanted = NewClaim { phone, ..NewClaim::new(code(gaps[1]), How::Typed) };
+    let claimed = play.at(at)?.claim(play.id(at, gaps[2])?, wanted, &who(gaps[0]), play.now(at));
+    play.done(claimed)
+}
+
 fn pick_part(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
     let at = place(at, gaps[3]);
     let wanted = NewClaim { part: Some(money(gaps[1])?), ..NewClaim::new(code(gaps[2]), How::Picked) };
@@ -322,7 +331,7 @@ fn reverse(play: &mut Play, gaps: &[&str], _: &str) -> Result<(), Fault> {
         ("Amount", &payment.amount.to_string()),
         ("TransCompletedTime", &play.world.now().to_daraja()),
     ];
-    let body = request_result(&request, "0", "UKL4REV001", &done);
+    let body = request_result(&request, "0", &format!("V{}", &gaps[0][1..]), &done);
     match play.world.post(&play.world.token_path(&play.shop, "r"), &body) {
         (200, _) => Ok(()),
         (status, answer) => Err(format!("{status} {answer}")),
