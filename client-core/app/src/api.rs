@@ -11,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use domain::{FactId, How, Person, ReceiptCode, ShopId};
+use domain::{FactId, Person, ReceiptCode, ShopId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::convert::Infallible;
@@ -34,7 +34,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events))
         .routes(routes!(sales, sell))
         .routes(routes!(sale))
-        .routes(routes!(claim))
         .routes(routes!(void))
         .routes(routes!(printed))
         .routes(routes!(release))
@@ -107,24 +106,6 @@ struct Because {
     #[serde(default)]
     #[schema(value_type = Reason)]
     reason: String,
-}
-
-/// A claim.
-#[derive(Deserialize, ToSchema)]
-struct NewClaim {
-    /// The code, as it was typed.
-    #[schema(value_type = Receipt)]
-    receipt: String,
-    /// `picked` from the list, or `typed`.
-    #[schema(example = "picked")]
-    how: String,
-    /// Who does it.
-    #[serde(default)]
-    #[schema(value_type = By)]
-    by: String,
-    /// Another till was first, and whoever claims knows it.
-    #[serde(default)]
-    despite: bool,
 }
 
 /// How this till or head office is: the line, the shop, the day.
@@ -289,36 +270,6 @@ async fn sale(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Sal
     app.with(move |till, now| Ok(Json(View::of(till, now)?.sale_with_history(read_id(&id)?)?))).await
 }
 
-/// Says that a payment pays this sale. The payment need not have been seen yet.
-#[utoipa::path(
-    post,
-    path = "/v1/sales/{id}/claims",
-    tag = "sales",
-    params(("id" = FactName, Path, description = "The sale")),
-    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
-)]
-async fn claim(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Json(form): Json<NewClaim>,
-) -> Result<Json<SaleForm>, Problem> {
-    app.change(move |till, now| {
-        let how = match form.how.as_str() {
-            "picked" => How::Picked,
-            "typed" => How::Typed,
-            _ => return Err(Problem::bad_request("a claim is picked or typed")),
-        };
-        let receipt = ReceiptCode::parse_typed(&form.receipt).map_err(|e| Problem::bad_request(&e))?;
-        let (sale, by) = (read_id(&id)?, Person::named(&form.by));
-        let claimed = match form.despite {
-            true => till.claim_despite(sale, (receipt, how), &by, now),
-            false => till.claim(sale, (receipt, how), &by, now),
-        };
-        Ok(claimed?.id)
-    })
-    .await
-}
-
 /// Says that the receipt came out: whoever printed it does, once the paper is out.
 #[utoipa::path(
     post,
@@ -479,7 +430,7 @@ pub(crate) fn shop_of(till: &Till, named: Option<&str>) -> Result<ShopId, Proble
 }
 
 /// The shop that was named, or every one.
-fn shops_of(till: &Till, named: Option<&str>) -> Result<Vec<ShopId>, Problem> {
+pub(crate) fn shops_of(till: &Till, named: Option<&str>) -> Result<Vec<ShopId>, Problem> {
     match named {
         Some(name) => Ok(vec![ShopId::parse(name).map_err(|e| Problem::bad_request(&e))?]),
         None => Ok(till.shops()?.into_iter().map(|shop| shop.id).collect()),

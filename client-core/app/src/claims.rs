@@ -2,15 +2,15 @@
 
 use crate::App;
 use crate::api::{read_id, shop_of};
-use crate::forms::{CandidateForm, NamedSale, View};
-use crate::openapi::values::{Amount, By, FactName, PayerName, Receipt, ShopName, Time};
+use crate::forms::{CandidateForm, NamedSale, SaleForm, View};
+use crate::openapi::values::{Amount, By, FactName, ItemName, PayerName, Reason, Receipt, ShopName, Time};
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use domain::ReceiptCode;
 use domain::matching::Candidate;
+use domain::{How, ItemId, Money, Person, PhoneEnding, ReceiptCode, ShopId, Timestamp};
 use serde::{Deserialize, Serialize};
-use till::{Pasted, SaleRow, Shown, Warning};
+use till::{NewClaim, Pasted, SaleRow, Shown, Till, Warning};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -20,6 +20,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(payments_for_sale))
         .routes(routes!(sales_for_payment))
         .routes(routes!(look_at))
+        .routes(routes!(claim))
+        .routes(routes!(trust))
 }
 
 /// The payments that may be a sale's.
@@ -152,6 +154,69 @@ impl Said {
     }
 }
 
+/// A claim.
+#[derive(Deserialize, ToSchema)]
+struct NewClaimForm {
+    /// The code, as it was typed.
+    #[schema(value_type = Receipt)]
+    receipt: String,
+    /// `picked` from the list, or `typed`.
+    #[schema(example = "picked")]
+    how: String,
+    /// Who does it.
+    #[serde(default)]
+    #[schema(value_type = By)]
+    by: String,
+    /// Another till was first, and whoever claims knows it.
+    #[serde(default)]
+    despite: bool,
+    /// How much of the payment is for this sale, where the rest is for others or stays free; else all of it.
+    #[serde(default)]
+    #[schema(value_type = Option<Amount>)]
+    part: Option<String>,
+    /// The last three digits of the customer's number, where somebody took them down. No more is kept.
+    #[serde(default)]
+    #[schema(example = "678")]
+    phone: Option<String>,
+    /// The manager who allows it beyond the limits of what nobody has seen, and their PIN.
+    #[serde(default)]
+    manager: Option<Manager>,
+}
+
+/// A manager, and their PIN.
+#[derive(Deserialize, ToSchema)]
+struct Manager {
+    /// Who, as the catalogue names them.
+    #[schema(value_type = ItemName)]
+    id: String,
+    /// Their PIN. It is never kept or shown.
+    #[schema(example = "4711")]
+    pin: String,
+}
+
+impl Manager {
+    fn allows(&self, till: &Till, shop: &ShopId, now: Timestamp) -> Result<Person, Problem> {
+        let id = ItemId::parse(&self.id).map_err(|e| Problem::bad_request(&e))?;
+        Ok(till.manager(shop, &id, &self.pin, now)?)
+    }
+}
+
+/// Why goods are handed out though no payment was found.
+#[derive(Deserialize, ToSchema)]
+struct Trusting {
+    /// Why, in words that others will read.
+    #[serde(default)]
+    #[schema(value_type = Reason)]
+    reason: String,
+    /// Who does it.
+    #[serde(default)]
+    #[schema(value_type = By)]
+    by: String,
+    /// The manager who allows it beyond the limits, and their PIN.
+    #[serde(default)]
+    manager: Option<Manager>,
+}
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Where {
@@ -217,4 +282,74 @@ async fn look_at(State(app): State<App>, Json(form): Json<Text>) -> Result<Json<
         Ok(Json(Said::of(&View::of(till, now)?, shown)))
     })
     .await
+}
+
+/// Says that a payment pays this sale. The payment need not have been seen yet; then limits hold, above which a
+/// manager is asked.
+#[utoipa::path(
+    post,
+    path = "/v1/sales/{id}/claims",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale")),
+    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
+)]
+async fn claim(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<NewClaimForm>,
+) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| {
+        let how = match form.how.as_str() {
+            "picked" => How::Picked,
+            "typed" => How::Typed,
+            _ => return Err(Problem::bad_request("a claim is picked or typed")),
+        };
+        let receipt = ReceiptCode::parse_typed(&form.receipt).map_err(|e| Problem::bad_request(&e))?;
+        let part =
+            form.part.as_deref().map(Money::parse).transpose().map_err(|e| Problem::bad_request(&e))?;
+        let phone = form.phone.as_deref().filter(|typed| !typed.is_empty()).map(PhoneEnding::parse);
+        let phone = phone.transpose().map_err(|e| Problem::bad_request(&e))?;
+        let (sale, by) = (read_id(&id)?, Person::named(&form.by));
+        let approved = allowed(till, form.manager.as_ref(), sale, now)?;
+        let wanted = NewClaim { part, phone, approved, ..NewClaim::new(receipt, how) };
+        let claimed = match form.despite {
+            true => till.claim_despite(sale, wanted, &by, now),
+            false => till.claim(sale, wanted, &by, now),
+        };
+        Ok(claimed?.id)
+    })
+    .await
+}
+
+/// Hands out the goods of this sale though no payment was found for it. It stays due, and counts in the limits of
+/// what nobody has seen.
+#[utoipa::path(
+    post,
+    path = "/v1/sales/{id}/trust",
+    tag = "sales",
+    params(("id" = FactName, Path, description = "The sale")),
+    responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
+)]
+async fn trust(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Json(form): Json<Trusting>,
+) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| {
+        let sale = read_id(&id)?;
+        let approved = allowed(till, form.manager.as_ref(), sale, now)?;
+        Ok(till.trust(sale, &form.reason, approved, (&Person::named(&form.by), now))?.id)
+    })
+    .await
+}
+
+/// The manager who allows something about a sale, if one was asked.
+fn allowed(
+    till: &Till,
+    manager: Option<&Manager>,
+    sale: domain::FactId,
+    now: Timestamp,
+) -> Result<Option<Person>, Problem> {
+    let Some(manager) = manager else { return Ok(None) };
+    manager.allows(till, &till.sale(sale)?.shop, now).map(Some)
 }

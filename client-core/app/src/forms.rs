@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use domain::matching::Candidate;
 use domain::{
     Actor, Cited, FactId, How, Line, Money, ReceiptCode, Return, ShopId, Source, Tender, TillId, Timestamp,
-    Words,
+    Verification, Words,
 };
 use payment::HeldForm;
 use sale::{
@@ -53,7 +53,9 @@ impl<'a> View<'a> {
     pub(crate) fn sale(&self, row: &SaleRow) -> Result<SaleForm, Problem> {
         let claims = self.till.claims(row.id)?;
         let stages = self.till.stages(row, &claims)?;
-        let claims = claims.iter().map(|claim| self.claim(row, claim)).collect::<Result<_, _>>()?;
+        let verifications = self.till.verifications(row, &claims, self.now)?;
+        let claims = claims.iter().zip(verifications).map(|(claim, became)| self.claim(row, claim, became));
+        let claims = claims.collect::<Result<_, _>>()?;
         let sold = self.till.sold(row)?;
         let returns = self.till.returns(row)?;
         Ok(SaleForm {
@@ -111,7 +113,12 @@ impl<'a> View<'a> {
         Ok(SaleForm { history: Some(history.map(|happening| self.told(happening)).collect()), ..form })
     }
 
-    fn claim(&self, sale: &SaleRow, claim: &ClaimRow) -> Result<ClaimForm, Problem> {
+    fn claim(
+        &self,
+        sale: &SaleRow,
+        claim: &ClaimRow,
+        verification: Verification,
+    ) -> Result<ClaimForm, Problem> {
         let holder = self.till.holder(&sale.shop, &claim.receipt)?;
         let other = holder.filter(|holder| *holder != Cited::by_name(sale.id));
         let payment = claim.payment.as_ref();
@@ -123,6 +130,8 @@ impl<'a> View<'a> {
             how: till::how_name(claim.how),
             leads: claim.share.is_some() || other.is_none(),
             verified: payment.is_some(),
+            verification: verification.name(),
+            contradicted_by: verification.why(),
             confirmed: payment.is_some_and(|payment| payment.confirmed),
             reversed: payment.is_some_and(|payment| payment.reversed),
             disagreements: payment.map(named_disagreements).unwrap_or_default(),

@@ -8,6 +8,7 @@ mod api;
 mod cart;
 mod catalogue;
 mod claims;
+mod conflicts;
 mod discovery;
 mod forms;
 mod lan;
@@ -87,6 +88,7 @@ fn routes(sells: bool) -> OpenApiRouter<App> {
     let routes = api::routes()
         .merge(catalogue::routes())
         .merge(claims::routes())
+        .merge(conflicts::routes())
         .merge(shifts::routes())
         .merge(stock::routes())
         .merge(tenders::routes())

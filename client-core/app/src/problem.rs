@@ -10,13 +10,14 @@ use till::{CloudError, LedgerError, TillError};
 pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 
 /// The stable names of everything that goes wrong, and what each means.
-pub(crate) const KINDS: [(&str, &str); 12] = [
+pub(crate) const KINDS: [(&str, &str); 13] = [
     ("leja:bad-request", "the request makes no sense; its title says what is missing"),
     ("leja:forbidden", "this is served to this machine's own pages and programs only"),
     ("leja:not-found", "there is no such thing here"),
     ("leja:refused", "the rules do not allow it as things stand"),
     ("leja:payment-taken", "another sale has this payment"),
     ("leja:claimed-first", "the cloud knows another sale that claimed this payment first"),
+    ("leja:over-limit", "too much would go out on payments that nobody has seen: a manager may allow it"),
     ("leja:licence", "the shop's licence ran out: no new sales, everything else goes on"),
     ("leja:prompt-open", "a request on a phone is under way: wait for it"),
     ("leja:offline", "this needs the cloud, and the cloud can not be reached"),
@@ -77,6 +78,7 @@ impl From<TillError> for Problem {
             TillError::Refused(_) | TillError::Sibling(_) => (StatusCode::CONFLICT, "leja:refused"),
             TillError::Unlicensed { .. } => (StatusCode::PAYMENT_REQUIRED, "leja:licence"),
             TillError::Taken(_) | TillError::Held(..) => (StatusCode::CONFLICT, "leja:payment-taken"),
+            TillError::OverLimit(_) => (StatusCode::CONFLICT, "leja:over-limit"),
             TillError::First(_) => (StatusCode::CONFLICT, "leja:claimed-first"),
             TillError::Ledger(LedgerError::Unknown(_)) => (StatusCode::NOT_FOUND, "leja:not-found"),
             TillError::Cloud(CloudError::Unreachable(_)) => (StatusCode::SERVICE_UNAVAILABLE, "leja:offline"),

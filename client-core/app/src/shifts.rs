@@ -11,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::{BusinessDay, Drawer, Money, Person, Report, Takings, TillId};
 use serde::{Deserialize, Serialize};
-use till::{Closed, Till};
+use till::{Closed, Gauge, Till};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -87,6 +87,40 @@ struct ShiftForm {
     /// Since when the drawer is open, if it is.
     #[schema(value_type = Option<Time>)]
     opened: Option<String>,
+    /// What went out at this till on payments that nobody has seen.
+    unverified: GaugeForm,
+}
+
+/// What went out at this till on codes whose payments nobody has seen, and on customers' words.
+#[derive(Serialize, ToSchema)]
+struct GaugeForm {
+    /// In the shift that goes on.
+    #[schema(value_type = Amount)]
+    shift: String,
+    /// What a shift may have before a manager is asked; nothing where there is no limit.
+    #[schema(value_type = Option<Amount>)]
+    shift_limit: Option<String>,
+    /// In all shifts of this till.
+    #[schema(value_type = Amount)]
+    till: String,
+    /// What a till may have.
+    #[schema(value_type = Option<Amount>)]
+    till_limit: Option<String>,
+    /// The same in words.
+    #[schema(example = "unverified M-Pesa this shift 3400.00 of 10000.00")]
+    text: String,
+}
+
+impl From<Gauge> for GaugeForm {
+    fn from(gauge: Gauge) -> Self {
+        Self {
+            shift: gauge.shift.to_string(),
+            shift_limit: gauge.shift_limit.map(|limit| limit.to_string()),
+            till: gauge.till.to_string(),
+            till_limit: gauge.till_limit.map(|limit| limit.to_string()),
+            text: gauge.to_string(),
+        }
+    }
 }
 
 /// Closed shifts.
@@ -337,7 +371,8 @@ async fn shift(State(app): State<App>) -> Result<Json<ShiftForm>, Problem> {
 }
 
 fn shown(till: &Till) -> Result<ShiftForm, Problem> {
-    Ok(ShiftForm { opened: till.shift_opened()?.map(|at| at.to_string()) })
+    let opened = till.shift_opened()?.map(|at| at.to_string());
+    Ok(ShiftForm { opened, unverified: till.unverified()?.into() })
 }
 
 /// Opens a shift with what lies in the drawer.

@@ -21,10 +21,12 @@ pub mod catalogue;
 pub mod cited;
 pub mod clock;
 pub mod code;
+pub mod conflict;
 pub mod fact;
 pub mod ids;
 pub mod journal;
 pub mod licence;
+pub mod limits;
 pub mod matching;
 pub mod money;
 pub mod msisdn;
@@ -39,6 +41,7 @@ pub mod stk;
 pub mod stock;
 pub mod time;
 pub mod verdict;
+pub mod verified;
 
 pub use catalogue::{
     Item, ItemKey, Kind, Named, PinHash, Product, Register, Setting, Staff, StaffRole, TaxRate, Version,
@@ -52,6 +55,7 @@ pub use ids::{
     Actor, CheckoutId, FactId, IdError, ItemId, ProductId, ReceiptCode, ShopId, ShortCode, TillId,
 };
 pub use journal::{Body, Document, Entry, Signature, Strand};
+pub use limits::{LimitOf, OverLimit, Unverified};
 pub use money::{Money, MoneyError};
 pub use msisdn::{Msisdn, PhoneEnding, PhoneError};
 pub use payment::{
@@ -65,3 +69,4 @@ pub use shop::{Account, Member, Role, Shop, ShopRules, Validation};
 pub use stk::{Ending, Words};
 pub use stock::{Count, Counted, Level, Moved, Seen, Shelves, StockChange, StockError, StockMove, Why};
 pub use time::{BusinessDay, TimeError, Timestamp};
+pub use verified::{Contradiction, Verification};

@@ -93,6 +93,7 @@ CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
 -- rows are computed.
 UPDATE sales SET order_key = replace(replace(replace(replace(replace(replace(upper(order_no), ' ', ''), '-', ''), '/', ''), '.', ''), 'O', '0'),
   'I', '1') WHERE order_no IS NOT NULL;
+CREATE INDEX sales_claimed ON sales (shop) WHERE state = 'claimed';
 CREATE INDEX sales_adrift ON sales (shop, due) WHERE due > 0 AND unsure > 60000;
 CREATE INDEX sales_of_order_key ON sales (shop, order_key) WHERE order_key IS NOT NULL;
 ALTER TABLE payments ADD COLUMN named TEXT NOT NULL DEFAULT '';

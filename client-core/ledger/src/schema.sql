@@ -225,6 +225,7 @@ CREATE TABLE sales (
 ) STRICT;
 CREATE INDEX sales_by_time ON sales (shop, at);
 CREATE INDEX sales_unsettled ON sales (shop, due, at) WHERE due > 0;
+CREATE INDEX sales_claimed ON sales (shop) WHERE state = 'claimed';
 CREATE INDEX sales_adrift ON sales (shop, due) WHERE due > 0 AND unsure > 60000;
 CREATE INDEX sales_of_order_key ON sales (shop, order_key) WHERE order_key IS NOT NULL;
 CREATE INDEX sales_over ON sales (shop, over) WHERE over > 0;

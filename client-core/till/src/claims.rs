@@ -1,5 +1,6 @@
 //! Which payment pays which sale: what people decide, and what leaves no doubt is claimed.
 
+use crate::limits::within_limits;
 use crate::secured::Secured;
 use crate::{SaleRow, Till, TillError, period, reason_of};
 use domain::standing::SaleState;
@@ -20,12 +21,14 @@ pub struct NewClaim {
     pub part: Option<Money>,
     /// How the customer's phone number ends, where somebody took that down.
     pub phone: Option<PhoneEnding>,
+    /// The manager who allows it beyond what may go out on payments that nobody has seen.
+    pub approved: Option<Person>,
 }
 
 impl NewClaim {
     /// A claim on all of a payment, and nothing said beside it.
     pub const fn new(receipt: ReceiptCode, how: How) -> Self {
-        Self { receipt, how, part: None, phone: None }
+        Self { receipt, how, part: None, phone: None, approved: None }
     }
 }
 
@@ -71,7 +74,7 @@ impl Till {
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
         let wanted = wanted.into();
-        let found = self.beside(|ledger| to_claim(ledger, sale, &wanted))?;
+        let found = self.beside(|ledger| to_claim(ledger, sale, (&wanted, self.home.is_some())))?;
         if found.1 {
             return Ok(found.0);
         }
@@ -106,12 +109,12 @@ impl Till {
         (by, now): (&Person, Timestamp),
     ) -> Result<SaleRow, TillError> {
         let mut ledger = self.ledger();
-        let (found, ours) = to_claim(&ledger, sale, &wanted)?;
+        let (found, ours) = to_claim(&ledger, sale, (&wanted, self.home.is_some()))?;
         if ours {
             return Ok(found);
         }
-        let NewClaim { receipt, how, part, phone } = wanted;
-        let claim = Claim { part, phone, offline, ..Claim::new(receipt, found.cited(), how) };
+        let NewClaim { receipt, how, part, phone, approved } = wanted;
+        let claim = Claim { part, phone, approved, offline, ..Claim::new(receipt, found.cited(), how) };
         self.write(&mut ledger, &found.shop, (by, now), FactBody::Claim(claim), None)?;
         Ok(ledger.sale(sale)?)
     }
@@ -177,8 +180,13 @@ impl Till {
     }
 }
 
-/// The sale for which a payment is to be claimed, and whether it has it already.
-fn to_claim(ledger: &Reader, sale: FactId, wanted: &NewClaim) -> Result<(SaleRow, bool), TillError> {
+/// The sale for which a payment is to be claimed, and whether it has it already. Head office, which hands out nothing,
+/// has no limits.
+fn to_claim(
+    ledger: &Reader,
+    sale: FactId,
+    (wanted, at_till): (&NewClaim, bool),
+) -> Result<(SaleRow, bool), TillError> {
     let NewClaim { receipt, how, part, .. } = wanted;
     let found = ledger.sale(sale)?;
     let (verdict, payment) = ledger.verdict(&found.shop, receipt)?;
@@ -196,7 +204,11 @@ fn to_claim(ledger: &Reader, sale: FactId, wanted: &NewClaim) -> Result<(SaleRow
         }
         let first = || ledger.holder(&found.shop, receipt);
         let part = part.filter(|_| !verdict.losers.contains(&it));
+        let unseen = payment.is_none();
         is_free(&verdict, payment.map(|payment| payment.amount), part, first)?;
+        if at_till && unseen && wanted.approved.is_none() && *how != How::Automatic {
+            within_limits(ledger, &found, wanted.part, wanted.phone)?;
+        }
     }
     Ok((found, false))
 }

@@ -1,7 +1,7 @@
 //! What can go wrong, by what the caller can do about it.
 
 use crate::{CloudError, First, SiblingError};
-use domain::{FactId, Timestamp};
+use domain::{FactId, OverLimit, Timestamp};
 use ledger::LedgerError;
 use replica::day_book::MergeError;
 
@@ -31,6 +31,9 @@ pub enum TillError {
         /// How to pay, in words.
         pay: String,
     },
+    /// Too much would go out on payments that nobody has seen.
+    #[error("{0}")]
+    OverLimit(Box<OverLimit>),
     /// Another sale has this payment.
     #[error("this payment is already used for sale {0}: release it there first")]
     Taken(FactId),

@@ -14,6 +14,7 @@ mod claims;
 mod clock;
 mod cloud;
 mod codes;
+mod conflicts;
 mod error;
 mod exchange;
 mod folder;
@@ -22,6 +23,7 @@ mod http;
 mod intake;
 mod keep;
 mod licence;
+mod limits;
 mod matching;
 mod new_life;
 mod parked;
@@ -46,15 +48,18 @@ pub use claims::NewClaim;
 pub use clock::ClockStatus;
 pub use cloud::{Cloud, CloudError, CloudRequest};
 pub use codes::{Shown, Warning};
+pub use conflicts::Conflict;
 pub use error::TillError;
 pub use exchange::SyncReport;
 pub use folder::{Credentials, Folder, enrol};
 pub use http::{HttpCloud, HttpSibling, HttpSiblings, MAX_SEALED_BYTES, SIBLING_PATH};
 pub use ledger::history::{Deed, Happening};
 pub use ledger::{
-    ClaimRow, Day, LedgerError, Parked, PaymentRow, PushRow, SaleFilter, SaleRow, how_name, reference,
+    ClaimOn, ClaimRow, Day, LedgerError, Parked, PaymentRow, PushRow, SaleFilter, SaleRow, how_name,
+    reference,
 };
 pub use licence::Licence;
+pub use limits::Gauge;
 pub use pasted::{Message, Pasted};
 use progress::Link;
 pub use progress::{Progress, Reach, Stages};

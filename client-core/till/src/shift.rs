@@ -163,7 +163,7 @@ impl Till {
 
 /// What this till wrote since its last closing, a life that ended with a restored backup included: nobody else
 /// will close that.
-fn spans(ledger: &Reader, shop: &ShopId) -> Result<Vec<Span>, TillError> {
+pub(crate) fn spans(ledger: &Reader, shop: &ShopId) -> Result<Vec<Span>, TillError> {
     let (vector, lives) = (ledger.vector(shop)?, lives(ledger, shop)?);
     let mut spans = Vec::new();
     for actor in &lives {

@@ -415,6 +415,7 @@ fn is_ordinary(error: &TillError) -> bool {
             | TillError::Taken(_)
             | TillError::Held(..)
             | TillError::First(_)
+            | TillError::OverLimit(_)
             | TillError::Sibling(_)
             | TillError::Cloud(CloudError::Unreachable(_) | CloudError::Refused(_))
             | TillError::Ledger(till::LedgerError::Unknown(_))

@@ -166,9 +166,11 @@ fn what_a_till_answers_in_a_day_is_what_it_describes() {
     for (path, body) in [("/v1/sales/7-4711/void", json!({})), ("/v1/sales", json!({ "tender": 7 }))] {
         till.post(path, body);
     }
-    // No licence is sold here, events have no end, and head office closes books: stories of their own ask for them.
+    // No licence is sold here, events have no end, head office closes books, and no two tills want one payment: stories
+    // of their own ask for them.
     till.post("/pay-license", json!({ "shop_id": "mjini" }));
-    till.check(&["POST /pay-license", "GET /v1/events", "POST /v1/periods"]);
+    let conflicts = ["POST /v1/conflicts/{receipt}/collect", "POST /v1/conflicts/{receipt}/keep"];
+    till.check(&["POST /pay-license", conflicts[0], conflicts[1], "GET /v1/events", "POST /v1/periods"]);
 }
 
 fn the_drawer(till: &Asked) {
@@ -191,6 +193,7 @@ fn the_drawer(till: &Asked) {
     till.post(&format!("/v1/sales/{beyond}/tip"), json!({ "amount": "5", "by": "Asha" }));
     till.post("/v1/shift/close", json!({ "counted": "1500", "by": "Asha" }));
     till.get("/v1/shifts");
+    till.get("/v1/days/2026-11-21");
 }
 
 fn sales(till: &Asked, demo: &Demo) {
@@ -200,6 +203,11 @@ fn sales(till: &Asked, demo: &Demo) {
     till.get(&format!("/v1/payments/{receipt}/candidates"));
     let message = format!("{receipt} Confirmed. Ksh313.00 paid to MJINI. on 20/11/26 at 8:15 AM.");
     till.post("/v1/codes", json!({ "sale": sale, "text": message }));
+    let trusted = till.sell("99");
+    let typed = json!({ "receipt": "UKL4N0TY3T", "how": "typed", "phone": "678", "by": "Asha" });
+    till.post(&format!("/v1/sales/{trusted}/claims"), typed);
+    till.post(&format!("/v1/sales/{trusted}/trust"), json!({ "reason": "a neighbour", "by": "Asha" }));
+    till.get("/v1/conflicts");
     let claimed =
         till.post(&format!("/v1/sales/{sale}/claims"), json!({ "receipt": receipt, "how": "picked" }));
     let claim = claimed["claims"][0]["id"].as_str().unwrap().to_owned();

@@ -113,6 +113,12 @@ pub(super) struct ClaimForm {
     pub(super) leads: bool,
     /// Safaricom told of this payment.
     pub(super) verified: bool,
+    /// What became of it: `claimed`, to be verified; `verified`; or `contradicted`.
+    #[schema(example = "claimed")]
+    pub(super) verification: &'static str,
+    /// What contradicts it, in words.
+    #[schema(example = "another sale has this payment")]
+    pub(super) contradicted_by: Option<String>,
     /// Safaricom told of it when it was asked, besides its own callback.
     pub(super) confirmed: bool,
     /// The payment went back to the customer.

@@ -1,0 +1,106 @@
+//! Payments that more than one sale wants: one card for each, and the ways out. Nothing is deleted by any of them.
+
+use crate::{Prompted, Till, TillError};
+use domain::conflict::Lead;
+use domain::verdict::judge;
+use domain::{FactId, Msisdn, Person, ReceiptCode, ShopId, Timestamp};
+use ledger::{ClaimOn, LedgerError, PaymentRow, Reader};
+
+/// A payment that more than one sale wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Its code.
+    pub receipt: ReceiptCode,
+    /// The payment, once it was seen.
+    pub payment: Option<PaymentRow>,
+    /// Every claim on it that was not taken back, oldest first.
+    pub claims: Vec<ClaimOn>,
+    /// The claim that leads, the same at every till and at head office.
+    pub leader: FactId,
+    /// Why it leads, in words.
+    pub why: String,
+}
+
+impl Till {
+    /// The payments of a shop that more than one sale wants.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn conflicts(&self, shop: &ShopId, limit: u32) -> Result<Vec<Conflict>, TillError> {
+        self.read(|ledger| {
+            let contested = ledger.contested(shop, limit)?;
+            let found = contested.iter().map(|receipt| conflict(ledger, shop, receipt));
+            found.filter_map(Result::transpose).collect()
+        })
+    }
+
+    /// Keeps a payment for one sale: what other sales claim of it is released, with this as the reason.
+    ///
+    /// # Errors
+    /// No two sales want it, that sale does not claim it, a period is closed, or not all was recorded: what was is
+    /// seen by asking again.
+    pub fn keep_for(
+        &self,
+        (shop, receipt): (&ShopId, &ReceiptCode),
+        sale: FactId,
+        reason: &str,
+        (by, now): (&Person, Timestamp),
+    ) -> Result<(), TillError> {
+        let found = self.conflict(shop, receipt)?;
+        let is_for = |it: &&ClaimOn| it.standing.claim.sale.at.is_none() && it.standing.claim.sale.id == sale;
+        if !found.claims.iter().any(|it| is_for(&it)) {
+            let none = "this sale does not claim the payment: claim it there first";
+            return Err(TillError::Refused(none.to_owned()));
+        }
+        let reference = self.sale(sale)?.reference(&self.letters()?);
+        let kept = format!("kept for sale {reference}: {reason}");
+        let reason = if reason.trim().is_empty() { format!("kept for sale {reference}") } else { kept };
+        for other in found.claims.iter().filter(|it| !is_for(it)) {
+            self.release(other.standing.id, &reason, by, now)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the customer of a sale that lost its payment to pay again: a request for what is due goes to their
+    /// phone, and once it went, the claims of that sale are released.
+    ///
+    /// # Errors
+    /// No two sales want the payment, nothing is due, the request could not be sent, or nothing was recorded.
+    pub fn collect_again(
+        &self,
+        (shop, receipt): (&ShopId, &ReceiptCode),
+        sale: FactId,
+        phone: &Msisdn,
+        (by, now): (&Person, Timestamp),
+    ) -> Result<Prompted, TillError> {
+        let found = self.conflict(shop, receipt)?;
+        let prompted = self.ask_for_payment(sale, phone, now)?;
+        let own = |it: &&ClaimOn| it.standing.claim.sale.at.is_none() && it.standing.claim.sale.id == sale;
+        for claim in found.claims.iter().filter(own) {
+            self.release(
+                claim.standing.id,
+                "another sale has the payment: the customer was asked again",
+                by,
+                now,
+            )?;
+        }
+        Ok(prompted)
+    }
+
+    fn conflict(&self, shop: &ShopId, receipt: &ReceiptCode) -> Result<Conflict, TillError> {
+        let none = || LedgerError::Unknown(format!("conflict about {receipt}"));
+        Ok(self.read(|ledger| conflict(ledger, shop, receipt))?.ok_or_else(none)?)
+    }
+}
+
+/// What there is to decide about a payment; `None` where no two sales want it.
+fn conflict(ledger: &Reader, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<Conflict>, LedgerError> {
+    let (claims, payment) = (ledger.claims_on(shop, receipt)?, ledger.payment(shop, receipt)?);
+    let standing: Vec<_> = claims.iter().map(|claim| claim.standing.clone()).collect();
+    let verdict = judge(&standing, payment.as_ref().map(|payment| payment.amount));
+    let leading = standing.iter().find(|claim| Some(claim.id) == verdict.leader);
+    let lost = standing.iter().find(|claim| verdict.losers.contains(&claim.claim.sale));
+    let (Some(leading), Some(lost)) = (leading, lost) else { return Ok(None) };
+    let (leader, why) = (leading.id, Lead::before(leading, lost).words());
+    Ok(Some(Conflict { receipt: receipt.clone(), payment, leader, why, claims }))
+}
