@@ -293,6 +293,26 @@ fn seed_b_says_what_is_not_found_and_finds_it_when_it_comes() {
 }
 
 #[test]
+fn seed_b_validates_anyway_the_order_stays_due_and_the_payment_that_comes_late_is_linked() {
+    let counter = Counter::seed_b();
+    counter.pass(0);
+    counter.post("/create-sale", json!({ "amount": 100, "order_reference": "ORDER-001" }));
+    assert_eq!(counter.found(100)["count"], 0, "\"No M-Pesa Payment Found\"");
+    let sale = counter.get("/v1/sales?limit=1")["sales"][0]["id"].as_str().unwrap().to_owned();
+    let (status, refused) = counter.ask("POST", &format!("/v1/sales/{sale}/trust"), &json!({ "reason": " " }));
+    assert_eq!(status, 409, "a reason has to be given: {refused}");
+    let reason = json!({ "reason": "she showed the message", "by": "Asha" });
+    let trusted = counter.post(&format!("/v1/sales/{sale}/trust"), reason);
+    assert_eq!((&trusted["trusted"], &trusted["due"]), (&json!(true), &json!("100.00")));
+    assert_eq!(counter.get("/check-payment-status/1")["status"], "pending", "nobody has paid");
+    // "Payment not yet reflected in system": now it is.
+    let receipt = counter.customer_pays(PAYBILL, 100, None);
+    counter.pass(1);
+    let paid = counter.get("/check-payment-status/1");
+    assert_eq!((&paid["status"], &paid["mpesa_receipt"]), (&json!("completed"), &json!(receipt)));
+}
+
+#[test]
 fn seed_bs_own_test_callback_is_accepted_shown_once_and_reconciled_once() {
     let counter = Counter::seed_b();
     let body = json!({

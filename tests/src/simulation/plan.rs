@@ -62,6 +62,8 @@ pub enum Kind {
     Share,
     /// A code is typed that nobody paid.
     Invent,
+    /// Goods are handed out though no payment was found.
+    Trust,
     /// Head office closes the books.
     ClosePeriod,
     /// A price is changed.
@@ -132,6 +134,7 @@ pub const ENABLED: &[(Kind, u32)] = &[
     (Kind::MoveCash, 60),
     (Kind::Share, 60),
     (Kind::Invent, 40),
+    (Kind::Trust, 40),
     (Kind::Edit, 60),
     (Kind::Print, 150),
     (Kind::Goods, 60),

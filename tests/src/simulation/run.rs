@@ -185,6 +185,7 @@ impl Run {
                 let cents = |random: &mut Rng| Money::from_cents(random.i64(0..1_000_000));
                 Deal::Drawer(cents(random), cents(random))
             }
+            Kind::Trust => Deal::Trust(sale(random)?, random.bool(), reason),
             Kind::MoveCash => Deal::MoveCash(Money::from_cents(random.i64(-100_000..100_001)), reason),
             Kind::ClosePeriod => Deal::ClosePeriod(shop),
             Kind::Void => Deal::Void(sale(random)?, reason),

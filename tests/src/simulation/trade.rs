@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::oracle::{Did, Oracle, What, Written};
 use domain::{
-    Cited, FactBody, FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Product, ProductId,
+    Cited, FactBody, FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Person, Product, ProductId,
     Quantity, ReceiptCode, Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
 };
 use fastrand::Rng;
@@ -44,6 +44,8 @@ pub enum Deal {
     Drawer(Money, Money),
     /// Puts cash into a drawer, or takes some out.
     MoveCash(Money, String),
+    /// Hands out goods though no payment was found; a manager allows it, or nobody does.
+    Trust(FactId, bool, String),
     /// Closes the books up to yesterday.
     ClosePeriod(ShopId),
     /// Takes a claim back.
@@ -163,6 +165,11 @@ impl Deal {
                 let id = till.move_cash(*amount, reason, by, now, None)?;
                 Ok(wrote_as(id, &till.only_shop()?.id, till.corrected(now), What::Drawer))
             }
+            Self::Trust(sale, allowed, reason) => {
+                let manager = allowed.then(|| Person::named("Mary"));
+                let row = till.trust(*sale, reason, manager, (by, now))?;
+                wrote(&row.shop, What::Trusted(*sale))
+            }
             Self::ClosePeriod(shop) => {
                 let yesterday = till.corrected(now).plus_millis(-super::plan::DAY).business_day();
                 till.close_period(shop, yesterday, by, now)?;
@@ -220,6 +227,7 @@ impl Deal {
             | Self::Claim { sale: id, .. }
             | Self::GiveBack(id, ..)
             | Self::TakeBack(id, ..)
+            | Self::Trust(id, ..)
             | Self::Void(id, _) => BTreeMap::from([sale(*id)?]),
             Self::Release(id, _) => {
                 let claimed = desk.till().claimed(*id)?;

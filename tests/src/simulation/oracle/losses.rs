@@ -345,6 +345,7 @@ impl Oracle {
                     FactBody::ShiftOpened { .. }
                         | FactBody::CashMoved { .. }
                         | FactBody::ShiftClosed(_)
+                        | FactBody::Trusted { .. }
                         | FactBody::PeriodClosed { .. }
                 )
             };

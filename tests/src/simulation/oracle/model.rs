@@ -46,6 +46,7 @@ impl Written {
         let now = |id: FactId| self.cites.get(&id).and_then(|cited| names.get(cited)).copied().unwrap_or(id);
         match &mut self.what {
             What::Released { sale, claim, .. } => (*sale, *claim) = (now(*sale), now(*claim)),
+            What::Trusted(sale) => *sale = now(*sale),
             What::Cash { sale, .. }
             | What::Claimed { sale, .. }
             | What::Voided { sale, .. }
@@ -100,6 +101,8 @@ pub enum What {
         /// What the customer owes less for them.
         amount: Money,
     },
+    /// Goods were handed out though no payment was found.
+    Trusted(FactId),
     /// A drawer was opened or closed, or cash was moved.
     Drawer,
     /// Head office closed the books up to a day.
@@ -246,7 +249,7 @@ pub struct Oracle {
     pub refunds: BTreeMap<FactId, (FactId, Money)>,
     /// Goods that came back: sale and what is owed less for them.
     pub returns: BTreeMap<FactId, (FactId, Money)>,
-    /// What was said about drawers and periods: in which shop.
+    /// What was said about drawers, periods and goods that went out on trust: in which shop.
     pub drawers: BTreeMap<FactId, ShopId>,
     /// Claims.
     pub claims: BTreeMap<FactId, KnownClaim>,
@@ -284,7 +287,7 @@ impl Oracle {
             }
             What::GivenBack { sale, amount } => drop(self.refunds.insert(id, (sale, amount))),
             What::TakenBack { sale, amount } => drop(self.returns.insert(id, (sale, amount))),
-            What::Drawer | What::PeriodClosed(_) => drop(self.drawers.insert(id, shop)),
+            What::Drawer | What::Trusted(_) | What::PeriodClosed(_) => drop(self.drawers.insert(id, shop)),
             What::Released { sale, claim, reason } => {
                 let receipt = self.claims.get(&claim).map(|claim| claim.receipt.clone());
                 let claim = Some((claim, receipt));
