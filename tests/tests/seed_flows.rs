@@ -299,7 +299,8 @@ fn seed_b_validates_anyway_the_order_stays_due_and_the_payment_that_comes_late_i
     counter.post("/create-sale", json!({ "amount": 100, "order_reference": "ORDER-001" }));
     assert_eq!(counter.found(100)["count"], 0, "\"No M-Pesa Payment Found\"");
     let sale = counter.get("/v1/sales?limit=1")["sales"][0]["id"].as_str().unwrap().to_owned();
-    let (status, refused) = counter.ask("POST", &format!("/v1/sales/{sale}/trust"), &json!({ "reason": " " }));
+    let (status, refused) =
+        counter.ask("POST", &format!("/v1/sales/{sale}/trust"), &json!({ "reason": " " }));
     assert_eq!(status, 409, "a reason has to be given: {refused}");
     let reason = json!({ "reason": "she showed the message", "by": "Asha" });
     let trusted = counter.post(&format!("/v1/sales/{sale}/trust"), reason);

@@ -3,8 +3,8 @@
 use super::desk::Desk;
 use super::oracle::{Did, Oracle, What, Written};
 use domain::{
-    Cited, FactBody, FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Person, Product, ProductId,
-    Quantity, ReceiptCode, Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
+    Cited, FactBody, FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Person, Product,
+    ProductId, Quantity, ReceiptCode, Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
 };
 use fastrand::Rng;
 use std::collections::BTreeMap;
