@@ -1,7 +1,8 @@
 //! A cashier's day from a terminal: `leja till …` at the demo's front counter.
 
-use serde_json::Value;
-use std::process::Command;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::process::{Command, Stdio};
 use tests::counter::Demo;
 use tests::process::{built, http, leja, until};
 
@@ -22,8 +23,23 @@ impl Terminal<'_> {
             Command::new(built("leja")).arg("till").args(typed).args(["--till", self.till]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{typed:?}");
         let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((said.lines().count(), output.stdout.is_empty()), (1, true), "{said}");
-        said.trim().strip_prefix("error: ").unwrap().to_owned()
+        assert!(output.stdout.is_empty(), "{typed:?}");
+        // What speaks against a code is said before.
+        let errors: Vec<&str> = said.lines().filter(|line| !line.starts_with("note: ")).collect();
+        assert_eq!(errors.len(), 1, "{said}");
+        errors[0].strip_prefix("error: ").unwrap().to_owned()
+    }
+
+    /// Types a command and what it asks for, and gives what was printed.
+    fn answers(&self, asked: &str, typed: &[&str]) -> String {
+        let mut command = Command::new(built("leja"));
+        command.arg("till").args(typed).args(["--till", self.till, "--by", "Asha"]);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut running = piped.spawn().unwrap();
+        running.stdin.take().unwrap().write_all(asked.as_bytes()).unwrap();
+        let output = running.wait_with_output().unwrap();
+        assert!(output.status.success(), "{typed:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn json(&self, typed: &[&str]) -> Value {
@@ -49,7 +65,7 @@ fn reference(printed: &str) -> &str {
 
 /// A customer pays at the simulated Safaricom; gives the receipt code.
 fn pay(demo: &Demo, amount: &str) -> String {
-    let form = serde_json::json!({ "shortcode": "123456", "amount": amount, "name": "ASHA WANJIRU" });
+    let form = json!({ "shortcode": "123456", "amount": amount, "name": "ASHA WANJIRU" });
     let (_, paid) = http("POST", &format!("{}/simulator/pay", demo.safaricom), &form.to_string());
     paid["receipt"].as_str().unwrap().to_owned()
 }
@@ -138,6 +154,30 @@ fn discounts_change_parts_returns_and_carts_that_wait_are_typed_as_well() {
     assert!(!at.types(&["credit", sale]).contains("to go back"));
     holds(&at.types(&["payments"]), &[&receipt]);
     holds(&at.refused(&["tip", sale]), &["tips"]);
+}
+
+#[test]
+fn what_nobody_has_seen_needs_a_reason_and_above_a_limit_a_manager() {
+    let demo = Demo::start();
+    quiet(&demo);
+    let at = Terminal { till: &demo.till };
+    let set = |kind: &str, form: Value| {
+        assert_eq!(http("PUT", &format!("{}/v1/catalogue/{kind}", demo.till), &form.to_string()).0, 200);
+    };
+    set("setting/unverified-per-sale", json!({ "value": "1000" }));
+    set("staff/mama-njeri", json!({ "name": "Mama Njeri", "role": "manager", "pin": "4711" }));
+    let sale = at.types(&["sell", "--total", "1500", "--mpesa"]);
+    let claim = ["claim", reference(&sale), "UKL4AB12CD", "--phone", "149"];
+    holds(&at.refused(&claim), &["manager"]);
+    let said = at.answers("4711\n", &[&claim[..], &["--manager", "mama-njeri"]].concat());
+    holds(&said, &["claimed, to be verified", "UKL4AB12CD"]);
+    holds(&at.types(&["show", reference(&sale)]), &["Mama Njeri"]);
+    holds(&at.types(&["shift", "status"]), &["1500.00"]);
+
+    let small = at.types(&["sell", "--total", "80", "--mpesa"]);
+    let trusted = at.types(&["trust", reference(&small), "--reason", "M-Pesa is slow"]);
+    holds(&trusted, &["due    KES 80.00", "on the customer's word"]);
+    holds(&at.types(&["conflicts"]), &["no payment is wanted by more than one sale"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! what is allowed is decided there.
 
 mod ask;
+mod conflicts;
 mod goods;
 mod held;
 mod payments;
@@ -49,6 +50,9 @@ pub enum Command {
     /// What customers paid.
     #[command(flatten)]
     Payments(payments::Command),
+    /// What is not settled by itself.
+    #[command(flatten)]
+    Conflicts(conflicts::Command),
     /// The drawer: open it, put cash in or out, report, close it.
     #[command(subcommand)]
     Shift(shift::Command),
@@ -73,6 +77,7 @@ pub async fn run(at: At, command: Command) -> Result<(), Failure> {
             Command::Held(command) => counter.held(command),
             Command::Sales(command) => counter.sales(command),
             Command::Payments(command) => counter.payments(command),
+            Command::Conflicts(command) => counter.conflicts(command),
             Command::Shift(command) => counter.shift(command),
             Command::Goods(command) => counter.goods(command),
             Command::Status => counter.show(&counter.get("/v1/status")?, print_status),

@@ -1,9 +1,10 @@
 //! What customers paid by M-Pesa, from a terminal: which sale it may be for, and which has it.
 
 use super::ask::{Counter, list, text, yes};
+use super::conflicts::Allowed;
 use super::print::{Table, minute, payer, print_history, print_sale};
 use crate::Failure;
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 /// What to do with payments.
@@ -30,6 +31,8 @@ pub enum Command {
         /// The receipt code, its last five characters, or the customer's whole message.
         #[arg(required = true)]
         code: Vec<String>,
+        #[command(flatten)]
+        more: More,
     },
     /// Take a claim back: its payment is free again.
     Release {
@@ -41,6 +44,22 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+}
+
+/// What may be said with a claim.
+#[derive(Args)]
+pub struct More {
+    /// How much of the payment is for this sale, in KES; the rest stays free.
+    #[arg(long, value_name = "KES")]
+    part: Option<String>,
+    /// The last three digits of the customer's phone.
+    #[arg(long, value_name = "149")]
+    phone: Option<String>,
+    /// Another till was first, and this sale was paid all the same.
+    #[arg(long)]
+    despite: bool,
+    #[command(flatten)]
+    allowed: Allowed,
 }
 
 /// Which payments.
@@ -61,7 +80,7 @@ impl Counter {
         match command {
             Command::Payments { state, limit } => self.list_payments(state, limit),
             Command::Candidates { sale } => self.candidates(&sale),
-            Command::Claim { sale, code } => self.claim(&sale, &code.join(" ")),
+            Command::Claim { sale, code, more } => self.claim(&sale, &code.join(" "), &more),
             Command::Release { sale, code, reason } => self.release(&sale, code.as_deref(), &reason),
         }
     }
@@ -112,18 +131,24 @@ impl Counter {
     }
 
     /// Claims the payment that is meant by a code, by the end of one, or by a message.
-    fn claim(&self, sale: &str, typed: &str) -> Result<(), Failure> {
+    fn claim(&self, sale: &str, typed: &str, more: &More) -> Result<(), Failure> {
         let said = self.post("/v1/codes", json!({ "sale": self.sale(sale)?, "text": typed }))?;
         for warning in list(&said, "warnings") {
             eprintln!("note: {}", text(warning, "text"));
         }
+        let claim = |code: &str, how: &str| -> Result<(), Failure> {
+            let More { part, phone, despite, allowed } = more;
+            let form = json!({ "receipt": code, "how": how, "part": part, "phone": phone, "despite": despite,
+                "manager": allowed.read()? });
+            self.at_sale(sale, "claims", form)
+        };
         if let Some(code) = said["receipt"].as_str() {
-            return self.at_sale(sale, "claims", json!({ "receipt": code, "how": "typed" }));
+            return claim(code, "typed");
         }
         let free: Vec<&str> =
             list(&said, "found").filter(|it| it["used_by"].is_null()).map(|it| text(it, "receipt")).collect();
         match free.as_slice() {
-            [code] => self.at_sale(sale, "claims", json!({ "receipt": code, "how": "picked" })),
+            [code] => claim(code, "picked"),
             [] => Err("no payment is known that ends so: type all ten characters of its code".into()),
             several => Err(format!("{} end so: type all of the right one", several.join(" and ")).into()),
         }

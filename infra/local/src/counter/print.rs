@@ -90,6 +90,9 @@ pub(super) fn print_sale(sale: &Value) {
     for claim in list(sale, "claims") {
         let seen = match (yes(claim, "leads"), yes(claim, "verified")) {
             (false, _) => format!("another sale has it: {}", text(&claim["leading_sale"], "reference")),
+            (true, false) if !text(claim, "contradicted_by").is_empty() => {
+                format!("contradicted: {}", text(claim, "contradicted_by"))
+            }
             (true, false) if yes(claim, "offline") => "claimed offline, to be verified".to_owned(),
             (true, false) => "to be verified".to_owned(),
             (true, true) => format!("KES {} from {}", text(claim, "amount"), payer(claim)),
@@ -101,6 +104,9 @@ pub(super) fn print_sale(sale: &Value) {
         println!(
             "note: sale {sale} by {by} also waits for this amount: have the customer give the account number"
         );
+    }
+    if yes(sale, "trusted") {
+        println!("note: its goods were handed out on the customer's word");
     }
     if let Some(push) = sale.get("push").filter(|push| !push.is_null()) {
         println!("phone  {}", text(push, "message"));

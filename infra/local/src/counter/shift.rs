@@ -20,6 +20,8 @@ pub enum Command {
     Out(Moved),
     /// Show what the shift is so far (X report).
     Report,
+    /// Show whether it is open, and what went out on payments that nobody has seen.
+    Status,
     /// Close the shift with what was counted, before anybody told what should be there (Z report).
     Close {
         /// How much was counted, in KES.
@@ -47,6 +49,13 @@ impl Counter {
             }
             Command::In(moved) => self.move_cash(&moved, "in"),
             Command::Out(moved) => self.move_cash(&moved, "out"),
+            Command::Status => self.show(&self.get("/v1/shift")?, |shift| {
+                match text(shift, "opened") {
+                    "" => println!("nobody has said what lay in the drawer"),
+                    _ => print_opened(shift),
+                }
+                println!("{}", text(&shift["unverified"], "text"));
+            }),
             Command::Report => self.show(&self.get("/v1/shift/report")?, |report| {
                 println!("X report {}", report["number"]);
                 print_report(report);
