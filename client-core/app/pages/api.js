@@ -1,8 +1,9 @@
 // What both pages share: the local API, money and time as text, small DOM helpers, live updates, and the
 // views of one sale and one payment. Data reaches the page as text nodes only, never as HTML.
 
+import { conflictCard, conflictsOf } from "./conflicts.js";
 import { lineText } from "./connection.js";
-import { candidateList, codeField, phoneText, release, saleChoice, salesFor } from "./match.js";
+import { candidateList, codeField, decided, phoneText, release, saleChoice, salesFor } from "./match.js";
 import { cashField, overChoices, returnForm } from "./settle.js";
 import { printing, stageList } from "./stages.js";
 
@@ -23,7 +24,7 @@ async function send(method, path, body, headers = {}) {
   });
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw new Error(problem.title ?? `The request failed (${answer.status}).`);
+  throw Object.assign(new Error(problem.title ?? `The request failed (${answer.status}).`), { kind: problem.type });
 }
 
 export const api = async (...request) => (await send(...request)).json();
@@ -124,7 +125,7 @@ export function trouble(sale) {
   return disagrees(sale) ? "Messages disagree" : null;
 }
 
-const HOW = {
+export const HOW = {
   stk_request: "asked on the phone",
   account_reference: "named by the account number",
   typed: "code typed",
@@ -306,7 +307,8 @@ function saleView(id, asking) {
   const parts = { head: el("div"), alarms: el("div", { class: "stack" }), claims: el("div", { class: "stack" }), found: el("div", { hidden: true }), rest: el("div", { class: "stack" }) };
   const code = codeField(() => sale);
   const choose = toggle("Choose a payment", parts.found, "choose-payment");
-  const ways = el("div", { class: "ways" }, choose, toggle("Type a code", code.node, "type-code"));
+  const ways = el("div", { class: "ways" }, choose, toggle("Type a code", code.node, "type-code"),
+    asking && button("Hand out unpaid", () => trust(sale), { testid: "trust" }));
   const cash = asking && cashField(() => sale);
   const back = returnForm(() => sale);
   const discard = button("Cancel sale", () => cancel(sale), { class: "quiet danger", testid: "void-sale" });
@@ -317,10 +319,10 @@ function saleView(id, asking) {
     sale = await get(salePath(id));
     const owing = ["open", "claimed", "part_paid"].includes(sale.state);
     const fits = owing ? await get(`${salePath(id)}/candidates`) : { candidates: [], used: [], as_of: null };
-    const rivals = sale.claims.length ? await rivalsOf(sale) : [];
+    const conflicts = sale.claims.length ? await conflictsOf(sale) : [];
     show(parts.head, sale, saleHead);
     show(parts.alarms, sale, saleAlarms);
-    show(parts.claims, [sale, rivals], () => saleClaims(sale, rivals));
+    show(parts.claims, [sale, conflicts], () => saleClaims(sale, conflicts));
     show(parts.rest, sale, saleRest);
     show(parts.found, [fits, owing], () => owing && candidateList(sale, fits));
     choose.textContent = fits.candidates.length ? `Choose a payment (${fits.candidates.length})` : "Choose a payment";
@@ -350,6 +352,7 @@ function saleHead(sale) {
       el("p", { class: "figure" }, kes(sale.total))),
     el("p", { class: "banner", role: "status", testid: "sale-state", "data-state": sale.unconfirmed ? "unconfirmed" : sale.state }, stateText(sale)),
     stageList(sale),
+    sale.trusted && cents(sale.due) > 0 && el("p", { class: "warn", testid: "trusted" }, `Its goods were handed out on the customer's word: ${kes(sale.due)} is still due.`),
     cents(sale.over) > 0 && el("p", { class: "warn", testid: "over" }, `${kes(sale.over)} has to go back to the customer.`),
     cents(sale.over) > 0 && overChoices(sale, page.refunds));
 }
@@ -387,42 +390,10 @@ function checkButton(shop, receipt, props = {}) {
   }, { testid: `check-${receipt}`, ...props });
 }
 
-/** The sales that claim a payment which this sale has: the conflict is marked on them. */
-async function rivalsOf(sale) {
-  const { sales } = await get(`/v1/sales?state=conflict&limit=200&shop=${encodeURIComponent(sale.shop)}`);
-  return sales.filter((other) => other.claims.some((claim) => claim.leading_sale?.id === sale.id));
-}
-
-function saleClaims(sale, rivals) {
-  const lost = sale.claims.filter((claim) => !claim.leads);
-  const won = sale.claims.filter((claim) => claim.leads);
-  return [...lost.map(conflictCard), ...rivals.map((rival) => rivalCard(sale, rival)), ...won.map(claimRow)];
-}
-
-/** The sale owes the money again: the customer's phone is asked, or cash taken. */
-async function collectAgain() {
-  document.querySelector("[data-testid=push-phone]")?.focus();
-}
-
-function rivalCard(sale, rival) {
-  const claims = rival.claims.filter((claim) => claim.leading_sale?.id === sale.id);
-  return el("section", { class: "card bad stack", testid: "conflict-card" },
-    el("h3", {}, `Sale ${rival.reference} at ${rival.till_name} claims the same payment`),
-    el("p", {}, "This sale has it until somebody decides. Release it here if the customer paid for the other one."),
-    el("div", { class: "chips" }, claims.map((claim) => button("Keep it here", () => askRelease(claim, `Release ${claim.receipt} from sale ${rival.reference}, and keep it here?`), { testid: `keep-${claim.id}` })),
-      el("a", { class: "button", href: saleLink(rival.id) }, `Show sale ${rival.reference}`)));
-}
-
-function conflictCard(claim) {
-  const other = claim.leading_sale;
-  const holder = other ? `sale ${other.reference} at ${other.till_name}` : "another sale";
-  return el("section", { class: "card bad stack", testid: "conflict-card" },
-    el("h3", {}, `Code ${claim.receipt} is already used for ${holder}`),
-    el("p", {}, `Here: ${HOW[claim.how]}, ${when(claim.at)}, ${claim.by}. Compare the name on the customer's message; release the claim of the sale that was not paid.`),
-    el("div", { class: "chips" },
-      button("Release this claim", () => askRelease(claim), { class: "danger", testid: `release-${claim.id}` }),
-      page.refunds && button("Collect again", collectAgain, { testid: "collect-again" }),
-      other && el("a", { class: "button", href: saleLink(other.id) }, `Show sale ${other.reference}`)));
+/** Conflicts first, each on one card; then the claims that no card tells of. */
+function saleClaims(sale, conflicts) {
+  const told = new Set(conflicts.map((conflict) => conflict.receipt));
+  return [...conflicts.map((conflict) => conflictCard(sale, conflict, askRelease)), ...sale.claims.filter((claim) => !told.has(claim.receipt)).map(claimRow)];
 }
 
 function claimRow(claim) {
@@ -430,7 +401,7 @@ function claimRow(claim) {
   return el("div", { class: "card row" },
     el("div", { class: "grow" },
       el("strong", {}, claim.receipt), " ", claim.amount ? kes(claim.amount) : "amount not known yet",
-      el("p", { class: "hint" }, [!claim.verified && (claim.offline ? "claimed offline, to be verified" : "to be verified"), claim.confirmed && "confirmed by Safaricom", claim.reversed && "WENT BACK", payer, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
+      el("p", { class: "hint" }, [claim.contradicted_by ? `CONTRADICTED: ${claim.contradicted_by}` : !claim.verified && (claim.offline ? "claimed offline, to be verified" : "to be verified"), claim.confirmed && "confirmed by Safaricom", claim.reversed && "WENT BACK", payer, claim.phone && `phone ends in ${claim.phone}`, claim.approved && `allowed by ${claim.approved}`, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
     button("Release", () => askRelease(claim), { class: "quiet", testid: `release-${claim.id}` }));
 }
 
@@ -454,9 +425,16 @@ function timeline(history) {
   return el("section", {}, el("h3", {}, "History"), el("ol", { class: "timeline", testid: "history" }, history.map(entry)));
 }
 
-async function askRelease(made, question = `Release ${made.receipt} from this sale?`) {
-  const reason = await askReason(question, ["Wrong payment picked", "Code typed wrongly", "Other customer's payment"]);
+async function askRelease(made) {
+  const reason = await askReason(`Release ${made.receipt} from this sale?`, ["Wrong payment picked", "Code typed wrongly", "Other customer's payment"]);
   if (reason) await release(made, reason);
+}
+
+/** Goods go out on the customer's word: the sale stays due, and its limits hold. */
+async function trust(sale) {
+  const reason = await askReason(`Hand out the goods of sale ${sale.reference} though no payment was found?`, ["Known customer", "Message seen on the phone", "M-Pesa is slow"],
+    "The sale stays due, and counts in what nobody has seen.");
+  if (reason) await decided((more) => post(`${salePath(sale.id)}/trust`, { reason, ...more }));
 }
 
 async function cancel(sale) {

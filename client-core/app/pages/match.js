@@ -6,14 +6,58 @@ import { button, el, get, grouped, kes, notify, onSubmit, post, salePath, saleLi
 export const phoneText = (phone) => phone ? el("span", {}, phone.slice(0, -3), el("b", { class: "digits" }, phone.slice(-3))) : "";
 
 /** Says that a payment is for a sale; whoever thinks again takes it back at once. */
-export async function claim(sale, receipt, how) {
-  const after = await post(`${salePath(sale.id)}/claims`, { receipt, how });
+export async function claim(sale, receipt, how, phone = null) {
+  const after = await decided((more) => post(`${salePath(sale.id)}/claims`, { receipt, how, phone, ...more }));
+  if (!after) return;
   const made = after.claims.find((each) => each.receipt === receipt);
   location.hash = saleLink(sale.id);
   notify(`${receipt} is used for sale ${sale.reference}.`, made && (() => release(made, "undone at once")));
 }
 
 export const release = (made, reason) => post(`/v1/claims/${encodeURIComponent(made.id)}/release`, { reason });
+
+/** Does what a limit or another till may stand against. A manager allows the one, whoever is here decides the other;
+ * resolves to nothing where they do not. */
+export async function decided(ask) {
+  const more = {};
+  for (;;) {
+    try {
+      return await ask(more);
+    } catch (error) {
+      if (error.kind === "leja:over-limit" && !more.manager) more.manager = await askManager(error.message);
+      else if (error.kind === "leja:claimed-first" && !more.despite) more.despite = await askWhether(error.message, "Claim it all the same");
+      else throw error;
+      if (error.kind === "leja:over-limit" ? !more.manager : !more.despite) return null;
+    }
+  }
+}
+
+/** A question with one way on; resolves to the answer if that was taken, else to null. */
+function question(children, yes, answer) {
+  return new Promise((resolve) => {
+    const row = el("div", { class: "row" }, el("button", { type: "button", onclick: () => box.close() }, "Do not"),
+      el("button", { class: "primary", testid: "decide", value: "ok" }, yes));
+    const box = el("dialog", {}, el("form", { method: "dialog", class: "stack" }, children, row));
+    box.addEventListener("close", () => {
+      box.remove();
+      resolve(box.returnValue === "ok" ? answer() : null);
+    });
+    document.body.append(box);
+    box.showModal();
+  });
+}
+
+const askWhether = (why, yes) => question([el("h2", {}, "Look again"), el("p", {}, why)], yes, () => true);
+
+/** A manager with a PIN allows it; resolves to `{id, pin}`, or to null. */
+async function askManager(why) {
+  const { items } = await get("/v1/catalogue/staff");
+  const managers = items.filter((each) => each.role === "manager" && each.active && each.has_pin);
+  if (!managers.length) throw new Error(`${why} No manager has a PIN here: head office sets one.`);
+  const who = el("select", { testid: "manager", "aria-label": "Manager" }, managers.map((each) => el("option", { value: each.id }, each.name)));
+  const pin = el("input", { testid: "manager-pin", type: "password", inputmode: "numeric", autocomplete: "off", required: true, placeholder: "PIN", "aria-label": "Manager's PIN" });
+  return question([el("h2", {}, "A manager has to allow it"), el("p", {}, why), who, pin], "Allow it", () => ({ id: who.value, pin: pin.value }));
+}
 
 // ---- The list ---------------------------------------------------------------------------------
 
@@ -58,9 +102,12 @@ function candidateText(fit) {
 export function codeField(current) {
   const input = el("input", { testid: "code-input", autocomplete: "off", autocapitalize: "characters", required: true,
     placeholder: "Code, its last 5, or the whole message", "aria-label": "M-Pesa code, its last five characters, or the whole message" });
+  const phone = el("input", { class: "short", testid: "phone-end", inputmode: "numeric", autocomplete: "off", pattern: "[0-9]{3}", maxlength: 3, placeholder: "149",
+    "aria-label": "The last three digits of the customer's phone; may be left out" });
   const send = el("button", { class: "primary", testid: "code-submit" }, "Use code");
   const told = el("div", { class: "stack", role: "status", testid: "code-told" });
-  const node = el("form", { class: "stack", hidden: true }, el("div", { class: "row" }, input, send), told);
+  const node = el("form", { class: "stack", hidden: true }, el("div", { class: "row" }, input, send),
+    el("label", { class: "between hint" }, "Last 3 digits of the phone, if seen", phone), told);
   let asked = 0;
 
   const look = () => post("/v1/codes", { sale: current().id, text: input.value });
@@ -81,7 +128,7 @@ export function codeField(current) {
   onSubmit(node, async () => {
     const said = await look();
     const only = said.found.length === 1 && !said.found[0].used_by && said.found[0];
-    if (said.receipt) await claim(current(), said.receipt, "typed");
+    if (said.receipt) await claim(current(), said.receipt, "typed", phone.value.trim() || null);
     else if (only) await claim(current(), only.receipt, "picked");
     else return show(told, said, () => saidOf(current(), said));
     close();
@@ -90,7 +137,7 @@ export function codeField(current) {
   function close() {
     asked += 1;
     node.hidden = true;
-    input.value = "";
+    input.value = phone.value = "";
     show(told, null, () => []);
   }
   return { node, close };

@@ -72,6 +72,7 @@ export function shiftSection(root) {
   const counted = amountField("shift-counted-input", "Counted in the drawer");
   const closeForm = el("form", { class: "stack" }, counted, el("button", { class: "primary", testid: "shift-close" }, "Close the shift"));
   const state = el("p", { class: "hint", role: "status", testid: "shift-state" });
+  const unseen = el("p", { class: "hint", role: "status", testid: "unverified", hidden: true });
   const x = el("div", { class: "stack", testid: "shift-report", hidden: true });
   const asked = button("Report so far", async () => {
     x.hidden = !x.hidden;
@@ -80,7 +81,7 @@ export function shiftSection(root) {
   const reports = el("section", { class: "stack" });
   const past = shiftReports(reports, () => shop);
   let shop = null;
-  root.replaceChildren(el("h2", {}, "Drawer"), state, openForm, cashForm, closeForm, asked, x, reports);
+  root.replaceChildren(el("h2", {}, "Drawer"), state, unseen, openForm, cashForm, closeForm, asked, x, reports);
   onSubmit(openForm, async () => {
     await send("/v1/shift/open", { float: float.value.trim() });
     float.value = "";
@@ -96,7 +97,9 @@ export function shiftSection(root) {
   });
   async function refresh(ofShop) {
     shop = ofShop;
-    const { opened } = await get("/v1/shift");
+    const { opened, unverified } = await get("/v1/shift");
+    unseen.hidden = unverified.shift === "0.00" && unverified.till === "0.00";
+    unseen.textContent = unverified.text;
     state.textContent = opened ? `Open since ${when(opened)}.` : "Nobody has said what lay in the drawer.";
     openForm.hidden = Boolean(opened);
     await past.refresh();

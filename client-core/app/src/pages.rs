@@ -25,6 +25,7 @@ pub(crate) fn router(sells: bool) -> Router<App> {
         .route(name, get(move || async move { file(SCRIPT, script) }))
         .route("/api.js", get(|| async { file(SCRIPT, include_str!("../pages/api.js")) }))
         .route("/cart.js", get(|| async { file(SCRIPT, include_str!("../pages/cart.js")) }))
+        .route("/conflicts.js", get(|| async { file(SCRIPT, include_str!("../pages/conflicts.js")) }))
         .route("/match.js", get(|| async { file(SCRIPT, include_str!("../pages/match.js")) }))
         .route("/settle.js", get(|| async { file(SCRIPT, include_str!("../pages/settle.js")) }))
         .route("/connection.js", get(|| async { file(SCRIPT, include_str!("../pages/connection.js")) }))

@@ -1,7 +1,9 @@
 //! What a customer shows: a code, its end, or a whole message; and the list of payments to choose from.
 
+use serde_json::json;
 use tests::browser::{Browser, COUNTER, PHONE};
-use tests::counter::{Shop, assert_calm, fits, sell};
+use tests::counter::{Shop, assert_calm, fits, fits_at, sell};
+use tests::process::http;
 
 #[test]
 fn one_field_takes_a_code_its_end_or_the_whole_message_and_says_what_speaks_against_it() {
@@ -71,5 +73,44 @@ fn of_two_sales_of_one_total_the_page_says_before_the_customer_pays_what_tells_t
     fits(&page, "till-payment");
     page.click(&format!("use-{first}"));
     page.until_state("sale-state", "paid");
+    assert_calm(&browser);
+}
+
+#[test]
+fn above_a_limit_of_what_nobody_has_seen_a_manager_types_their_pin() {
+    let mut shop = Shop::open();
+    let till = shop.till("till-a", "Front counter");
+    let set = |kind: &str, form: serde_json::Value| {
+        assert_eq!(http("PUT", &format!("{till}/v1/catalogue/{kind}"), &form.to_string()).0, 200);
+    };
+    set("setting/unverified-per-sale", json!({ "value": "800" }));
+    set("staff/mama-njeri", json!({ "name": "Mama Njeri", "role": "manager", "pin": "4711" }));
+    let browser = Browser::start();
+    let page = browser.open(&till);
+    page.fill("cashier", "Wanjiru");
+    sell(&page, "950.00");
+    page.click("type-code");
+    page.fill("phone-end", "149");
+    page.fill("code-input", "UKL9AB2C3D");
+    page.until_text("code-told", "Not seen yet");
+    page.click("code-submit");
+    page.fill("manager-pin", "4711");
+    fits(&page, "till-manager");
+    page.click("decide");
+    page.until_state("sale-state", "claimed");
+    page.until_text("sale-state", "to be verified");
+    page.until_text("history", "Mama Njeri");
+    page.until_text("unverified", "950.00");
+    fits_at(&page, "drawer", "till-gauge");
+
+    // Below it a cashier decides alone, with a reason that is kept.
+    page.click("back");
+    sell(&page, "80.00");
+    page.click("trust");
+    page.fill("reason-input", "M-Pesa is slow");
+    page.click("reason-confirm");
+    page.until_text("trusted", "KES 80.00 is still due");
+    page.until_text("history", "M-Pesa is slow");
+    fits(&page, "till-trusted");
     assert_calm(&browser);
 }

@@ -147,6 +147,11 @@ fn a_code_used_at_two_tills_is_a_conflict_that_everybody_sees_until_one_gives_wa
         fits(page, name);
     }
 
+    // The card says why, with the evidence, the same everywhere; and the customer was at the other till.
+    for page in [&front, &back, &head_office] {
+        page.until_text("conflict-card", "has it: it was claimed first");
+        page.until_text("conflict-card", "from CAROL");
+    }
     back.click("release-*");
     back.fill("reason-input", "Code typed wrongly");
     fits(&back, "till-reason");
@@ -157,6 +162,35 @@ fn a_code_used_at_two_tills_is_a_conflict_that_everybody_sees_until_one_gives_wa
     front.until_state("sale-state", "paid");
     back.until_text("history", "Code typed wrongly");
     head_office.until_text(&format!("office-sale-{lost}"), "NOT PAID YET");
+    assert_calm(&browser);
+}
+
+#[test]
+fn head_office_keeps_a_payment_for_the_sale_that_was_paid() {
+    let mut shop = Shop::open();
+    let (till_a, till_b) = (shop.till("till-a", "Front counter"), shop.till("till-b", "Back counter"));
+    let office = shop.office();
+    let browser = Browser::start();
+    let (front, back) = (browser.open(&till_a), browser.open(&till_b));
+    shop.cut_the_line();
+    let (won, lost) = (sell_with_code(&front), sell_with_code(&back));
+    shop.mend_the_line();
+    shop.pay("UKL3AB2C3D", "300.00", "CAROL");
+    for till in [&till_a, &till_b, &till_a] {
+        sync(till);
+    }
+    let head_office = browser.open(&office);
+    head_office.until_text(&format!("office-sale-{lost}"), "Conflict");
+    head_office.click(&format!("office-sale-{lost}"));
+    head_office.click(&format!("keep-{lost}"));
+    head_office.fill("reason-input", "CAROL stood at the back counter");
+    head_office.click("reason-confirm");
+    head_office.until_gone("conflict-card");
+    head_office.until_state("sale-state", "paid");
+    back.until_state("sale-state", "paid");
+    front.until_state("sale-state", "open");
+    front.until_text("history", "CAROL stood at the back counter");
+    assert!(won != lost);
     assert_calm(&browser);
 }
 
