@@ -154,14 +154,12 @@ fn on(value: &str) -> Result<bool, &'static str> {
     }
 }
 
-/// Coins and notes: more than the largest note is no rounding.
+/// Coins: no coin is larger than twenty shillings, and nobody rounds to notes.
 fn rounding(value: &str) -> Result<Option<Money>, &'static str> {
-    let coin = |it: &Money| (1..=100_000).contains(&it.cents());
+    let coin = |it: &Money| (1..=2_000).contains(&it.cents());
     match value {
         "off" => Ok(None),
-        _ => {
-            Money::parse(value).ok().filter(coin).map(Some).ok_or("an amount up to 1000.00 like 1.00, or off")
-        }
+        _ => Money::parse(value).ok().filter(coin).map(Some).ok_or("an amount up to 20.00 like 1.00, or off"),
     }
 }
 

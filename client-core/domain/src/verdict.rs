@@ -1,5 +1,5 @@
-//! Who owns a payment. The verdict is a function of the set of claims alone, so every replica that has
-//! the same facts names the same leader, whatever the order in which they arrived.
+//! Who owns a payment. The verdict is a function of the set of claims on it and of how much arrived, so every replica
+//! that knows the same names the same leader and the same shares, whatever the order in which it heard.
 
 use crate::{Cited, Claim, FactId, How, Money, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};

@@ -397,7 +397,7 @@ CREATE TABLE shares (
 CREATE INDEX shares_of_receipt ON shares (shop, receipt);
 INSERT INTO shares SELECT shop, sale, receipt, amount FROM payments WHERE sale IS NOT NULL;
 CREATE TABLE parked (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     note   TEXT NOT NULL,
     cart   TEXT NOT NULL,
     at     INTEGER NOT NULL,

@@ -316,7 +316,8 @@ impl From<&PaymentRow> for Incoming {
             phone: row.payer.msisdn.as_ref().and_then(PhoneEnding::of),
             used: row.free == Money::ZERO,
             // What is left of a payment a person gives away, for it is the customer's.
-            doubtful: !row.disagreements.is_empty() || row.free != row.amount,
+            // What a person placed once, a person places again.
+            doubtful: !row.disagreements.is_empty() || row.free != row.amount || row.parted,
             receipt: row.receipt.clone(),
             amount: if row.free == Money::ZERO { row.amount } else { row.free },
             paid_at: row.paid_at,

@@ -45,6 +45,8 @@ pub struct PaymentRow {
     /// How the sale that has it is cited, where it is not here, because it has not come yet or a copy of its till
     /// wrote it; and the claim.
     pub held_for: Option<(Cited, FactId)>,
+    /// Somebody said before which sale it is for, and that was taken back or the sale was cancelled.
+    pub parted: bool,
     /// Other sales want it too.
     pub contested: bool,
 }
@@ -136,6 +138,8 @@ impl Reader {
         let sql = format!(
             "SELECT p.*, shops.id AS shop_id, p.amount >= shops.review_from AS review,
                EXISTS (SELECT 1 FROM payments o WHERE o.receipt = p.receipt AND o.shop <> p.shop) AS elsewhere,
+               p.sale IS NULL AND EXISTS (SELECT 1 FROM claims c WHERE c.receipt = p.receipt AND c.shop = p.shop)
+               AS parted,
                (SELECT id FROM claims c WHERE c.sale = c.cited AND c.sale = p.sale AND c.receipt = p.receipt
                   AND c.shop = p.shop ORDER BY id LIMIT 1) AS held_by
              FROM payments p JOIN shops ON shops.key = p.shop WHERE {condition}"
@@ -170,6 +174,7 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         free: money(row, "free")?,
         sale: has_it.filter(|sale| sale.at.is_none()).map(|sale| sale.id),
         held_for: has_it.filter(|sale| sale.at.is_some()).zip(parsed_option(row, "held_by", str::parse)?),
+        parted: row.get("parted")?,
         contested: row.get("contested")?,
     })
 }

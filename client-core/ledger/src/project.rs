@@ -133,9 +133,8 @@ fn void(
     c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), reason, at, by, cited])?;
     if sale.at.is_none() {
         dirty.sale_and_its_receipts(c, shop, sale.id)?;
-        stock::void(c, shop, sale.id, fact.id)?;
     }
-    Ok(())
+    stock::void(c, shop, sale, fact.id)
 }
 
 fn trusted(

@@ -342,8 +342,8 @@ impl Reader {
     pub fn day(&self, shop: &ShopId, day: BusinessDay) -> Result<Day, LedgerError> {
         let sql = format!("SELECT
             count(*) AS sales, coalesce(sum(owed), 0) AS total, coalesce(sum(min(paid, owed)), 0) AS paid,
-            coalesce(sum(CASE tender WHEN 'cash' THEN total ELSE
-              (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop) END
+            coalesce(sum(CASE tender WHEN 'cash' THEN total ELSE 0 END
+              + (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop)
               - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = sales.id AND r.shop = sales.shop)), 0)
               AS cash,
             (SELECT count(*) FROM sales WHERE shop = ?1 AND due > 0) AS open,

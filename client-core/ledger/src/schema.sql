@@ -155,7 +155,7 @@ CREATE TABLE places (
 
 -- Carts that were set aside, in the words of whoever did it: nothing was sold yet. Of this till alone.
 CREATE TABLE parked (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     note   TEXT NOT NULL,
     cart   TEXT NOT NULL,
     at     INTEGER NOT NULL,

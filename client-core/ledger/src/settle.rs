@@ -105,7 +105,7 @@ impl Dirty {
             same.iter().try_for_each(|sale| stock::recount_of(c, shop, *sale))?;
         }
         for sale in &same {
-            stock::returns_of(c, shop, *sale)?
+            stock::returns_of(c, shop, Cited::by_name(*sale))?
                 .into_iter()
                 .try_for_each(|back| stock::recount_of(c, shop, back))?;
         }

@@ -60,14 +60,14 @@ pub(crate) fn fact(c: &Connection, shop: i64, fact: &Fact) -> Result<(), LedgerE
 }
 
 /// Puts back what a cancelled sale took, less what had come back before; cancelling it a second time puts nothing
-/// back. The void is written already.
-pub(crate) fn void(c: &Connection, shop: i64, sale: FactId, void: FactId) -> Result<(), LedgerError> {
-    let returns = returns_of(c, shop, sale)?;
-    [sale].into_iter().chain(returns).try_for_each(|fact| cancelled(c, shop, fact, void))
+/// back. The void is written already. The sale need not be here for what came back of it to count no more.
+pub(crate) fn void(c: &Connection, shop: i64, sale: Cited, void: FactId) -> Result<(), LedgerError> {
+    let here = sale.at.is_none().then_some(sale.id);
+    here.into_iter().chain(returns_of(c, shop, sale)?).try_for_each(|fact| cancelled(c, shop, fact, void))
 }
 
 /// What came back of a sale.
-pub(crate) fn returns_of(c: &Connection, shop: i64, sale: FactId) -> Result<Vec<FactId>, LedgerError> {
+pub(crate) fn returns_of(c: &Connection, shop: i64, sale: Cited) -> Result<Vec<FactId>, LedgerError> {
     let mut find = c.prepare_cached("SELECT id FROM returns WHERE sale = ? AND shop = ?")?;
     let found = find.query_map(params![sale.to_string(), shop], |row| parsed(row, "id", str::parse))?;
     Ok(found.collect::<Result<_, _>>()?)

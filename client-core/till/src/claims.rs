@@ -74,6 +74,7 @@ impl Till {
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
         let wanted = wanted.into();
+        let wanted = self.beside(|ledger| of_what_is_free(ledger, sale, wanted))?;
         let found = self.beside(|ledger| to_claim(ledger, sale, (&wanted, self.home.is_some())))?;
         if found.1 {
             return Ok(found.0);
@@ -109,6 +110,7 @@ impl Till {
         (by, now): (&Person, Timestamp),
     ) -> Result<SaleRow, TillError> {
         let mut ledger = self.ledger();
+        let wanted = of_what_is_free(&ledger, sale, wanted)?;
         let (found, ours) = to_claim(&ledger, sale, (&wanted, self.home.is_some()))?;
         if ours {
             return Ok(found);
@@ -153,7 +155,9 @@ impl Till {
         if found.released {
             return Err(TillError::Refused("this claim was released before".to_owned()));
         }
-        if found.sale.at.is_none() {
+        // What the sale does not have it may give up at any time: else a conflict could never end.
+        let (verdict, payment) = ledger.verdict(&found.shop, &found.receipt)?;
+        if found.sale.at.is_none() && payment.is_some() && verdict.shares.contains_key(&found.sale) {
             period::is_open(&ledger, &ledger.sale(found.sale.id)?)?;
         }
         let release = FactBody::Release { claim: found.cited, reason };
@@ -191,7 +195,11 @@ fn to_claim(
     let found = ledger.sale(sale)?;
     let (verdict, payment) = ledger.verdict(&found.shop, receipt)?;
     let it = Cited::by_name(sale);
-    if verdict.shares.contains_key(&it) {
+    if let Some(has) = verdict.shares.get(&it) {
+        if part.is_some() && *has != *part {
+            let other = "this sale has another part of this payment: release it first";
+            return Err(TillError::Refused(other.to_owned()));
+        }
         return Ok((found, true));
     }
     if *how != How::StkRequest {
@@ -211,6 +219,22 @@ fn to_claim(
         }
     }
     Ok((found, false))
+}
+
+/// What is wanted of a payment of which other sales have parts, where nothing is said: what is free of it, and no more
+/// than what is due.
+fn of_what_is_free(ledger: &Reader, sale: FactId, wanted: NewClaim) -> Result<NewClaim, TillError> {
+    if wanted.part.is_some() || wanted.how == How::StkRequest {
+        return Ok(wanted);
+    }
+    let found = ledger.sale(sale)?;
+    let (verdict, payment) = ledger.verdict(&found.shop, &wanted.receipt)?;
+    let it = Cited::by_name(sale);
+    let theirs = !verdict.shares.contains_key(&it) && !verdict.losers.contains(&it);
+    let parted = !verdict.shares.is_empty() && verdict.shares.values().all(Option::is_some);
+    let free = payment.map(|payment| verdict.free(payment.amount).min(found.due));
+    let part = free.filter(|free| theirs && parted && *free > Money::ZERO);
+    Ok(NewClaim { part, ..wanted })
 }
 
 /// Whether so much of a payment can be claimed.

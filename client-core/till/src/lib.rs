@@ -495,6 +495,12 @@ impl Till {
         let id = FactId { actor: writer, number: head.number.saturating_add(1) };
         let fact = Fact { id, at, clock, formerly: None, by: by.clone(), body };
         let Opened { entry, strand } = head.fact(&fact, place);
+        // What could not be read again would be no sale for anybody else: better to say so before a receipt prints.
+        if day_book::fact(&entry).as_ref() != Some(&fact) {
+            return Err(TillError::Refused(
+                "this is beyond what a ledger can hold: make it smaller".to_owned(),
+            ));
+        }
         if entry.body.size() > replica::journal::MAX_CHANGE_BYTES {
             return Err(TillError::Refused("this is too long to be sent: make two sales of it".to_owned()));
         }

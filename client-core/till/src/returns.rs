@@ -10,7 +10,7 @@ impl Till {
     /// Cancels a sale, with a reason. What was claimed for it is free again.
     ///
     /// # Errors
-    /// It was cancelled before, its period is closed, or nothing was recorded.
+    /// It was cancelled before, goods of it came back, its period is closed, or nothing was recorded.
     pub fn void(
         &self,
         sale: FactId,
@@ -25,6 +25,10 @@ impl Till {
             return Err(TillError::Refused("this sale was cancelled before".to_owned()));
         }
         period::is_open(&ledger, &found)?;
+        if !ledger.returns(&found)?.is_empty() {
+            let back = "goods of this sale came back before: take the rest back too instead of cancelling it";
+            return Err(TillError::Refused(back.to_owned()));
+        }
         let void = FactBody::Void { sale: found.cited(), reason };
         self.write(&mut ledger, &found.shop, (by, now), void, None)?;
         Ok(ledger.sale(sale)?)

@@ -2,8 +2,9 @@
 //! payment as credit, or is left as a tip.
 
 use crate::rules::rules_of;
-use crate::{NewClaim, SaleRow, Till, TillError, asked_before, reason_of};
-use domain::{FactBody, FactId, Money, Person, Timestamp};
+use crate::{ClaimRow, SaleRow, Till, TillError, asked_before, period, reason_of};
+use domain::standing::SaleState;
+use domain::{Claim, FactBody, FactId, Money, Person, Timestamp};
 
 impl Till {
     /// Takes cash for a sale: this much of what is due, or all of it, which is then rounded to the shop's coins. A
@@ -91,32 +92,46 @@ impl Till {
                 "this shop takes no tips: give back what is too much, or set tips to on in its settings";
             return Err(TillError::Refused(off.to_owned()));
         }
+        if found.state == SaleState::Voided {
+            return Err(TillError::Refused("this sale was cancelled: give the money back".to_owned()));
+        }
         let amount = of_what_is_over(&found, amount)?;
         let tip = FactBody::Tip { sale: found.cited(), amount };
         self.write(&mut ledger, &found.shop, (by, now), tip, request)?;
         Ok(ledger.sale(sale)?)
     }
 
-    /// Leaves on its payment, as credit for another sale, what was paid too much for a sale: the claim of this
-    /// payment is taken back, and made again for a part of it. Nobody sees the sale without its payment between
-    /// the two for longer than one write takes, and an interruption leaves a payment that is free and shown.
+    /// Leaves on its payment, as credit for another sale, what was paid too much for a sale: this sale claims a part of
+    /// the payment, and takes back that it claimed all of it. In between it has all of it as before.
     ///
     /// # Errors
-    /// Nothing is over, none of the sale's payments is that large, or nothing was recorded.
+    /// Nothing is over, none of the sale's payments is that large, other sales want that payment too, the sale's
+    /// period is closed, or nothing was recorded.
     pub fn leave_credit(&self, sale: FactId, by: &Person, now: Timestamp) -> Result<SaleRow, TillError> {
-        let found = self.sale(sale)?;
+        let mut ledger = self.ledger();
+        let found = ledger.sale(sale)?;
+        period::is_open(&ledger, &found)?;
         let over = of_what_is_over(&found, None)?;
-        let large = |share: Option<Money>| share.filter(|share| *share > over);
-        let claims = self.claims(sale)?;
-        let covers = claims.iter().find_map(|claim| large(claim.share).map(|share| (claim, share)));
-        let Some((claim, share)) = covers else {
+        let covers = |claim: &ClaimRow| {
+            let share = claim.share.filter(|share| *share > over)?;
+            let payment = claim.payment.as_ref().filter(|payment| !payment.reversed)?;
+            Some((claim.id, claim.receipt.clone(), claim.how, share - over, payment.contested))
+        };
+        let Some((whole, receipt, how, part, contested)) = ledger.claims(sale)?.iter().find_map(covers)
+        else {
             let none = "no payment of this sale is larger than what is over: release a payment instead";
             return Err(TillError::Refused(none.to_owned()));
         };
-        self.release(claim.id, "what is over stays on the payment", by, now)?;
-        let part = NewClaim { part: Some(share - over), ..NewClaim::new(claim.receipt.clone(), claim.how) };
-        // It was this sale's until now: nobody else has to be asked.
-        self.claim_despite(sale, part, by, now)
+        if contested {
+            let wanted = "another sale wants this payment too: settle that first";
+            return Err(TillError::Refused(wanted.to_owned()));
+        }
+        let part = Claim { part: Some(part), ..Claim::new(receipt, found.cited(), how) };
+        self.write(&mut ledger, &found.shop, (by, now), FactBody::Claim(part), None)?;
+        let reason = "what is over stays on the payment".to_owned();
+        let release = FactBody::Release { claim: ledger.claim(whole)?.cited, reason };
+        self.write(&mut ledger, &found.shop, (by, now), release, None)?;
+        Ok(ledger.sale(sale)?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The report of a closed shift as bytes, within form 3 of a fact.
 
-use super::{CodecError, NameForm, money, signed_money};
+use super::{CodecError, NameForm, money};
 use domain::{Closing, Drawer, FactId, Money, Report, Span, Takings, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,20 +62,27 @@ fn takings(form: TakingsForm) -> Result<Takings, CodecError> {
     let [discounts, returned, tips, rounding] = rest;
     Ok(Takings {
         sales,
-        total: signed_money(total)?,
-        cash: signed_money(cash)?,
-        verified: signed_money(verified)?,
-        claimed: signed_money(claimed)?,
-        contradicted: signed_money(contradicted)?,
-        open: signed_money(open)?,
-        over: signed_money(over)?,
+        total: summed(total)?,
+        cash: summed(cash)?,
+        verified: summed(verified)?,
+        claimed: summed(claimed)?,
+        contradicted: summed(contradicted)?,
+        open: summed(open)?,
+        over: summed(over)?,
         voids,
-        voided: signed_money(voided)?,
-        discounts: signed_money(discounts)?,
-        returned: signed_money(returned)?,
-        tips: signed_money(tips)?,
-        rounding: signed_money(rounding)?,
+        voided: summed(voided)?,
+        discounts: summed(discounts)?,
+        returned: summed(returned)?,
+        tips: summed(tips)?,
+        rounding: summed(rounding)?,
     })
+}
+
+/// A sum of what anybody said: bounded far beyond what shops take, so that nobody who writes large amounts about
+/// others' sales can make their reports unreadable.
+fn summed(cents: i64) -> Result<Money, CodecError> {
+    const MOST: i64 = 1_000_000_000_000_000_000;
+    (-MOST..=MOST).contains(&cents).then_some(Money::from_cents(cents)).ok_or(CodecError::Unreadable)
 }
 
 impl From<&Closing> for ClosingForm {
@@ -106,11 +113,11 @@ impl TryFrom<ClosingForm> for Closing {
             form.opened.map(Timestamp::from_millis).transpose().map_err(|_| CodecError::Unreadable)?;
         let [float, sales, paid_in, paid_out, refunds] = form.drawer;
         let drawer = Drawer {
-            float: money(float)?,
-            sales: money(sales)?,
-            paid_in: money(paid_in)?,
-            paid_out: money(paid_out)?,
-            refunds: money(refunds)?,
+            float: summed(float)?,
+            sales: summed(sales)?,
+            paid_in: summed(paid_in)?,
+            paid_out: summed(paid_out)?,
+            refunds: summed(refunds)?,
         };
         let many = form.late.len();
         let late = form.late.into_iter().map(|(number, it)| Ok((number, takings(it)?)));
