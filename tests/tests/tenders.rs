@@ -252,7 +252,7 @@ fn a_payment_that_a_person_placed_once_is_given_to_no_other_sale_by_itself() {
 fn what_no_other_till_could_read_is_not_sold() {
     let world = World::new();
     let (.., a, _, _) = counter(&world);
-    let dear = Line::new("Gold", Quantity::ONE, kes(9_000_000_00)).unwrap();
+    let dear = Line::new("Gold", Quantity::ONE, kes(900_000_000)).unwrap();
     let lines = vec![dear; 200];
     let total = lines.iter().map(|line| line.amount).sum();
     let sale = Sale::new(lines, total, Tender::Cash, None).unwrap();
