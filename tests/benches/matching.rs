@@ -44,7 +44,11 @@ fn main() {
         world.pass(40);
         world.pay(receipt(number).as_str(), "123456", amount(number), "");
     }
-    exchange(&world, &[&front]);
+    // So many come in pages.
+    while front.payments(&shop, true, each).unwrap().len() < each as usize {
+        world.pass(1);
+        exchange(&world, &[&front]);
+    }
 
     let ledger = Reader::open(&front.path.join("ledger.sqlite")).unwrap();
     let (rules, letters) = (Rules::default(), ledger.letters().unwrap());

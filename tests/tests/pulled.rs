@@ -1,14 +1,14 @@
 //! Until when every payment was pulled from Safaricom, as tills and head office know it.
 
 use domain::standing::SaleState;
-use domain::{How, ShopId};
+use domain::{How, ShopId, Takings};
 use serde_json::json;
 use service::Store;
 use service::sweep::SweepReport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tests::world::{Line2Hub, PULL, Replica, World, asha, code, exchange, sell};
+use tests::world::{Line2Hub, PULL, Replica, World, asha, code, exchange, kes, sell};
 use till::{Cloud, CloudError, CloudRequest, Folder, Till};
 
 fn sweep(world: &World) -> SweepReport {
@@ -53,6 +53,9 @@ fn a_claim_that_was_made_without_a_line_and_that_nobody_paid_stays_unseen_past_t
     let claimed = a.claim(fake, (code("UKL4FAKE01"), How::Typed), &asha(), world.now()).unwrap();
     assert_eq!(claimed.state, SaleState::Claimed);
     let claimed_at = world.now();
+    let (day, till) = (claimed_at.business_day(), a.identity().actor.till);
+    let z = a.close_shift(kes(0), &asha(), world.now(), None).unwrap();
+    assert_eq!(z.closing.report.takings.claimed, kes(1200));
     // The confirmation of the true one is lost; the sweep finds it.
     world.pass(1800);
     listed(&world, "UKL4TRUE01", "500.00");
@@ -68,7 +71,17 @@ fn a_claim_that_was_made_without_a_line_and_that_nobody_paid_stays_unseen_past_t
         assert_eq!(replica.payment(&shop, &code("UKL4FAKE01")).unwrap(), None, "still unseen");
         assert_eq!(replica.sale(true_one).unwrap().state, SaleState::Paid);
         assert_eq!(replica.sale(fake).unwrap().state, SaleState::Claimed);
+        let (takings, _) = replica.day_report(&shop, day, world.now()).unwrap()[&till];
+        assert_eq!((takings.verified, takings.claimed, takings.contradicted), (kes(500), kes(0), kes(700)));
     }
+    let (verified, claimed, contradicted) = (kes(500), -kes(1200), kes(700));
+    let late = Takings { verified, claimed, contradicted, ..Takings::default() };
+    let next = a.shift(world.now()).unwrap();
+    assert_eq!(
+        next.late,
+        [(1, late)].into(),
+        "the report of that shift stays, and the next one says what became"
+    );
 }
 
 /// A line on which a sweep finds a payment just before the cloud is asked how the shop stands: what is new was

@@ -330,12 +330,12 @@ fn a_shops_day_adds_its_tills_up_with_all_that_became_of_its_sales_since() {
     let open = sell(&b, &world, 200, Tender::Mpesa);
     exchange(&world, &[&a, &b, &office]);
     let total = |till: &Replica| {
-        let tills = till.day_report(&shop, day).unwrap();
+        let tills = till.day_report(&shop, day, world.now()).unwrap();
         let sum = tills.values().fold(Takings::default(), |sum, (takings, _)| sum + *takings);
         (tills.len(), sum.total, sum.cash, sum.open)
     };
     assert_eq!(total(&office), (2, kes(700), kes(500), kes(200)));
-    let drawer = office.day_report(&shop, day).unwrap()[&a.identity().actor.till].1;
+    let drawer = office.day_report(&shop, day, world.now()).unwrap()[&a.identity().actor.till].1;
     assert_eq!((drawer.float, drawer.sales), (kes(100), kes(500)));
     // The next day the other customer comes back with cash: the sale is yesterday's, the cash today's.
     world.pass(86_400);
@@ -344,7 +344,7 @@ fn a_shops_day_adds_its_tills_up_with_all_that_became_of_its_sales_since() {
     for replica in [&a, &b, &office] {
         assert_eq!(total(replica), (2, kes(700), kes(700), kes(0)));
     }
-    let today = office.day_report(&shop, world.now().business_day()).unwrap();
+    let today = office.day_report(&shop, world.now().business_day(), world.now()).unwrap();
     let (takings, drawer) = today[&b.identity().actor.till];
     assert_eq!((takings, drawer.sales), (Takings::default(), kes(200)));
 }

@@ -490,7 +490,7 @@ async fn day(
     let day = BusinessDay::parse(&day).map_err(|error| Problem::bad_request(&error))?;
     app.with(move |till, now| {
         let shop = shop_of(till, which.shop.as_deref())?;
-        let (view, tills) = (View::of(till, now)?, till.day_report(&shop, day)?);
+        let (view, tills) = (View::of(till, now)?, till.day_report(&shop, day, now)?);
         let (takings, drawer) =
             tills.values().fold(<(Takings, Drawer)>::default(), |sum, it| (sum.0 + it.0, sum.1 + it.1));
         let till_day = |(id, (takings, drawer)): (&TillId, &(Takings, Drawer))| TillDay {

@@ -24,7 +24,7 @@ pub struct Takings {
     pub verified: Money,
     /// By codes that were given and whose payments have not been seen.
     pub claimed: Money,
-    /// Owed again: another sale has the payment, or it went back to the customer.
+    /// Owed again: another sale has the payment, it went back to the customer, or there is none.
     pub contradicted: Money,
     /// Owed otherwise.
     pub open: Money,
@@ -71,6 +71,8 @@ pub struct Taken {
     pub state: SaleState,
     /// A payment of it is another sale's, or went back.
     pub lost: bool,
+    /// Codes were given for it, and there is no such payment.
+    pub silent: bool,
 }
 
 impl Takings {
@@ -85,15 +87,16 @@ impl Takings {
         let cash = sale.cash.or_zero().min(sale.owed);
         // Where more was given back than was paid, more is due than the sale brings.
         let due = |is: bool| if is { sale.due.min(sale.owed) } else { Money::ZERO };
-        let claimed = sale.state == SaleState::Claimed;
+        let claimed = sale.state == SaleState::Claimed && !sale.silent;
+        let contradicted = !claimed && (sale.lost || sale.silent);
         Self {
             sales: it.sales.saturating_add(1),
             total: it.total + sale.owed,
             cash: it.cash + cash,
             verified: it.verified + (sale.paid.min(sale.owed) - cash).or_zero(),
             claimed: it.claimed + due(claimed),
-            contradicted: it.contradicted + due(!claimed && sale.lost),
-            open: it.open + due(!claimed && !sale.lost),
+            contradicted: it.contradicted + due(contradicted),
+            open: it.open + due(!claimed && !contradicted),
             discounts: it.discounts + sale.discounts,
             returned: it.returned + sale.returned,
             tips: it.tips + sale.tips,
@@ -292,7 +295,16 @@ mod tests {
         let Known { total, cash, returned, tips, .. } = known;
         let (lost, none) = (conflict || reversed, Money::ZERO);
         let (owed, discounts, rounding) = (known.owed(), none, none);
-        Taken { total, owed, discounts, returned, tips, rounding, cash, paid, due, over, state, lost }
+        let silent = false;
+        Taken { total, owed, discounts, returned, tips, rounding, cash, paid, due, over, state, lost, silent }
+    }
+
+    #[test]
+    fn a_code_without_a_payment_is_claimed_until_it_is_known_that_there_is_none() {
+        let claimed = sale(250, 0, &[ClaimWeight::Unverified], false);
+        assert_eq!(takings(&[claimed]).claimed, kes(250));
+        let all = takings(&[Taken { silent: true, ..claimed }]);
+        assert_eq!((all.claimed, all.contradicted, all.open), (kes(0), kes(250), kes(0)));
     }
 
     fn takings(sales: &[Taken]) -> Takings {

