@@ -89,16 +89,10 @@ CREATE INDEX sales_over ON sales (shop, over) WHERE over > 0;
 CREATE INDEX sales_in_conflict ON sales (shop) WHERE conflict = 1 OR reversed = 1;
 CREATE INDEX sales_reversed ON sales (shop, till) WHERE reversed = 1;
 CREATE INDEX sales_of_order ON sales (order_no) WHERE order_no IS NOT NULL;
--- What people type to name a sale, as it is compared; signs that are seldom typed are left for the next time these
--- rows are computed.
-UPDATE sales SET order_key = replace(replace(replace(replace(replace(replace(upper(order_no), ' ', ''), '-', ''), '/', ''), '.', ''), 'O', '0'),
-  'I', '1') WHERE order_no IS NOT NULL;
 CREATE INDEX sales_claimed ON sales (shop) WHERE state = 'claimed';
 CREATE INDEX sales_adrift ON sales (shop, due) WHERE due > 0 AND unsure > 60000;
 CREATE INDEX sales_of_order_key ON sales (shop, order_key) WHERE order_key IS NOT NULL;
 ALTER TABLE payments ADD COLUMN named TEXT NOT NULL DEFAULT '';
-UPDATE payments SET named = replace(replace(replace(replace(replace(replace(upper(account_reference), ' ', ''), '-', ''), '/', ''), '.', ''), 'O', '0'),
-  'I', '1');
 CREATE INDEX payments_by_time ON payments (shop, paid_at);
 CREATE INDEX payments_by_ending ON payments (shop, substr(receipt, -5));
 CREATE INDEX payments_by_name ON payments (shop, named, paid_at) WHERE named <> '';

@@ -1,6 +1,7 @@
 //! Bringing a ledger of an older release up to date: tried on a copy first, then done in one transaction.
 
 use crate::{LedgerError, SCHEMA_VERSION, backup, file, version};
+use domain::matching::Reference;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::Path;
 
@@ -47,6 +48,9 @@ fn bring_up(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
         if at == from {
             transaction.execute_batch(change)?;
             at = at.saturating_add(1);
+            if at == SCHEMA_VERSION {
+                read_what_was_typed(transaction)?;
+            }
         }
     }
     if at != SCHEMA_VERSION {
@@ -54,4 +58,20 @@ fn bring_up(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
     }
     // What is up to date is not written: a start would wait for the disk, and need room on it.
     if at == before { Ok(()) } else { Ok(transaction.pragma_update(None, "user_version", at)?) }
+}
+
+/// What people typed to name a sale, as it is compared: only the domain knows how that is.
+fn read_what_was_typed(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
+    for (table, typed, read) in
+        [("sales", "order_no", "order_key"), ("payments", "account_reference", "named")]
+    {
+        let sql = format!("SELECT number, {typed} FROM {table} WHERE {typed} IS NOT NULL");
+        let mut find = transaction.prepare(&sql)?;
+        let rows = find.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+        let mut put = transaction.prepare(&format!("UPDATE {table} SET {read} = ? WHERE number = ?"))?;
+        for row in rows.collect::<Result<Vec<_>, _>>()? {
+            put.execute((Reference::typed(&row.1).as_str(), row.0))?;
+        }
+    }
+    Ok(())
 }

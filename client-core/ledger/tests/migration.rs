@@ -60,7 +60,7 @@ fn of_schema_2(path: &Path) {
                                     (1, 7, 0, 3, '2026-11-21', x'03', zeroblob(32), NULL, 'refused', 'why', NULL);
          INSERT INTO heads VALUES (1, 7, 0, 3, zeroblob(32));
          INSERT INTO strands VALUES (1, 7, 0, '2026-11-21', 1, zeroblob(32), 1, 3);
-         INSERT INTO sales VALUES (41, '7-1', 1, 7, {MORNING}, 'Asha', 50000, 'mpesa', 'ORDER-1', 0, 50000, 0, 'open', 0, 1);
+         INSERT INTO sales VALUES (41, '7-1', 1, 7, {MORNING}, 'Asha', 50000, 'mpesa', 'wc_Order#12', 0, 50000, 0, 'open', 0, 1);
          INSERT INTO lines VALUES ('7-1', 0, 'Goods', 1000, 50000, 50000);
          INSERT INTO feed VALUES
            (1, 1, 'c2b_confirmation', 'UKL4AB12CD', 'UKL4AB12CD', 50000, '123456', {MORNING}, 'ASHA', NULL, '',
@@ -85,6 +85,9 @@ fn a_file_of_schema_2_opens_and_holds_all_it_held() {
     assert_eq!(ledger.sale_numbered(41).unwrap(), sale, "the number that people have seen");
     let row = ledger.sale(sale).unwrap();
     assert_eq!((row.state.name(), row.reversed, row.formerly), ("open", true, None));
+    let key = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    let key = Connection::open(&path).unwrap().query_row("SELECT order_key FROM sales", [], key).unwrap();
+    assert_eq!(key, "WC0RDER12", "as whatever is typed is compared");
     assert_eq!(ledger.payment_numbered(7).unwrap().receipt.as_str(), "UKL4AB12CD");
     assert_eq!(ledger.push_for(sale).unwrap().unwrap().queries, 3);
     assert_eq!(ledger.request("key-1").unwrap(), Some(sale));
