@@ -168,7 +168,15 @@ fn cash_is_rounded_to_the_shops_coins_and_the_drawer_says_by_how_much() {
     assert_eq!(x.drawer.sales, kes(68), "48 and 20 shillings lie there");
     assert_eq!((x.takings.cash, x.takings.rounding), (Money::from_cents(6_783), Money::from_cents(17)));
     agree(&world, &shop, &[&a, &b, &office]);
-    let z = a.close_shift(kes(68), &asha(), world.now(), None).unwrap();
+    // The customer of the second brings everything back, and gets the coins that were paid.
+    let back = a.sales(&shop, SaleFilter::All, None, 1).unwrap().remove(0);
+    a.void(back.id, "came back", &asha(), world.now()).unwrap();
+    a.give_back(back.id, None, "came back", &asha(), world.now(), None).unwrap();
+    agree(&world, &shop, &[&a, &b, &office]);
+    let x = a.shift(world.now()).unwrap();
+    assert_eq!((x.drawer.refunds, x.drawer.expected()), (kes(20), kes(48)));
+    assert_eq!(x.takings.rounding, Money::from_cents(37), "of the first sale alone");
+    let z = a.close_shift(kes(48), &asha(), world.now(), None).unwrap();
     assert_eq!(z.closing.difference(), kes(0));
 }
 

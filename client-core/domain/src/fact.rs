@@ -82,6 +82,8 @@ pub enum FactBody {
         sale: Cited,
         /// How much.
         amount: Money,
+        /// By how much more went out of the drawer, below nothing less, because there are no smaller coins.
+        rounding: Money,
         /// Why, in the person's words.
         reason: String,
     },
@@ -147,7 +149,9 @@ impl FactBody {
             Self::Release { claim, reason } => Self::Release { claim: now(claim), reason },
             Self::Void { sale, reason } => Self::Void { sale: now(sale), reason },
             Self::Printed { sale } => Self::Printed { sale: now(sale) },
-            Self::Refund { sale, amount, reason } => Self::Refund { sale: now(sale), amount, reason },
+            Self::Refund { sale, amount, rounding, reason } => {
+                Self::Refund { sale: now(sale), amount, rounding, reason }
+            }
             Self::Return(back) => Self::Return(Return { sale: now(back.sale), ..back }),
             Self::Trusted { sale, reason, approved } => Self::Trusted { sale: now(sale), reason, approved },
             Self::Tip { sale, amount } => Self::Tip { sale: now(sale), amount },

@@ -303,7 +303,8 @@ CREATE TABLE refunds (
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
-    cited  TEXT
+    cited  TEXT,
+    rounding INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refunds_of_sale ON refunds (sale, shop);
 CREATE INDEX refunds_unmet ON refunds (sale) WHERE sale = cited;

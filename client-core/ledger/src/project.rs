@@ -40,8 +40,10 @@ pub(crate) fn fact(
             let sql = "INSERT INTO prints (id, shop, sale, at, by, cited) VALUES (?, ?, ?, ?, ?, ?)";
             c.prepare_cached(sql)?.execute(params![id, shop, sale.to_string(), at, by, cited])?;
         }
-        FactBody::Refund { sale, amount, reason } => {
+        FactBody::Refund { sale, amount, rounding, reason } => {
             dirty.sale(amount_of(c, shop, fact, ("refunds", *sale), *amount, Some(reason))?);
+            let sql = "UPDATE refunds SET rounding = ? WHERE id = ?";
+            c.prepare_cached(sql)?.execute(params![rounding.cents(), id])?;
         }
         FactBody::Return(back) => {
             dirty.sale(amount_of(c, shop, fact, ("returns", back.sale), back.amount(), Some(&back.reason))?);

@@ -111,7 +111,7 @@ impl Reader {
                 WHERE s.shop = ?1 AND s.tender = 'cash')
                + (SELECT coalesce(sum(c.amount + c.rounding), 0) FROM written w JOIN cash c USING (id)
                   WHERE c.shop = ?1) AS sales,
-               (SELECT coalesce(sum(r.amount), 0) FROM written w JOIN refunds r USING (id)
+               (SELECT coalesce(sum(r.amount + r.rounding), 0) FROM written w JOIN refunds r USING (id)
                 WHERE r.shop = ?1) AS refunds"
         );
         let mut find = self.connection.prepare_cached(&sql)?;
@@ -146,7 +146,8 @@ impl Reader {
             "WITH written AS ({WRITTEN}) SELECT s.*,
                (SELECT coalesce(sum(amount), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop)
                - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = s.id AND r.shop = s.shop) AS cash,
-               (SELECT coalesce(sum(rounding), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop) AS coins,
+               (SELECT coalesce(sum(rounding), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop)
+               - (SELECT coalesce(sum(rounding), 0) FROM refunds r WHERE r.sale = s.id AND r.shop = s.shop) AS coins,
                (SELECT coalesce(sum(amount), 0) FROM returns r WHERE r.sale = s.id AND r.shop = s.shop) AS returned,
                (SELECT coalesce(sum(amount), 0) FROM tips t WHERE t.sale = s.id AND t.shop = s.shop) AS tips,
                iif(s.state = 'claimed', (SELECT max(c.at) FROM claims c WHERE c.sale = s.id AND c.shop = s.shop

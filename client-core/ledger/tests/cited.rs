@@ -86,7 +86,12 @@ fn in_whatever_order_facts_come_what_was_said_stands_at_the_same_sale() {
     let claim = FactBody::Claim(Claim::new(receipt.clone(), first.cited(), How::Typed));
     let (claim, back) = (fact("7-5", None, claim), "typed wrong".to_owned());
     let release = fact("8-6", None, FactBody::Release { claim: claim.cited(), reason: back });
-    let refund = FactBody::Refund { sale: first.cited(), amount: kes(30), reason: "slip".to_owned() };
+    let refund = FactBody::Refund {
+        sale: first.cited(),
+        amount: kes(30),
+        rounding: Money::ZERO,
+        reason: "slip".to_owned(),
+    };
     let refund = fact("8-7", None, refund);
     // Its till wrote the claim again, and lies about the receipt: what stands must still hang on the facts alone.
     let code = ReceiptCode::parse("UKL4AB12CE").unwrap();

@@ -5,6 +5,7 @@ use crate::rules::rules_of;
 use crate::{ClaimRow, SaleRow, Till, TillError, asked_before, period, reason_of};
 use domain::standing::SaleState;
 use domain::{Claim, FactBody, FactId, Money, Person, Timestamp};
+use ledger::Reader;
 
 impl Till {
     /// Takes cash for a sale: this much of what is due, or all of it, which is then rounded to the shop's coins. A
@@ -35,15 +36,14 @@ impl Till {
                 format!("KES {} is due: take no more than that, and give the rest as change", found.due);
             return Err(TillError::Refused(due));
         }
-        let coin = rules_of(&ledger, &found.shop)?.0.cash_rounding.filter(|_| amount == found.due);
-        let rounding = amount.nearest(coin.unwrap_or_default()) - amount;
+        let rounding = in_coins(&ledger, &found, amount, found.due)?;
         let cash = FactBody::Cash { sale: found.cited(), amount, rounding };
         self.write(&mut ledger, &found.shop, (by, now), cash, request)?;
         Ok(ledger.sale(sale)?)
     }
 
     /// Gives back in cash, out of this till's drawer, what was paid too much for a sale, for goods that came back, or
-    /// for a sale that was cancelled: this much of it, or all.
+    /// for a sale that was cancelled: this much of it, or all, which is then rounded to the shop's coins.
     ///
     /// # Errors
     /// Less has to go back, no reason, this is head office, or nothing was recorded.
@@ -64,7 +64,8 @@ impl Till {
             return Ok(found);
         }
         let amount = of_what_is_over(&found, amount)?;
-        let refund = FactBody::Refund { sale: found.cited(), amount, reason };
+        let rounding = in_coins(&ledger, &found, amount, found.over)?;
+        let refund = FactBody::Refund { sale: found.cited(), amount, rounding, reason };
         self.write(&mut ledger, shop, (by, now), refund, request)?;
         Ok(ledger.sale(sale)?)
     }
@@ -133,6 +134,12 @@ impl Till {
         self.write(&mut ledger, &found.shop, (by, now), release, None)?;
         Ok(ledger.sale(sale)?)
     }
+}
+
+/// By how much more than an amount changes hands, where it is all there is to pay: what is left can be paid in coins.
+fn in_coins(ledger: &Reader, sale: &SaleRow, amount: Money, all: Money) -> Result<Money, TillError> {
+    let coin = rules_of(ledger, &sale.shop)?.0.cash_rounding.filter(|_| amount == all);
+    Ok(amount.nearest(coin.unwrap_or_default()) - amount)
 }
 
 fn of_what_is_over(sale: &SaleRow, amount: Option<Money>) -> Result<Money, TillError> {

@@ -207,7 +207,8 @@ impl Mallory {
             }
             9 => {
                 let (sale, reason) = (sale(random)?, "a lie".to_owned());
-                FactBody::Refund { sale, amount: Money::from_cents(random.i64(1..100_000_000)), reason }
+                let amount = Money::from_cents(random.i64(1..100_000_000));
+                FactBody::Refund { sale, amount, rounding: Money::ZERO, reason }
             }
             10 => {
                 let (line, amount) = (random.u16(..3), Money::from_cents(random.i64(0..100_000_000)));

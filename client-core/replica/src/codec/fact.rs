@@ -98,6 +98,7 @@ pub(super) enum BodyForm {
     Refund {
         sale: CitedForm,
         amount: i64,
+        rounding: i64,
         reason: String,
     },
     ShiftOpened {
@@ -278,8 +279,9 @@ impl From<&FactBody> for BodyForm {
             },
             FactBody::Printed { sale } => Self::Printed { sale: sale.into() },
             FactBody::Count(count) => count.into(),
-            FactBody::Refund { sale, amount, reason } => {
-                Self::Refund { sale: sale.into(), amount: amount.cents(), reason: reason.clone() }
+            FactBody::Refund { sale, amount, rounding, reason } => {
+                let (amount, rounding) = (amount.cents(), rounding.cents());
+                Self::Refund { sale: sale.into(), amount, rounding, reason: reason.clone() }
             }
             FactBody::Return(back) => Self::Return {
                 sale: (&back.sale).into(),
@@ -394,8 +396,8 @@ impl TryFrom<BodyForm> for FactBody {
             BodyForm::Count { note, goods, seen, replaces } => {
                 Self::Count(counted(&note, goods, seen, replaces)?)
             }
-            BodyForm::Refund { sale, amount, reason } => {
-                Self::Refund { sale: of_instant(sale)?, amount: above_nothing(amount)?, reason }
+            BodyForm::Refund { sale, amount, rounding, reason } => {
+                refund(of_instant(sale)?, amount, rounding, reason)?
             }
             BodyForm::Return { sale, goods, restock, reason } => {
                 Self::Return(read_return(of_instant(sale)?, goods, restock, reason)?)
@@ -435,6 +437,14 @@ fn cash_in(sale: Cited, amount: i64, rounding: i64) -> Result<FactBody, CodecErr
         return Err(CodecError::Unreadable);
     }
     Ok(FactBody::Cash { sale, amount: above_nothing(amount)?, rounding })
+}
+
+fn refund(sale: Cited, amount: i64, rounding: i64, reason: String) -> Result<FactBody, CodecError> {
+    let (amount, rounding) = (above_nothing(amount)?, signed_money(rounding)?);
+    if !may_be_rounded_by(rounding) {
+        return Err(CodecError::Unreadable);
+    }
+    Ok(FactBody::Refund { sale, amount, rounding, reason })
 }
 
 fn claim(receipt: &str, sale: Cited, how: HowForm) -> Result<FactBody, CodecError> {
@@ -605,6 +615,11 @@ mod tests {
     fn cash(sale: Cited, amount: i64, rounding: i64) -> FactBody {
         let (amount, rounding) = (Money::from_cents(amount), Money::from_cents(rounding));
         FactBody::Cash { sale, amount, rounding }
+    }
+
+    fn given_back(amount: i64, rounding: i64) -> FactBody {
+        let (amount, rounding) = (Money::from_cents(amount), Money::from_cents(rounding));
+        FactBody::Refund { sale: cited(), amount, rounding, reason: "slip".into() }
     }
 
     fn claim(sale: Cited) -> FactBody {
@@ -844,10 +859,7 @@ mod tests {
                 FactBody::Void { sale: cited(), reason: "slip".into() },
                 "0304417368610000 0b 07002a 01 8082cec7bf68 04736c6970",
             ),
-            (
-                FactBody::Refund { sale: cited(), amount: Money::from_cents(500), reason: "slip".into() },
-                "0304417368610000 0c 07002a 01 8082cec7bf68 e807 04736c6970",
-            ),
+            (given_back(500, -12), "0304417368610000 0c 07002a 01 8082cec7bf68 e807 17 04736c6970"),
             (FactBody::ShiftOpened { float: Money::from_cents(500) }, "0304417368610000 0d e807"),
             (
                 FactBody::CashMoved { amount: Money::from_cents(-500), reason: "bank".into() },
@@ -871,7 +883,7 @@ mod tests {
         let by_name = "0304417368610000 08 07002a 00 e807".replace(' ', "");
         assert_eq!(read(&hex::decode(by_name).unwrap()), Err(CodecError::Unreadable), "form 2 says that");
         for by_name in
-            ["06 07002a 00", "0c 07002a 00 e807 04736c6970", "07 00 01 0473616c74 00 00 00 01 07002a 00"]
+            ["06 07002a 00", "0c 07002a 00 e807 00 04736c6970", "07 00 01 0473616c74 00 00 00 01 07002a 00"]
         {
             let by_name = format!("0304417368610000 {by_name}").replace(' ', "");
             assert_eq!(read(&hex::decode(by_name).unwrap()), Err(CodecError::Unreadable));

@@ -114,7 +114,7 @@ fn drawer(facts: &Facts, spans: &[Span]) -> Drawer {
         match &fact.body {
             FactBody::Sale(sale) if sale.tender == Tender::Cash => sum.sales = sum.sales + sale.total,
             FactBody::Cash { amount, rounding, .. } => sum.sales = sum.sales + *amount + *rounding,
-            FactBody::Refund { amount, .. } => sum.refunds = sum.refunds + *amount,
+            FactBody::Refund { amount, rounding, .. } => sum.refunds = sum.refunds + *amount + *rounding,
             FactBody::ShiftOpened { float } => sum.float = sum.float + *float,
             FactBody::CashMoved { amount, .. } if *amount > Money::ZERO => {
                 sum.paid_in = sum.paid_in + *amount
