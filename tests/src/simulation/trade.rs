@@ -186,7 +186,10 @@ impl Deal {
                 let mut claims = till.claims(*sale)?.into_iter();
                 let new = claims.find(|claim| !before.iter().any(|known| known.id == claim.id));
                 let Some(claim) = new else { return Ok(Did::Nothing) };
-                let what = What::Claimed { sale: *sale, receipt: receipt.clone(), how: *how, part };
+                // Of a payment that others share, whoever says nothing gets what is free: the claim says how much.
+                assert!(part.is_none() || claim.part == part, "asked for {part:?}, wrote {:?}", claim.part);
+                let (receipt, how, part) = (receipt.clone(), *how, claim.part);
+                let what = What::Claimed { sale: *sale, receipt, how, part };
                 Ok(wrote_as(claim.id, &row.shop, claim.at, what))
             }
             Self::Release(claim, reason) => {
