@@ -5,6 +5,7 @@ use super::phrase::{gaps, said};
 use super::play::{Play, told};
 use crate::world::code;
 use domain::standing::SaleState;
+use domain::verified::Verification;
 use domain::{Cited, How, Money, Person, Takings};
 use till::{ClaimRow, Deed, PaymentRow};
 
@@ -56,6 +57,29 @@ pub(crate) const OUTCOMES: &[(&str, Outcome)] = &[
     ("{code} was never seen", |play, at, gaps| {
         let seen = play.at(at)?.payment(&play.shop, &code(gaps[0])).map_err(told)?;
         same(seen.map(|it| it.receipt), None)
+    }),
+    ("{code} for {sale} is verified", |play, at, gaps| same(became(play, at, gaps)?.name(), "verified")),
+    ("{code} for {sale} waits to be seen", |play, at, gaps| same(became(play, at, gaps)?.name(), "claimed")),
+    ("{code} for {sale} is contradicted, because {said}", |play, at, gaps| {
+        let why = became(play, at, gaps)?.why();
+        let so = why.as_ref().is_some_and(|why| why.contains(said(gaps[2])));
+        so.then_some(()).ok_or_else(|| format!("it is so because {why:?}"))
+    }),
+    ("{code} for {sale} was claimed with a line", |play, at, gaps| {
+        same(claims(play, at, gaps[0], gaps[1])?[0].offline, false)
+    }),
+    ("{code} for {sale} was claimed without a line", |play, at, gaps| {
+        same(claims(play, at, gaps[0], gaps[1])?[0].offline, true)
+    }),
+    ("{who} allowed {code} for {sale}", |play, at, gaps| {
+        same(claims(play, at, gaps[1], gaps[2])?[0].approved.as_deref(), Some(gaps[0]))
+    }),
+    ("{sale} went out on trust", |play, at, gaps| same(play.sale(at, gaps[0])?.trusted, true)),
+    ("{money} went out unseen in the shift of {till}", |play, at, gaps| {
+        at_till(play, at, gaps[1], |till| same(till.unverified().map_err(told)?.shift, money(gaps[0])?))
+    }),
+    ("{money} went out unseen at {till}", |play, at, gaps| {
+        at_till(play, at, gaps[1], |till| same(till.unverified().map_err(told)?.till, money(gaps[0])?))
     }),
     ("{code} went back", |play, at, gaps| same(payment(play, at, gaps[0])?.reversed, true)),
     ("{code} is confirmed", |play, at, gaps| same(payment(play, at, gaps[0])?.confirmed, true)),
@@ -210,6 +234,13 @@ fn claims(play: &Play, at: &str, receipt: &str, sale: &str) -> Result<Vec<ClaimR
     let mut claims = play.at(at)?.claims(play.id(at, sale)?).map_err(told)?;
     claims.retain(|claim| claim.receipt == code(receipt));
     if claims.is_empty() { Err(format!("{sale} does not claim it")) } else { Ok(claims) }
+}
+
+/// What became of what was claimed.
+fn became(play: &Play, at: &str, gaps: &[&str]) -> Result<Verification, Fault> {
+    let (claims, row) = (claims(play, at, gaps[0], gaps[1])?, play.sale(at, gaps[1])?);
+    let mut found = play.at(at)?.verifications(&row, &claims, play.now(at)).map_err(told)?;
+    found.pop().ok_or_else(|| "nothing became of it".to_owned())
 }
 
 fn is_for(play: &Play, at: &str, gaps: &[&str]) -> Result<(), Fault> {

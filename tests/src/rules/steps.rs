@@ -6,11 +6,11 @@ use super::play::{NUMBER, OFFICE, Play, told};
 use crate::copies::imaged;
 use crate::world::{PULL, code, confirmation, of, request_result};
 use domain::{
-    Discount, How, Item, ItemId, Line, Money, Msisdn, Person, PhoneEnding, Quantity, Sale, Setting, Tax,
-    Tender,
+    Discount, How, Item, ItemId, Line, Money, Msisdn, Person, PhoneEnding, Quantity, Sale, Setting, Staff,
+    StaffRole, Tax, Tender,
 };
 use serde_json::json;
-use till::NewClaim;
+use till::{NewClaim, hash_pin};
 
 type Step = fn(&mut Play, &[&str], &str) -> Result<(), Fault>;
 
@@ -25,12 +25,31 @@ pub(crate) const STEPS: &[(&str, Step)] = &[
     ("{code} of {money} comes for {said}", |play, gaps, _| comes(play, gaps, said(gaps[2]))),
     ("{code} of {money}, paid {time} ago, comes", paid_before),
     ("{code} of {money} is pulled", pulled),
+    ("{code} of {money} comes to another shop", comes_elsewhere),
     ("the cloud pulls what was paid", |play, _, _| sweep(play)),
-    ("{who} types {code} for {sale}", |play, gaps, at| claim(play, gaps, at, How::Typed)),
-    ("{who} types {code} for {sale}, whose phone ends in {n}", type_with_phone),
-    ("{who} picks {code} for {sale}", |play, gaps, at| claim(play, gaps, at, How::Picked)),
-    ("{who} picks {money} of {code} for {sale}", pick_part),
+    ("the cloud can not pull what was paid", fail_to_pull),
+    ("{who} types {code} for {sale}", |play, gaps, at| {
+        claim(play, (gaps[0], gaps[2]), at, new_claim(gaps[1], How::Typed))
+    }),
+    ("{who} types {code} for {sale}, whose phone ends in {n}", |play, gaps, at| {
+        let phone = Some(PhoneEnding::parse(gaps[3]).map_err(told)?);
+        claim(play, (gaps[0], gaps[2]), at, NewClaim { phone, ..new_claim(gaps[1], How::Typed) })
+    }),
+    ("{who} types {money} of {code} for {sale}", |play, gaps, at| {
+        let part = Some(money(gaps[1])?);
+        claim(play, (gaps[0], gaps[3]), at, NewClaim { part, ..new_claim(gaps[2], How::Typed) })
+    }),
+    ("{who} types {code} for {sale}, allowed by {who} with the PIN {n}", type_allowed),
+    ("{who} picks {code} for {sale}", |play, gaps, at| {
+        claim(play, (gaps[0], gaps[2]), at, new_claim(gaps[1], How::Picked))
+    }),
+    ("{who} picks {money} of {code} for {sale}", |play, gaps, at| {
+        let part = Some(money(gaps[1])?);
+        claim(play, (gaps[0], gaps[3]), at, NewClaim { part, ..new_claim(gaps[2], How::Picked) })
+    }),
     ("{who} picks {code} for {sale} all the same", pick_despite),
+    ("{who} hands out {sale}, because {said}", |play, gaps, at| hand_out(play, gaps, at, None)),
+    ("{who} hands out {sale}, because {said}, allowed by {who} with the PIN {n}", hand_out_allowed),
     ("{who} releases {code} from {sale}", release),
     ("{who} takes {money} in cash for {sale}", |play, gaps, at| {
         take_cash(play, gaps, at, Some(money(gaps[1])?))
@@ -67,6 +86,8 @@ pub(crate) const STEPS: &[(&str, Step)] = &[
     ("the clock of {till} is {time} behind", |play, gaps, _| clock(play, gaps, -1)),
     ("head office closes the books up to yesterday", close_period),
     ("the shop sets {word} to {word}", set),
+    ("{who} manages the shop and has the PIN {n}", |play, gaps, _| hire(play, gaps, StaffRole::Manager)),
+    ("{who} sells in the shop and has the PIN {n}", |play, gaps, _| hire(play, gaps, StaffRole::Cashier)),
     ("{time} pass", |play, gaps, _| pass(play, gaps)),
     ("{time} passes", |play, gaps, _| pass(play, gaps)),
 ];
@@ -162,16 +183,22 @@ fn sell_many(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
 }
 
 fn comes(play: &mut Play, gaps: &[&str], reference: &str) -> Result<(), Fault> {
-    arrives(play, gaps, reference, 0)
+    arrives(play, gaps, (NUMBER, reference), 0)
 }
 
 fn paid_before(play: &mut Play, gaps: &[&str], _: &str) -> Result<(), Fault> {
-    arrives(play, gaps, "", seconds(gaps[2]).ok_or("no time")?)
+    arrives(play, gaps, (NUMBER, ""), seconds(gaps[2]).ok_or("no time")?)
 }
 
-fn arrives(play: &mut Play, gaps: &[&str], reference: &str, ago: i64) -> Result<(), Fault> {
+/// A customer of somebody else's, whose shop head office sees as well.
+fn comes_elsewhere(play: &mut Play, gaps: &[&str], _: &str) -> Result<(), Fault> {
+    play.world.shop("mjini", "till", "123456");
+    arrives(play, gaps, ("123456", ""), 0)
+}
+
+fn arrives(play: &mut Play, gaps: &[&str], (number, reference): (&str, &str), ago: i64) -> Result<(), Fault> {
     let paid = play.world.now().plus_millis(-ago * 1000);
-    let body = confirmation(gaps[0], NUMBER, &money(gaps[1])?.to_string(), reference, paid);
+    let body = confirmation(gaps[0], number, &money(gaps[1])?.to_string(), reference, paid);
     match play.world.post("/mpesa/callback", &body) {
         (200, _) => Ok(()),
         (status, answer) => Err(format!("{status} {answer}")),
@@ -200,28 +227,60 @@ fn sweep(play: &mut Play) -> Result<(), Fault> {
     play.exchange(1)
 }
 
-fn claim(play: &mut Play, gaps: &[&str], at: &str, how: How) -> Result<(), Fault> {
-    let (at, wanted) = (place(at, gaps[2]), NewClaim::new(code(gaps[1]), how));
-    let claimed = play.at(at)?.claim(play.id(at, gaps[2])?, wanted, &who(gaps[0]), play.now(at));
+/// Safaricom does not say what was paid, and everybody hears as much.
+fn fail_to_pull(play: &mut Play, _: &[&str], _: &str) -> Result<(), Fault> {
+    play.world.safaricom.answer(PULL, 500, "<html>");
+    match sweep(play) {
+        Err(_) => {
+            play.world.pass(601);
+            play.exchange(1)
+        }
+        Ok(()) => Err("it could".to_owned()),
+    }
+}
+
+fn new_claim(receipt: &str, how: How) -> NewClaim {
+    NewClaim::new(code(receipt), how)
+}
+
+fn claim(play: &mut Play, (by, sale): (&str, &str), at: &str, wanted: NewClaim) -> Result<(), Fault> {
+    let at = place(at, sale);
+    let claimed = play.at(at)?.claim(play.id(at, sale)?, wanted, &who(by), play.now(at));
     play.done(claimed)
 }
 
-fn type_with_phone(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
-    let (at, phone) = (place(at, gaps[2]), Some(PhoneEnding::parse(gaps[3]).map_err(told)?));
-    let wanted = NewClaim { phone, ..NewClaim::new(code(gaps[1]), How::Typed) };
-    let claimed = play.at(at)?.claim(play.id(at, gaps[2])?, wanted, &who(gaps[0]), play.now(at));
-    play.done(claimed)
+fn type_allowed(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
+    let approved = allowed(play, (gaps[3], gaps[4]), place(at, gaps[2]))?;
+    if approved.is_none() {
+        return Ok(());
+    }
+    claim(play, (gaps[0], gaps[2]), at, NewClaim { approved, ..new_claim(gaps[1], How::Typed) })
 }
 
-fn pick_part(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
-    let at = place(at, gaps[3]);
-    let wanted = NewClaim { part: Some(money(gaps[1])?), ..NewClaim::new(code(gaps[2]), How::Picked) };
-    let claimed = play.at(at)?.claim(play.id(at, gaps[3])?, wanted, &who(gaps[0]), play.now(at));
-    play.done(claimed)
+/// The manager whose PIN this is; `None` where the till did not believe it.
+fn allowed(play: &mut Play, (name, pin): (&str, &str), at: &str) -> Result<Option<Person>, Fault> {
+    let allowed = play.at(at)?.manager(&play.shop, &staff(name)?, pin, play.now(at));
+    let person = allowed.as_ref().ok().cloned();
+    play.done(allowed)?;
+    Ok(person)
+}
+
+fn hand_out(play: &mut Play, gaps: &[&str], at: &str, approved: Option<Person>) -> Result<(), Fault> {
+    let at = place(at, gaps[1]);
+    let (id, by) = (play.id(at, gaps[1])?, who(gaps[0]));
+    let trusted = play.at(at)?.trust(id, said(gaps[2]), approved, (&by, play.now(at)));
+    play.done(trusted)
+}
+
+fn hand_out_allowed(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
+    match allowed(play, (gaps[3], gaps[4]), place(at, gaps[1]))? {
+        None => Ok(()),
+        approved => hand_out(play, gaps, at, approved),
+    }
 }
 
 fn pick_despite(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
-    let (at, wanted) = (place(at, gaps[2]), NewClaim::new(code(gaps[1]), How::Picked));
+    let (at, wanted) = (place(at, gaps[2]), new_claim(gaps[1], How::Picked));
     let claimed = play.at(at)?.claim_despite(play.id(at, gaps[2])?, wanted, &who(gaps[0]), play.now(at));
     play.done(claimed)
 }
@@ -393,7 +452,22 @@ fn close_period(play: &mut Play, _: &[&str], _: &str) -> Result<(), Fault> {
 
 fn set(play: &mut Play, gaps: &[&str], _: &str) -> Result<(), Fault> {
     let setting = Setting::new(ItemId::parse(gaps[0]).map_err(told)?, gaps[1]).map_err(told)?;
-    let set = play.at(OFFICE)?.set(&play.shop, &Item::Setting(setting), &who("Wanjiku"), play.now(OFFICE));
+    write_down(play, Item::Setting(setting))
+}
+
+/// Somebody works in the shop from now on.
+fn hire(play: &mut Play, gaps: &[&str], role: StaffRole) -> Result<(), Fault> {
+    let pin = Some(hash_pin(gaps[1]).map_err(told)?);
+    write_down(play, Item::Staff(Staff { id: staff(gaps[0])?, name: who(gaps[0]), role, pin, active: true }))
+}
+
+/// How the catalogue names somebody.
+fn staff(name: &str) -> Result<ItemId, Fault> {
+    ItemId::parse(&name.to_lowercase()).map_err(told)
+}
+
+fn write_down(play: &mut Play, item: Item) -> Result<(), Fault> {
+    let set = play.at(OFFICE)?.set(&play.shop, &item, &who("Wanjiku"), play.now(OFFICE));
     set.map(drop).map_err(told)
 }
 
