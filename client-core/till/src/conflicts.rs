@@ -21,6 +21,20 @@ pub struct Conflict {
     pub why: String,
 }
 
+impl Conflict {
+    /// The claims of a sale, and those of the other sales.
+    fn claims_of(&self, sale: FactId) -> Result<(Vec<FactId>, Vec<FactId>), TillError> {
+        let is_own = |it: &&ClaimOn| it.standing.claim.sale.at.is_none() && it.standing.claim.sale.id == sale;
+        let (own, others): (Vec<&ClaimOn>, Vec<&ClaimOn>) = self.claims.iter().partition(is_own);
+        if own.is_empty() {
+            let none = "this sale does not claim the payment: claim it there first";
+            return Err(TillError::Refused(none.to_owned()));
+        }
+        let names = |claims: Vec<&ClaimOn>| claims.iter().map(|it| it.standing.id).collect();
+        Ok((names(own), names(others)))
+    }
+}
+
 impl Till {
     /// The payments of a shop that more than one sale wants.
     ///
@@ -46,17 +60,12 @@ impl Till {
         reason: &str,
         (by, now): (&Person, Timestamp),
     ) -> Result<(), TillError> {
-        let found = self.conflict(shop, receipt)?;
-        let is_for = |it: &&ClaimOn| it.standing.claim.sale.at.is_none() && it.standing.claim.sale.id == sale;
-        if !found.claims.iter().any(|it| is_for(&it)) {
-            let none = "this sale does not claim the payment: claim it there first";
-            return Err(TillError::Refused(none.to_owned()));
-        }
+        let (_, others) = self.conflict(shop, receipt)?.claims_of(sale)?;
         let reference = self.sale(sale)?.reference(&self.letters()?);
         let kept = format!("kept for sale {reference}: {reason}");
         let reason = if reason.trim().is_empty() { format!("kept for sale {reference}") } else { kept };
-        for other in found.claims.iter().filter(|it| !is_for(it)) {
-            self.release(other.standing.id, &reason, by, now)?;
+        for other in others {
+            self.release(other, &reason, by, now)?;
         }
         Ok(())
     }
@@ -65,7 +74,8 @@ impl Till {
     /// phone, and once it went, the claims of that sale are released.
     ///
     /// # Errors
-    /// No two sales want the payment, nothing is due, the request could not be sent, or nothing was recorded.
+    /// No two sales want the payment, that sale does not claim it or has it, nothing is due, the request could not be
+    /// sent, or nothing was recorded.
     pub fn collect_again(
         &self,
         (shop, receipt): (&ShopId, &ReceiptCode),
@@ -74,15 +84,15 @@ impl Till {
         (by, now): (&Person, Timestamp),
     ) -> Result<Prompted, TillError> {
         let found = self.conflict(shop, receipt)?;
+        let (own, _) = found.claims_of(sale)?;
+        if own.contains(&found.leader) {
+            let has = "this sale has the payment: keep it for the other sale first, or ask this customer at the sale";
+            return Err(TillError::Refused(has.to_owned()));
+        }
         let prompted = self.ask_for_payment(sale, phone, now)?;
-        let own = |it: &&ClaimOn| it.standing.claim.sale.at.is_none() && it.standing.claim.sale.id == sale;
-        for claim in found.claims.iter().filter(own) {
-            self.release(
-                claim.standing.id,
-                "another sale has the payment: the customer was asked again",
-                by,
-                now,
-            )?;
+        for claim in own {
+            let reason = "another sale has the payment: the customer was asked again";
+            self.release(claim, reason, by, now)?;
         }
         Ok(prompted)
     }

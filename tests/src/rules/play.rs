@@ -6,7 +6,7 @@ use crate::books::faults_of;
 use crate::world::{Replica, World};
 use domain::{Cited, FactId, ShopId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use till::{SaleFilter, SaleRow, TillError, examine};
+use till::{CloudError, SaleFilter, SaleRow, TillError, examine};
 
 /// The number that customers pay to.
 pub(crate) const NUMBER: &str = "600638";
@@ -229,7 +229,7 @@ impl Play {
     pub(crate) fn done<T>(&mut self, done: Result<T, TillError>) -> Result<(), Fault> {
         match done {
             Ok(_) => Ok(()),
-            Err(error @ (TillError::Ledger(_) | TillError::Cloud(_))) => Err(told(error)),
+            Err(error @ (TillError::Ledger(_) | TillError::Cloud(CloudError::Refused(_)))) => Err(told(error)),
             Err(error) => {
                 self.refused = Some(error.to_string());
                 Ok(())

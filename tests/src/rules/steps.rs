@@ -62,6 +62,7 @@ pub(crate) const STEPS: &[(&str, Step)] = &[
     ("{who} cancels {sale}", cancel),
     ("{who} takes back {quantity} of line {n} of {sale}", take_back),
     ("{who} asks the phone for {sale}", ask_phone),
+    ("{who} collects {code} again from the phone of {sale}", collect_again),
     ("the phone pays {sale} with {code}", phone_pays),
     ("the phone says no to {sale}", phone_refuses),
     ("Safaricom reverses {code}", reverse),
@@ -342,6 +343,18 @@ fn ask_phone(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
     let (sale, at) = (gaps[1], place(at, gaps[1]));
     let phone = Msisdn::parse_phone("0712345678").map_err(told)?;
     let asked = play.at(at)?.ask_for_payment(play.id(at, sale)?, &phone, play.now(at));
+    if let Ok(prompt) = &asked {
+        play.prompts.insert(sale.to_owned(), prompt.checkout_request_id.clone());
+    }
+    play.done(asked)
+}
+
+/// Another sale has the payment, and the customer of this one is asked to pay again.
+fn collect_again(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
+    let (sale, at) = (gaps[2], place(at, gaps[2]));
+    let (phone, by) = (Msisdn::parse_phone("0712345678").map_err(told)?, who(gaps[0]));
+    let what = (&play.shop, &code(gaps[1]));
+    let asked = play.at(at)?.collect_again(what, play.id(at, sale)?, &phone, (&by, play.now(at)));
     if let Ok(prompt) = &asked {
         play.prompts.insert(sale.to_owned(), prompt.checkout_request_id.clone());
     }

@@ -89,7 +89,7 @@ fn template(document: &Value, asked: &Value) -> String {
 }
 
 /// What a validator that knows OpenAPI finds wrong.
-fn faults(document: &Value, answered: &[Value]) -> Vec<String> {
+pub(crate) fn faults(document: &Value, answered: &[Value]) -> Vec<String> {
     let script = tests::process::repository().join("tests/tests/openapi/check.py");
     let mut command = Command::new("python3");
     let piped = command.arg(script).env("PYTHONPATH", tool("openapi")).env("PYTHONDONTWRITEBYTECODE", "1");

@@ -1,4 +1,5 @@
 //! The API describes itself: what is served at `/openapi.json` is valid, whole, and true of a day's work.
 
+mod conflicts;
 mod day;
 mod document;
