@@ -5,11 +5,12 @@ use crate::api::{read_id, request_key};
 use crate::forms::SaleForm;
 use crate::openapi::values::{Amount, By, FactName, Reason, RequestKey};
 use crate::problem::Problem;
-use crate::shifts::amount;
+use crate::shifts::amount as read_amount;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::HeaderMap;
-use domain::Person;
+use axum::response::{IntoResponse, Response};
+use domain::{FactId, Money, Person};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -39,6 +40,36 @@ struct HowMuch {
     by: String,
 }
 
+/// What is to be done with money of a sale, in every request here.
+struct Asked {
+    sale: FactId,
+    /// How much; all of it where nothing is said.
+    amount: Option<Money>,
+    reason: String,
+    by: Person,
+    /// Makes it repeatable.
+    key: Option<String>,
+}
+
+impl FromRequest<App> for Asked {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (Path(id), headers, Json(form)) =
+            <(Path<String>, HeaderMap, Json<HowMuch>)>::from_request(request, app).await?;
+        Self::read(&id, &headers, form).map_err(IntoResponse::into_response)
+    }
+}
+
+impl Asked {
+    fn read(id: &str, headers: &HeaderMap, form: HowMuch) -> Result<Self, Problem> {
+        let HowMuch { amount, reason, by } = form;
+        let amount = amount.as_deref().map(read_amount).transpose()?;
+        let key = request_key(headers)?;
+        Ok(Self { sale: read_id(id)?, amount, reason, by: Person::named(&by), key })
+    }
+}
+
 /// Takes cash: so much of what is due, or all of it, which is then rounded to the shop's coins. Change is not part
 /// of it.
 #[utoipa::path(
@@ -46,20 +77,12 @@ struct HowMuch {
     path = "/v1/sales/{id}/cash",
     tag = "sales",
     params(("id" = FactName, Path, description = "The sale"), RequestKey),
+    request_body = HowMuch,
     responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
 )]
-async fn cash(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Json(form): Json<HowMuch>,
-) -> Result<Json<SaleForm>, Problem> {
-    let (key, some) = (request_key(&headers)?, form.amount.as_deref().map(amount).transpose()?);
-    app.change(move |till, now| {
-        let by = Person::named(&form.by);
-        Ok(till.take_cash(read_id(&id)?, some, &by, now, key.as_deref())?.id)
-    })
-    .await
+async fn cash(State(app): State<App>, it: Asked) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| Ok(till.take_cash(it.sale, it.amount, &it.by, now, it.key.as_deref())?.id))
+        .await
 }
 
 /// Gives money back in cash: so much of what was paid too much, or all of it.
@@ -68,18 +91,12 @@ async fn cash(
     path = "/v1/sales/{id}/refund",
     tag = "sales",
     params(("id" = FactName, Path, description = "The sale"), RequestKey),
+    request_body = HowMuch,
     responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
 )]
-async fn refund(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Json(form): Json<HowMuch>,
-) -> Result<Json<SaleForm>, Problem> {
-    let (key, some) = (request_key(&headers)?, form.amount.as_deref().map(amount).transpose()?);
+async fn refund(State(app): State<App>, it: Asked) -> Result<Json<SaleForm>, Problem> {
     app.change(move |till, now| {
-        let by = Person::named(&form.by);
-        Ok(till.give_back(read_id(&id)?, some, &form.reason, &by, now, key.as_deref())?.id)
+        Ok(till.give_back(it.sale, it.amount, &it.reason, &it.by, now, it.key.as_deref())?.id)
     })
     .await
 }
@@ -91,19 +108,11 @@ async fn refund(
     path = "/v1/sales/{id}/tip",
     tag = "sales",
     params(("id" = FactName, Path, description = "The sale"), RequestKey),
+    request_body = HowMuch,
     responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
 )]
-async fn tip(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Json(form): Json<HowMuch>,
-) -> Result<Json<SaleForm>, Problem> {
-    let (key, some) = (request_key(&headers)?, form.amount.as_deref().map(amount).transpose()?);
-    app.change(move |till, now| {
-        Ok(till.tip(read_id(&id)?, some, &Person::named(&form.by), now, key.as_deref())?.id)
-    })
-    .await
+async fn tip(State(app): State<App>, it: Asked) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| Ok(till.tip(it.sale, it.amount, &it.by, now, it.key.as_deref())?.id)).await
 }
 
 /// Leaves on the payment, as credit for another sale, what was paid too much.
@@ -112,12 +121,9 @@ async fn tip(
     path = "/v1/sales/{id}/credit",
     tag = "sales",
     params(("id" = FactName, Path, description = "The sale")),
+    request_body = HowMuch,
     responses((status = 200, body = SaleForm, description = "The sale as it stands now, with its history"))
 )]
-async fn credit(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Json(form): Json<HowMuch>,
-) -> Result<Json<SaleForm>, Problem> {
-    app.change(move |till, now| Ok(till.leave_credit(read_id(&id)?, &Person::named(&form.by), now)?.id)).await
+async fn credit(State(app): State<App>, it: Asked) -> Result<Json<SaleForm>, Problem> {
+    app.change(move |till, now| Ok(till.leave_credit(it.sale, &it.by, now)?.id)).await
 }
