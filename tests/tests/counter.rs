@@ -1,8 +1,10 @@
 //! A cashier's day from a terminal: `leja till …` at the demo's front counter.
 
+use domain::Timestamp;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 use tests::counter::Demo;
 use tests::process::{built, http, leja, until};
 
@@ -120,6 +122,44 @@ fn a_cashier_works_a_whole_day_from_a_terminal() {
     holds(&at.types(&["stock"]), &["Sugar 1kg"]);
     at.types(&["sync"]);
     holds(&at.types(&["status"]), &["Front counter (A)  online", "today 2 sales"]);
+}
+
+#[test]
+fn the_day_is_shown_at_every_till_and_head_office_alone_closes_the_books_of_days_that_are_over() {
+    let demo = Demo::start();
+    quiet(&demo);
+    let (at, office) = (Terminal { till: &demo.till }, Terminal { till: &demo.office });
+    at.types(&["sell", "2x", "milk", "--cash"]);
+    let open = at.types(&["sell", "--total", "777", "--mpesa"]);
+    let cash = ["  paid in cash", "120.00"];
+    let line = |printed: &str, name: &str| -> String {
+        printed.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned()
+    };
+    let day = at.types(&["day"]);
+    holds(&line(&day, cash[0]), &cash);
+    holds(&line(&day, "  not paid"), &["777.00"]);
+    holds(&line(&day, "should be in the drawer"), &["120.00"]);
+    holds(&line(&day, "Front counter"), &["2", "897.00", "120.00", "777.00"]);
+    at.types(&["void", reference(&open), "--reason", "wrong crate"]);
+    let today = at.json(&["status"])["day"].as_str().unwrap().to_owned();
+    let day = ["day", &today, "--shop", "mjini"];
+    let heard = office.until(&day, "1 sales, 1 cancelled");
+    holds(&line(&heard, "cancelled"), &["777.00"]);
+    assert_eq!(office.json(&day)["takings"], at.json(&day)["takings"]);
+    holds(&at.types(&["day", "2020-01-01"]), &["no till sold anything that day"]);
+    holds(&at.refused(&["day", "yesterday"]), &["a date, like"]);
+
+    let of = ["--shop", "mjini"];
+    let yesterday = Timestamp::from_system(SystemTime::now()).plus_millis(-86_400_000).business_day().to_string();
+    let close = |at: &Terminal<'_>, until: &str| at.refused(&[&["close-books", until][..], &of].concat());
+    holds(&office.types(&[&["books"][..], &of].concat()), &["the books were never closed"]);
+    holds(&close(&at, &yesterday), &["only head office closes a period"]);
+    holds(&close(&office, &today), &["this day is not over"]);
+    let closed = format!("the books are closed up to {yesterday}");
+    let closing = [&["close-books", &yesterday][..], &of].concat();
+    holds(&office.types(&closing), &[&closed]);
+    holds(&close(&office, &yesterday), &["closed up to this day already"]);
+    at.until(&["books"], &closed);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! what is allowed is decided there.
 
 mod ask;
+mod books;
 mod conflicts;
 mod goods;
 mod held;
@@ -56,6 +57,9 @@ pub enum Command {
     /// The drawer: open it, put cash in or out, report, close it.
     #[command(subcommand)]
     Shift(shift::Command),
+    /// A shop's day, and its books.
+    #[command(flatten)]
+    Books(books::Command),
     /// What there is to sell.
     #[command(flatten)]
     Goods(goods::Command),
@@ -79,6 +83,7 @@ pub async fn run(at: At, command: Command) -> Result<(), Failure> {
             Command::Payments(command) => counter.payments(command),
             Command::Conflicts(command) => counter.conflicts(command),
             Command::Shift(command) => counter.shift(command),
+            Command::Books(command) => counter.books(command),
             Command::Goods(command) => counter.goods(command),
             Command::Status => counter.show(&counter.get("/v1/status")?, print_status),
             Command::Sync => counter.show(&counter.post("/v1/sync", serde_json::json!({}))?, print_status),

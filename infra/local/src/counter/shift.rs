@@ -107,30 +107,10 @@ fn print_closed(closed: &Value) {
 }
 
 fn print_report(report: &Value) {
-    let (drawer, takings) = (&report["drawer"], &report["takings"]);
+    let takings = &report["takings"];
     let mut table = Table::new(&[1], &["", "KES"]);
-    for (name, shown) in [
-        ("float", "float"),
-        ("sales", "cash for sales"),
-        ("paid_in", "put in"),
-        ("paid_out", "taken out"),
-        ("refunds", "given back"),
-        ("expected", "should be in the drawer"),
-    ] {
-        table.row([shown, text(drawer, name)]);
-    }
-    for (name, shown) in [
-        ("total", "sold"),
-        ("cash", "  paid in cash"),
-        ("verified", "  M-Pesa, seen"),
-        ("claimed", "  M-Pesa, to be verified"),
-        ("contradicted", "  M-Pesa, contradicted"),
-        ("open", "  not paid"),
-        ("over", "to go back"),
-        ("voided", "cancelled"),
-    ] {
-        table.row([shown, text(takings, name)]);
-    }
+    print_drawer(&mut table, &report["drawer"]);
+    print_takings(&mut table, takings);
     table.print("");
     println!(
         "{} sales, {} cancelled; {} entries not sent yet",
@@ -144,5 +124,35 @@ fn print_report(report: &Value) {
             text(late, "claimed"),
             text(late, "contradicted")
         );
+    }
+}
+
+/// What went through a drawer, or several, line by line.
+pub(super) fn print_drawer(table: &mut Table, drawer: &Value) {
+    for (name, shown) in [
+        ("float", "float"),
+        ("sales", "cash for sales"),
+        ("paid_in", "put in"),
+        ("paid_out", "taken out"),
+        ("refunds", "given back"),
+        ("expected", "should be in the drawer"),
+    ] {
+        table.row([shown, text(drawer, name)]);
+    }
+}
+
+/// What was sold and how it was paid, line by line.
+pub(super) fn print_takings(table: &mut Table, takings: &Value) {
+    for (name, shown) in [
+        ("total", "sold"),
+        ("cash", "  paid in cash"),
+        ("verified", "  M-Pesa, seen"),
+        ("claimed", "  M-Pesa, to be verified"),
+        ("contradicted", "  M-Pesa, contradicted"),
+        ("open", "  not paid"),
+        ("over", "to go back"),
+        ("voided", "cancelled"),
+    ] {
+        table.row([shown, text(takings, name)]);
     }
 }
