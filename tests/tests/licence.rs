@@ -3,7 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use domain::licence::Standing;
-use domain::{Msisdn, ShopId, Tender, Timestamp};
+use domain::{Item, Msisdn, Product, ProductId, ShopId, Tender, Timestamp};
 use serde_json::{Value, json};
 use service::Store;
 use service::licence::{Owners, TextError, Texts};
@@ -194,6 +194,44 @@ fn time_that_only_sales_tell_of_counts_as_well() {
     story.till.restart();
     assert_eq!(story.till.licence(&story.shop, early).unwrap().standing, story.standing());
     assert!(matches!(story.standing(), Standing::Grace(_, 1)));
+}
+
+#[test]
+fn what_is_written_by_a_clock_that_was_set_back_does_not_hide_how_late_it_was() {
+    let story = Story::new();
+    let (open, other) =
+        (sell(&story.till, 500, story.world.now()), sell(&story.till, 600, story.world.now()));
+    story.pass(1);
+    story.till.offline(true);
+    story.world.pass(8 * DAY);
+    story.till.take_cash(open, None, &asha(), story.world.now(), None).unwrap();
+    let early = days(story.world.now(), -5);
+    story.till.void(other, "changed their mind", &asha(), early).unwrap();
+    assert!(story.till.sell(of(100, Tender::Cash), &asha(), early, None).is_err());
+    assert_eq!(story.till.licence(&story.shop, early).unwrap().standing.name(), "expired");
+}
+
+#[test]
+fn a_price_that_is_changed_does_not_hide_how_late_it_was() {
+    let mut story = Story::new();
+    let open = sell(&story.till, 500, story.world.now());
+    story.pass(1);
+    story.till.offline(true);
+    // Without a line it finishes what is open, long after its days of grace.
+    story.world.pass(8 * DAY);
+    assert!(story.sell().is_err());
+    story.till.take_cash(open, None, &asha(), story.world.now(), None).unwrap();
+    // Then its clock is set back, and somebody changes a price.
+    let early = days(story.world.now(), -5);
+    story.till.restart();
+    let sold = |till: &Replica| till.sell(of(100, Tender::Cash), &asha(), early, None);
+    assert!(sold(&story.till).is_err());
+    let soda = Product::new(ProductId::parse("soda").unwrap(), "Soda", kes(50)).unwrap();
+    story.till.set(&story.shop, &Item::Product(soda), &asha(), early).unwrap();
+    assert!(sold(&story.till).is_err(), "the ledger knows what was written before the price");
+    story.till.restart();
+    assert!(sold(&story.till).is_err());
+    assert_eq!(story.till.licence(&story.shop, early).unwrap().standing.name(), "expired");
 }
 
 #[test]

@@ -177,6 +177,21 @@ impl Reader {
         Ok(self.connection.prepare_cached(sql)?.query_row(key, entry).optional()?)
     }
 
+    /// When the last fact of a journal was written, whatever its writer changed in the catalogue since.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn last_fact_at(&self, shop: &ShopId, actor: Actor) -> Result<Option<Timestamp>, LedgerError> {
+        let sql = "SELECT * FROM journal WHERE shop = ? AND till = ? AND incarnation = ? AND document <> 0
+                   ORDER BY number DESC LIMIT 1";
+        let key = params![self.shop_key(shop)?, actor.till.0, actor.incarnation];
+        let last: Option<Entry> = self.connection.prepare_cached(sql)?.query_row(key, entry).optional()?;
+        Ok(last.and_then(|last| match last.body {
+            Body::Fact { at, .. } => Some(at),
+            Body::Change(_) => None,
+        }))
+    }
+
     /// An entry by its name.
     ///
     /// # Errors

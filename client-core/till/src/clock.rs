@@ -37,6 +37,8 @@ pub(crate) struct Watch {
     told: Option<Timestamp>,
     /// It told it since the last fact was made.
     fresh: bool,
+    /// The latest time of a fact that was made here since.
+    latest: Option<Timestamp>,
 }
 
 impl Watch {
@@ -46,7 +48,7 @@ impl Watch {
 
     /// A question went out at `asked` by our clock, took so long, and came back with the cloud's time.
     fn note(&mut self, asked: Timestamp, took: Duration, cloud: Timestamp) {
-        (self.told, self.fresh) = (Some(cloud), true);
+        (self.told, self.fresh, self.latest) = (Some(cloud), true, None);
         let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         let half = took.saturating_add(1).checked_div(2).unwrap_or(0);
         let middle = asked.plus_millis(half);
@@ -94,14 +96,17 @@ impl Watch {
             clock.uncertainty_millis = u32::MAX;
             self.status.jumped_millis = Some(behind.saturating_neg());
         }
-        (self.correct(now), self.status.clock)
+        let at = self.correct(now);
+        self.latest = self.latest.max(Some(at));
+        (at, self.status.clock)
     }
 
-    /// The latest instant that is known to have been: a clock that is set back does not bring it back. A fact
-    /// that was made at `last` by a clock that ran ahead counts until the cloud has told the time.
+    /// The latest instant that is known to have been: a clock that is set back does not bring it back, whatever is
+    /// written by it then. A fact that was made at `last` by a clock that ran ahead counts until the cloud has told
+    /// the time.
     fn seen(&self, now: Timestamp, last: Option<Timestamp>) -> Timestamp {
         let last = last.filter(|_| !self.fresh);
-        [self.told, last].into_iter().flatten().fold(self.correct(now), Timestamp::max)
+        [self.told, self.latest, last].into_iter().flatten().fold(self.correct(now), Timestamp::max)
     }
 
     fn correct(&self, own: Timestamp) -> Timestamp {

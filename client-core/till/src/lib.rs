@@ -478,10 +478,11 @@ impl Till {
             None => (ledger.tip(shop, writer)?, None),
         };
         let head = tip.as_ref().map_or_else(|| Head::genesis(shop, writer), Head::of);
-        let last = tip.as_ref().and_then(|tip| match &tip.body {
-            Body::Fact { at, .. } => Some(*at),
-            Body::Change(_) => None,
-        });
+        let last = match tip.as_ref().map(|tip| &tip.body) {
+            Some(Body::Fact { at, .. }) => Some(*at),
+            Some(Body::Change(_)) => ledger.last_fact_at(shop, writer)?,
+            None => None,
+        };
         if matches!(body, FactBody::Sale(_)) {
             self.may_sell(shop, now, last)?;
         }

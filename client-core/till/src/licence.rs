@@ -6,7 +6,7 @@
 use crate::care::went_on;
 use crate::{Event, Till, TillError, lock};
 use domain::licence::{Offer, Standing, reference};
-use domain::{Body, Money, ShopId, Timestamp};
+use domain::{Money, ShopId, Timestamp};
 use ledger::{Ledger, LicenceRow};
 use replica::PublicKey;
 use replica::licence::{Token, TokenError};
@@ -115,11 +115,7 @@ impl Till {
     /// # Errors
     /// The ledger can not be read.
     pub fn licence(&self, shop: &ShopId, now: Timestamp) -> Result<Licence, TillError> {
-        let last = self.read(|ledger| ledger.tip(shop, ledger.writer(shop)?))?;
-        let last = last.and_then(|entry| match entry.body {
-            Body::Fact { at, .. } => Some(at),
-            Body::Change(_) => None,
-        });
+        let last = self.read(|ledger| ledger.last_fact_at(shop, ledger.writer(shop)?))?;
         let seen = self.seen(now, last);
         let licences = lock(&self.licences);
         let token = licences.token(shop);
