@@ -1,8 +1,8 @@
 //! Whether every shilling is somewhere: what a replica says of its sales and payments, added up again.
 
 use domain::{Money, ShopId, Tender};
-use std::collections::BTreeMap;
-use till::{Deed, SaleFilter, SaleRow, Till};
+use std::collections::{BTreeMap, BTreeSet};
+use till::{Deed, Said, SaleFilter, SaleRow, Till};
 
 /// What does not add up at a replica, in words. Its own sums are taken from what it says of single sales and payments,
 /// and from their histories.
@@ -60,6 +60,8 @@ pub fn faults_of(till: &Till, shop: &ShopId) -> Vec<String> {
 /// What its history tells of a sale: the cash that stayed, the goods that came back, and tips.
 fn told(till: &Till, sale: &SaleRow) -> (Money, Money, Money) {
     let (mut cash, mut returned, mut tips) = (Money::ZERO, Money::ZERO, Money::ZERO);
+    // Whoever takes something back that another took back too takes it back once.
+    let mut undone = BTreeSet::new();
     for happening in till.history_of_sale(sale.id).unwrap() {
         match happening.deed {
             Deed::Sold(Tender::Cash) => cash = cash + sale.total,
@@ -67,6 +69,12 @@ fn told(till: &Till, sale: &SaleRow) -> (Money, Money, Money) {
             Deed::GivenBack(amount, _) => cash = cash - amount,
             Deed::CameBack(amount, _) => returned = returned + amount,
             Deed::Tipped(amount) => tips = tips + amount,
+            Deed::Undone { fact, what: Some((said, amount)), .. } if undone.insert(fact) => match said {
+                Said::Cash => cash = cash - amount,
+                Said::Refund => cash = cash + amount,
+                Said::Return => returned = returned - amount,
+                Said::Tip => tips = tips - amount,
+            },
             _ => {}
         }
     }

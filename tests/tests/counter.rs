@@ -175,7 +175,13 @@ fn discounts_change_parts_returns_and_carts_that_wait_are_typed_as_well() {
     at.types(&["refund", reference(&sold), "--amount", "50", "--reason", "sour"]);
     holds(&at.types(&["sales", "over"]), &[reference(&sold)]);
     at.types(&["refund", reference(&sold), "--reason", "sour"]);
-    holds(&at.types(&["show", reference(&sold)]), &["came back: KES 54.00, sour"]);
+    holds(
+        &at.types(&["show", reference(&sold)]),
+        &["came back: KES 54.00, sour", "can be taken back: refund"],
+    );
+    let undone = at.types(&["undo", reference(&sold), "--reason", "it was 5 only"]);
+    holds(&undone, &["to go back  KES 4.00"]);
+    at.types(&["refund", reference(&sold), "--reason", "sour"]);
 
     holds(&at.types(&["hold", "3x eggs", "--note", "the red bag"]), &["the red bag"]);
     let number = at.json(&["held"])["parked"][0]["number"].to_string();

@@ -131,12 +131,12 @@ fn once_the_books_are_closed_what_was_decided_stays_and_what_comes_later_counts_
     world.pay("UKL4AB12CD", "123456", 500, "");
     exchange(&world, &[&a, &b, &office]);
     let yesterday = world.now().business_day();
-    refused(office.close_period(&shop, yesterday, &asha(), world.now()), "not over");
-    refused(a.close_period(&shop, yesterday, &asha(), world.now()), "only head office");
+    refused(office.close_period(&shop, yesterday, "", (&asha(), world.now())), "not over");
+    refused(a.close_period(&shop, yesterday, "", (&asha(), world.now())), "only head office");
     world.pass(86_400);
     a.offline(true);
-    office.close_period(&shop, yesterday, &asha(), world.now()).unwrap();
-    refused(office.close_period(&shop, yesterday, &asha(), world.now()), "closed up to this day");
+    office.close_period(&shop, yesterday, "", (&asha(), world.now())).unwrap();
+    refused(office.close_period(&shop, yesterday, "", (&asha(), world.now())), "closed up to this day");
     exchange(&world, &[&office, &b]);
     assert_eq!(b.period_closed(&shop).unwrap(), Some(yesterday));
     let claim = b.claims(sale.id).unwrap()[0].id;
@@ -153,12 +153,37 @@ fn once_the_books_are_closed_what_was_decided_stays_and_what_comes_later_counts_
 }
 
 #[test]
+fn books_that_were_closed_by_mistake_are_opened_again_with_a_reason() {
+    let world = World::new();
+    let (shop, a, b, office) = counter(&world);
+    let first = world.now().business_day();
+    let sale = a.sell(of(500, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
+    world.pass(86_400);
+    let second = world.now().business_day();
+    let late = a.sell(of(300, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
+    world.pass(86_400);
+    office.close_period(&shop, second, "", (&asha(), world.now())).unwrap();
+    exchange(&world, &[&a, &b, &office]);
+    refused(a.void(late.id, "slip", &asha(), world.now()), "the books are closed up to");
+    refused(office.close_period(&shop, first, " ", (&asha(), world.now())), "give a reason");
+    world.pass(1);
+    office.close_period(&shop, first, "a till was not in yet", (&asha(), world.now())).unwrap();
+    exchange(&world, &[&office, &a, &b]);
+    for replica in [&a, &b, &office] {
+        assert_eq!(replica.period_closed(&shop).unwrap(), Some(first));
+        is_whole(&replica.path);
+    }
+    refused(a.void(sale.id, "slip", &asha(), world.now()), "the books are closed up to");
+    a.void(late.id, "slip", &asha(), world.now()).unwrap();
+}
+
+#[test]
 fn a_period_that_a_till_pretends_to_close_is_not_closed() {
     let world = World::new();
     let (shop, mut a, b, office) = counter(&world);
     let sale = b.sell(of(500, Tender::Mpesa), &asha(), world.now(), None).unwrap().sale;
     let until = world.now().business_day();
-    a.forge(&shop, domain::FactBody::PeriodClosed { until }, world.now());
+    a.forge(&shop, domain::FactBody::PeriodClosed { until, reason: String::new() }, world.now());
     exchange(&world, &[&a, &b, &office]);
     assert_eq!(b.period_closed(&shop).unwrap(), None);
     assert_eq!(b.void(sale.id, "slip", &asha(), world.now()).unwrap().over, Money::ZERO);

@@ -142,6 +142,19 @@ fn what_was_released_is_free_for_the_next_at_once() {
 }
 
 #[test]
+fn the_payment_of_a_sale_that_was_cancelled_is_free_for_the_next_at_once() {
+    let (world, _, a, b) = morning();
+    let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));
+    a.claim(one, (code(RECEIPT), How::Picked), &asha(), world.now()).unwrap();
+    a.void(one, "rung up twice", &asha(), world.now()).unwrap();
+    a.sync(world.now()).unwrap();
+    assert_eq!(
+        b.claim(two, (code(RECEIPT), How::Typed), &juma(), world.now()).unwrap().state,
+        SaleState::Paid
+    );
+}
+
+#[test]
 fn who_knows_of_the_release_needs_no_word_of_the_cloud() {
     let (world, _, a, b) = morning();
     let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));

@@ -4,7 +4,7 @@
 import { conflictCard, conflictsOf } from "./conflicts.js";
 import { lineText } from "./connection.js";
 import { candidateList, codeField, decided, phoneText, release, saleChoice, salesFor } from "./match.js";
-import { cashField, overChoices, returnForm } from "./settle.js";
+import { cashField, overChoices, returnForm, mistakes } from "./settle.js";
 import { printing, stageList } from "./stages.js";
 
 /** Who acts, what to repaint after an action, and whether money can be given back here. Each page fills this in. */
@@ -417,6 +417,7 @@ function saleRest(sale) {
     el("table", { class: "lines" }, el("tbody", {}, sale.lines.flatMap(line).filter(Boolean), sale.lines.length > 0 && whole > 0 && off({ reason: "Off the whole sale", amount: decimal(whole) }))),
     (taxes.length > 0 || back.length > 0) && el("ul", { class: "facts", testid: "sale-facts" }, [...taxes, ...back].map((fact) => el("li", {}, fact))),
     el("p", { class: "hint" }, [`Sold ${when(sale.at)}`, sale.by !== sale.till_name && ` by ${sale.by}`, ` at ${sale.till_name}`, sale.order && `, order ${sale.order}`]),
+    mistakes(sale),
     timeline(sale.history)];
 }
 

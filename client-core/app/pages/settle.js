@@ -35,6 +35,19 @@ export function overChoices(sale, refunds) {
     paid && sale.state !== "voided" && button("Keep as credit", () => post(`${salePath(sale.id)}/credit`), { testid: "leave-credit" }));
 }
 
+const SAID = { cash: "Cash taken", refund: "Money given back", return: "Goods that came back", tip: "Tip" };
+
+/** What was said of a sale and can be taken back as a mistake. */
+export function mistakes(sale) {
+  const undo = async (it) => {
+    const reason = await askReason(`Take back: ${SAID[it.said]}, ${kes(it.amount)}?`, ["Entered wrongly", "Wrong sale", "Wrong amount"]);
+    if (reason) await post(`${salePath(sale.id)}/undo`, { what: it.what, reason });
+  };
+  const row = (it) => el("div", { class: "card row" }, el("p", { class: "grow" }, `${SAID[it.said]}, ${kes(it.amount)}`),
+    button("Take back", () => undo(it), { class: "quiet", testid: `undo-${it.said}` }));
+  return sale.mistakable.length > 0 && el("details", { testid: "mistakes" }, el("summary", {}, "Entered by mistake?"), sale.mistakable.map(row));
+}
+
 /** Goods that come back, also of an old sale: so much of each line. */
 export function returnForm(current) {
   const lines = el("div", { class: "stack" });

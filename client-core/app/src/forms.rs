@@ -17,11 +17,12 @@ use domain::{
 };
 use payment::HeldForm;
 use sale::{
-    AsksForm, ClaimForm, DiscountForm, HappeningForm, PushForm, ReturnForm, ReturnedForm, SameTotal, TaxForm,
+    AsksForm, ClaimForm, DiscountForm, HappeningForm, PushForm, ReturnForm, ReturnedForm, SaidForm,
+    SameTotal, TaxForm,
 };
 use status::{ClockForm, CountForm, MeForm, MemberForm, ProgressForm, ShopStatus, TodayForm};
 use std::collections::BTreeMap;
-use till::{ClaimRow, Deed, Happening, PaymentRow, PushStatus, SaleRow, Till};
+use till::{ClaimRow, Deed, Happening, PaymentRow, PushStatus, Said, SaleRow, Till};
 
 /// How much of what was refused a status shows.
 const SET_ASIDE_SHOWN: usize = 50;
@@ -93,6 +94,7 @@ impl<'a> View<'a> {
             push: self.till.push_status(row.id, self.now)?.map(PushForm::from),
             same_total: self.same_total(row)?,
             history: None,
+            mistakable: None,
         })
     }
 
@@ -108,9 +110,14 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn sale_with_history(&self, id: FactId) -> Result<SaleForm, Problem> {
-        let form = self.sale(&self.till.sale(id)?)?;
-        let history = self.till.history_of_sale(id)?.into_iter();
-        Ok(SaleForm { history: Some(history.map(|happening| self.told(happening)).collect()), ..form })
+        let row = self.till.sale(id)?;
+        let history = self.till.history_of_sale(id)?.into_iter().map(|happening| self.told(happening));
+        let mistakable = self.till.said_of(&row)?.into_iter().map(SaidForm::from);
+        Ok(SaleForm {
+            history: Some(history.collect()),
+            mistakable: Some(mistakable.collect()),
+            ..self.sale(&row)?
+        })
     }
 
     fn claim(
@@ -285,6 +292,10 @@ impl<'a> View<'a> {
             Deed::GivenBack(amount, reason) => format!("KES {amount} given back in cash: {reason}"),
             Deed::CameBack(amount, reason) => format!("goods worth KES {amount} came back: {reason}"),
             Deed::Tipped(amount) => format!("KES {amount} kept as a tip"),
+            Deed::Undone { what, reason, .. } => match what {
+                Some((said, amount)) => format!("{} of KES {amount} taken back: {reason}", said_told(said)),
+                None => format!("something was taken back that is not here: {reason}"),
+            },
             Deed::Trusted { reason, approved } => {
                 format!("goods handed out without a payment{}: {reason}", allowed(approved.as_deref()))
             }
@@ -388,6 +399,16 @@ fn named_disagreements(payment: &PaymentRow) -> Vec<&'static str> {
 /// Which manager allowed it, where one had to.
 fn allowed(by: Option<&str>) -> String {
     by.map(|by| format!(", allowed by {by}")).unwrap_or_default()
+}
+
+/// What was taken back as a mistake, in words.
+const fn said_told(said: Said) -> &'static str {
+    match said {
+        Said::Cash => "the cash",
+        Said::Refund => "the money given back",
+        Said::Return => "the return",
+        Said::Tip => "the tip",
+    }
 }
 
 fn ended_told(code: &str, asked: bool) -> String {

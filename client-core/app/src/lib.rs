@@ -13,6 +13,7 @@ mod discovery;
 mod forms;
 mod lan;
 mod licence;
+mod mistakes;
 mod openapi;
 mod pages;
 mod parked;
@@ -93,6 +94,7 @@ fn routes(sells: bool) -> OpenApiRouter<App> {
         .merge(stock::routes())
         .merge(tenders::routes())
         .merge(returns::routes())
+        .merge(mistakes::routes())
         .merge(safaricom::routes(sells));
     if sells {
         routes.merge(seeds::routes()).merge(licence::routes()).merge(parked::routes())

@@ -66,9 +66,13 @@ struct Period {
     /// Which shop, at head office.
     #[schema(value_type = Option<ShopName>)]
     shop: Option<String>,
-    /// The last day within: not today.
+    /// The last day within: not today. An earlier one than before opens the days after it again.
     #[schema(value_type = Day)]
     until: String,
+    /// Why, where days are opened again.
+    #[serde(default)]
+    #[schema(value_type = Reason)]
+    reason: String,
     /// Who does it.
     #[serde(default)]
     #[schema(value_type = By)]
@@ -121,7 +125,7 @@ async fn period_closed(State(app): State<App>, Query(which): Query<Which>) -> Re
     app.with(move |till, _| shown(till, &shop_of(till, which.shop.as_deref())?)).await
 }
 
-/// Closes the books of a shop up to a day; head office only.
+/// Closes the books of a shop up to a day, or opens the days after it again; head office only.
 #[utoipa::path(
     post,
     path = "/v1/periods",
@@ -132,7 +136,7 @@ async fn close_period(State(app): State<App>, Json(form): Json<Period>) -> Resul
     let until = BusinessDay::parse(&form.until).map_err(|error| Problem::bad_request(&error))?;
     app.write(move |till, now| {
         let shop = shop_of(till, form.shop.as_deref())?;
-        till.close_period(&shop, until, &Person::named(&form.by), now)?;
+        till.close_period(&shop, until, &form.reason, (&Person::named(&form.by), now))?;
         shown(till, &shop)
     })
     .await

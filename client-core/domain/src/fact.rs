@@ -105,6 +105,16 @@ pub enum FactBody {
         /// How much.
         amount: Money,
     },
+    /// Something that was said of a sale was a mistake, and counts no more: cash taken or given back, goods that came
+    /// back, a tip. Its till's drawer has what it had before.
+    Undone {
+        /// The sale.
+        sale: Cited,
+        /// The fact that counts no more.
+        what: Cited,
+        /// Why, in the person's words.
+        reason: String,
+    },
     /// Safaricom was asked to give a payment back, whole. What becomes of it, Safaricom says.
     ReversalAsked {
         /// The payment.
@@ -114,10 +124,13 @@ pub enum FactBody {
         /// Why, in the person's words.
         reason: String,
     },
-    /// Head office closed the books up to a day: what was decided about sales up to then stays.
+    /// Head office closed the books up to a day: what was decided about sales up to then stays. The latest of these
+    /// holds: an earlier day opens them again.
     PeriodClosed {
         /// The last day within.
         until: BusinessDay,
+        /// Why, in the person's words, where they are opened again; nothing else.
+        reason: String,
     },
     /// A drawer was opened for a shift.
     ShiftOpened {
@@ -155,6 +168,7 @@ impl FactBody {
             Self::Return(back) => Self::Return(Return { sale: now(back.sale), ..back }),
             Self::Trusted { sale, reason, approved } => Self::Trusted { sale: now(sale), reason, approved },
             Self::Tip { sale, amount } => Self::Tip { sale: now(sale), amount },
+            Self::Undone { sale, what, reason } => Self::Undone { sale: now(sale), what: now(what), reason },
             Self::Sale(_)
             | Self::Stock(_)
             | Self::Count(_)

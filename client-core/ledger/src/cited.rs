@@ -23,6 +23,7 @@ pub(crate) const SALES: Referred = Referred {
         ("refunds", "sale"),
         ("returns", "sale"),
         ("tips", "sale"),
+        ("undone", "sale"),
         ("trusts", "sale"),
     ],
 };

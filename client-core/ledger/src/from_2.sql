@@ -304,7 +304,8 @@ CREATE TABLE refunds (
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
     cited  TEXT,
-    rounding INTEGER NOT NULL DEFAULT 0
+    rounding INTEGER NOT NULL DEFAULT 0,
+    formerly TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refunds_of_sale ON refunds (sale, shop);
 CREATE INDEX refunds_unmet ON refunds (sale) WHERE sale = cited;
@@ -322,6 +323,7 @@ CREATE TABLE drawers (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX closings ON drawers (shop, at) WHERE kind = 'closed';
 ALTER TABLE cash ADD COLUMN rounding INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cash ADD COLUMN formerly TEXT;
 ALTER TABLE claims ADD COLUMN part INTEGER;
 ALTER TABLE claims ADD COLUMN phone TEXT;
 ALTER TABLE claims ADD COLUMN approved TEXT;
@@ -334,7 +336,8 @@ CREATE TABLE returns (
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
-    cited  TEXT
+    cited  TEXT,
+    formerly TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX returns_of_sale ON returns (sale, shop);
 CREATE INDEX returns_unmet ON returns (sale) WHERE sale = cited;
@@ -345,7 +348,8 @@ CREATE TABLE tips (
     amount INTEGER NOT NULL CHECK (amount > 0),
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
-    cited  TEXT
+    cited  TEXT,
+    formerly TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tips_of_sale ON tips (sale, shop);
 CREATE INDEX tips_unmet ON tips (sale) WHERE sale = cited;
@@ -361,6 +365,26 @@ CREATE TABLE trusts (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX trusts_of_sale ON trusts (sale, shop);
 CREATE INDEX trusts_unmet ON trusts (sale) WHERE sale = cited;
+CREATE TABLE undone (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    what   TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX undone_of_sale ON undone (sale, shop);
+CREATE INDEX undone_unmet ON undone (sale) WHERE sale = cited;
+CREATE VIEW cash_standing AS SELECT * FROM cash t WHERE NOT EXISTS (SELECT 1 FROM undone u
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+CREATE VIEW refunds_standing AS SELECT * FROM refunds t WHERE NOT EXISTS (SELECT 1 FROM undone u
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+CREATE VIEW returns_standing AS SELECT * FROM returns t WHERE NOT EXISTS (SELECT 1 FROM undone u
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+CREATE VIEW tips_standing AS SELECT * FROM tips t WHERE NOT EXISTS (SELECT 1 FROM undone u
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
 CREATE TABLE asked_back (
     id      TEXT PRIMARY KEY,
     shop    INTEGER NOT NULL,
@@ -376,7 +400,8 @@ CREATE TABLE periods (
     shop  INTEGER NOT NULL,
     until INTEGER NOT NULL,
     at    INTEGER NOT NULL,
-    by    TEXT NOT NULL
+    by    TEXT NOT NULL,
+    reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE payments ADD COLUMN free INTEGER NOT NULL DEFAULT 0;
 UPDATE payments SET free = amount WHERE sale IS NULL AND reversed = 0;

@@ -1,5 +1,6 @@
 //! What happened to a sale or a payment, and who did it.
 
+use crate::mistakes::{SAID, Said};
 use crate::rows::{self, money, parsed, time};
 use crate::{LedgerError, Reader, SaleRow};
 use domain::{Cited, FactId, How, Money, ReceiptCode, ShopId, Source, Tender, Timestamp};
@@ -31,6 +32,15 @@ pub enum Deed {
     CameBack(Money, String),
     /// The customer left this beyond it.
     Tipped(Money),
+    /// Something of the above was a mistake and counts no more.
+    Undone {
+        /// The fact.
+        fact: Cited,
+        /// What it was, and how much; nothing where it is not here.
+        what: Option<(Said, Money)>,
+        /// Why.
+        reason: String,
+    },
     /// Its goods were handed out on the customer's word.
     Trusted {
         /// Why.
@@ -130,6 +140,17 @@ impl Reader {
             Ok(Deed::CameBack(money(row, "amount")?, row.get("reason")?))
         })?);
         all.extend(self.happenings(&said("tips"), id, |row| Ok(Deed::Tipped(money(row, "amount")?)))?);
+        let undone = format!(
+            "SELECT u.at, u.by, u.what, u.reason, t.said, t.amount FROM undone u
+             JOIN sales s ON s.id = u.sale AND s.shop = u.shop
+             LEFT JOIN ({SAID}) t ON t.sale = u.sale AND t.shop = u.shop AND t.cited = u.what WHERE s.id = ?1"
+        );
+        all.extend(self.happenings(&undone, id, |row| {
+            let said = row.get::<_, Option<String>>("said")?.as_deref().and_then(Said::named);
+            let what =
+                said.map(|said| Ok::<_, rusqlite::Error>((said, money(row, "amount")?))).transpose()?;
+            Ok(Deed::Undone { fact: parsed(row, "what", str::parse)?, what, reason: row.get("reason")? })
+        })?);
         all.extend(self.happenings(&said("trusts"), id, |row| {
             Ok(Deed::Trusted { reason: row.get("reason")?, approved: row.get("approved")? })
         })?);
@@ -220,7 +241,8 @@ impl Reader {
                    UNION ALL SELECT id FROM voids WHERE sale = ?1 AND shop = ?2
                    UNION ALL SELECT id FROM refunds WHERE sale = ?1 AND shop = ?2
                    UNION ALL SELECT id FROM returns WHERE sale = ?1 AND shop = ?2
-                   UNION ALL SELECT id FROM tips WHERE sale = ?1 AND shop = ?2";
+                   UNION ALL SELECT id FROM tips WHERE sale = ?1 AND shop = ?2
+                   UNION ALL SELECT id FROM undone WHERE sale = ?1 AND shop = ?2";
         let mut find = self.connection.prepare_cached(sql)?;
         let key = params![sale.id.to_string(), self.shop_key(&sale.shop)?];
         let found = find.query_map(key, |row| parsed(row, "id", str::parse))?;

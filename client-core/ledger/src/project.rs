@@ -52,6 +52,7 @@ pub(crate) fn fact(
         FactBody::Tip { sale, amount } => {
             dirty.sale(amount_of(c, shop, fact, ("tips", *sale), *amount, None)?);
         }
+        FactBody::Undone { sale, what, reason } => undone(c, shop, fact, (*sale, *what, reason), dirty)?,
         FactBody::Trusted { sale, reason, approved } => {
             trusted(c, shop, fact, *sale, (reason, approved.as_ref()))?;
         }
@@ -61,9 +62,9 @@ pub(crate) fn fact(
             let row = params![id, shop, receipt.as_str(), amount.cents(), reason, at, by];
             c.prepare_cached(sql)?.execute(row)?;
         }
-        FactBody::PeriodClosed { until } => {
-            let sql = "INSERT INTO periods (id, shop, until, at, by) VALUES (?, ?, ?, ?, ?)";
-            c.prepare_cached(sql)?.execute(params![id, shop, until.number(), at, by])?;
+        FactBody::PeriodClosed { until, reason } => {
+            let sql = "INSERT INTO periods (id, shop, until, at, by, reason) VALUES (?, ?, ?, ?, ?, ?)";
+            c.prepare_cached(sql)?.execute(params![id, shop, until.number(), at, by, reason])?;
         }
         FactBody::ShiftOpened { float } => drawer(c, shop, fact, ("opened", *float, None))?,
         FactBody::CashMoved { amount, reason } => drawer(c, shop, fact, ("moved", *amount, Some(reason)))?,
@@ -114,10 +115,11 @@ fn cash(
 ) -> Result<(), LedgerError> {
     let (sale, cited) = said_of(c, shop, &SALES, sale)?;
     let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
-    let sql =
-        "INSERT INTO cash (id, shop, sale, amount, at, by, cited, rounding) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO cash (id, shop, sale, amount, at, by, cited, rounding, formerly)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let (name, amount, rounding) = (sale.to_string(), amount.cents(), rounding.cents());
-    c.prepare_cached(sql)?.execute(params![id, shop, name, amount, at, by, cited, rounding])?;
+    let formerly = fact.formerly.map(|name| name.to_string());
+    c.prepare_cached(sql)?.execute(params![id, shop, name, amount, at, by, cited, rounding, formerly])?;
     dirty.sale(sale);
     Ok(())
 }
@@ -137,6 +139,24 @@ fn void(
         dirty.sale_and_its_receipts(c, shop, sale.id)?;
     }
     stock::void(c, shop, sale, fact.id)
+}
+
+/// What was said by mistake need not be here yet: it counts no more once it comes.
+fn undone(
+    c: &Connection,
+    shop: i64,
+    fact: &Fact,
+    (sale, what, reason): (Cited, Cited, &str),
+    dirty: &mut Dirty,
+) -> Result<(), LedgerError> {
+    let (sale, cited) = said_of(c, shop, &SALES, sale)?;
+    let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
+    let sql =
+        "INSERT INTO undone (id, shop, sale, what, reason, at, by, cited) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let row = params![id, shop, sale.to_string(), what.to_string(), reason, at, by, cited];
+    c.prepare_cached(sql)?.execute(row)?;
+    dirty.sale(sale);
+    stock::undone(c, shop, what, fact.id)
 }
 
 fn trusted(
@@ -165,16 +185,18 @@ fn amount_of(
     reason: Option<&str>,
 ) -> Result<Cited, LedgerError> {
     let (sale, cited) = said_of(c, shop, &SALES, sale)?;
-    let (column, value) = reason.map_or(("", ""), |_| (", reason", ", ?8"));
+    let (column, value) = reason.map_or(("", ""), |_| (", reason", ", ?9"));
     let sql = format!(
-        "INSERT INTO {table} (id, shop, sale, amount, at, by, cited{column}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7{value})"
+        "INSERT INTO {table} (id, shop, sale, amount, at, by, cited, formerly{column})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8{value})"
     );
     let mut insert = c.prepare_cached(&sql)?;
     let (id, at, by) = (fact.id.to_string(), fact.at.millis(), fact.by.as_str());
     let (name, amount) = (sale.to_string(), amount.cents());
+    let formerly = fact.formerly.map(|name| name.to_string());
     match reason {
-        Some(reason) => insert.execute(params![id, shop, name, amount, at, by, cited, reason])?,
-        None => insert.execute(params![id, shop, name, amount, at, by, cited])?,
+        Some(reason) => insert.execute(params![id, shop, name, amount, at, by, cited, formerly, reason])?,
+        None => insert.execute(params![id, shop, name, amount, at, by, cited, formerly])?,
     };
     Ok(sale)
 }
@@ -220,7 +242,7 @@ pub(crate) fn forget(c: &Connection, shop: i64, fact: FactId, dirty: &mut Dirty)
             dirty.fact(c, shop, name)?;
         }
     }
-    let said = ["cash", "releases", "voids", "prints", "refunds", "returns", "tips", "trusts"];
+    let said = ["cash", "releases", "voids", "prints", "refunds", "returns", "tips", "undone", "trusts"];
     for table in said.into_iter().chain(["asked_back", "periods"]) {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?.execute([fact.to_string()])?;
     }

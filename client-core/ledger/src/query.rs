@@ -293,24 +293,24 @@ impl Reader {
         crate::settle::leading_sale(&self.connection, self.shop_key(shop)?, receipt)
     }
 
-    /// The facts that say what came back of a sale, oldest first.
+    /// The facts that say what came back of a sale, oldest first; without those that were taken back as a mistake.
     ///
     /// # Errors
     /// The file can not be read.
     pub fn returns(&self, sale: &SaleRow) -> Result<Vec<FactId>, LedgerError> {
-        let sql = "SELECT id FROM returns WHERE sale = ? AND shop = ? ORDER BY at, id";
+        let sql = "SELECT id FROM returns_standing WHERE sale = ? AND shop = ? ORDER BY at, id";
         let mut find = self.connection.prepare_cached(sql)?;
         let key = params![sale.id.to_string(), self.shop_key(&sale.shop)?];
         let found = find.query_map(key, |row| parsed(row, "id", str::parse))?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 
-    /// Up to which day head office closed the books of a shop. A till can not, whatever it writes.
+    /// Up to which day head office closed the books of a shop, by its latest word. A till can not, whatever it writes.
     ///
     /// # Errors
     /// The file can not be read.
     pub fn period_closed(&self, shop: &ShopId) -> Result<Option<BusinessDay>, LedgerError> {
-        let sql = "SELECT id, until FROM periods WHERE shop = ? ORDER BY until DESC";
+        let sql = "SELECT id, until FROM periods WHERE shop = ? ORDER BY at DESC, id DESC";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| Ok((parsed::<FactId>(row, "id", str::parse)?, row.get("until")?));
         let closings = find.query_map([self.shop_key(shop)?], read)?.collect::<Result<Vec<_>, _>>()?;
@@ -343,8 +343,8 @@ impl Reader {
         let sql = format!("SELECT
             count(*) AS sales, coalesce(sum(owed), 0) AS total, coalesce(sum(min(paid, owed)), 0) AS paid,
             coalesce(sum(CASE tender WHEN 'cash' THEN total ELSE 0 END
-              + (SELECT coalesce(sum(amount), 0) FROM cash WHERE cash.sale = sales.id AND cash.shop = sales.shop)
-              - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = sales.id AND r.shop = sales.shop)), 0)
+              + (SELECT coalesce(sum(amount), 0) FROM cash_standing c WHERE c.sale = sales.id AND c.shop = sales.shop)
+              - (SELECT coalesce(sum(amount), 0) FROM refunds_standing r WHERE r.sale = sales.id AND r.shop = sales.shop)), 0)
               AS cash,
             (SELECT count(*) FROM sales WHERE shop = ?1 AND due > 0) AS open,
             (SELECT count(*) FROM ({TROUBLED} UNION {UNCONFIRMED})) AS conflicts,

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tables that are computed.
-const COMPUTED: [&str; 24] = [
+const COMPUTED: [&str; 25] = [
     "journals",
     "runs",
     "sales",
@@ -29,6 +29,7 @@ const COMPUTED: [&str; 24] = [
     "refunds",
     "returns",
     "tips",
+    "undone",
     "trusts",
     "asked_back",
     "periods",

@@ -246,7 +246,9 @@ CREATE TABLE cash (
     by     TEXT NOT NULL,
     cited  TEXT,
     -- By how much more went into the drawer.
-    rounding INTEGER NOT NULL DEFAULT 0
+    rounding INTEGER NOT NULL DEFAULT 0,
+    -- The name it had first, if its till had to write it again in a new life.
+    formerly TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cash_of_sale ON cash (sale, shop);
 CREATE INDEX cash_unmet ON cash (sale) WHERE sale = cited;
@@ -323,7 +325,9 @@ CREATE TABLE refunds (
     by     TEXT NOT NULL,
     cited  TEXT,
     -- By how much more went out of the drawer.
-    rounding INTEGER NOT NULL DEFAULT 0
+    rounding INTEGER NOT NULL DEFAULT 0,
+    -- The name it had first, if its till had to write it again in a new life.
+    formerly TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refunds_of_sale ON refunds (sale, shop);
 CREATE INDEX refunds_unmet ON refunds (sale) WHERE sale = cited;
@@ -337,7 +341,9 @@ CREATE TABLE returns (
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
-    cited  TEXT
+    cited  TEXT,
+    -- The name it had first, if its till had to write it again in a new life.
+    formerly TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX returns_of_sale ON returns (sale, shop);
 CREATE INDEX returns_unmet ON returns (sale) WHERE sale = cited;
@@ -350,7 +356,9 @@ CREATE TABLE tips (
     amount INTEGER NOT NULL CHECK (amount > 0),
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
-    cited  TEXT
+    cited  TEXT,
+    -- The name it had first, if its till had to write it again in a new life.
+    formerly TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tips_of_sale ON tips (sale, shop);
 CREATE INDEX tips_unmet ON tips (sale) WHERE sale = cited;
@@ -369,6 +377,30 @@ CREATE TABLE trusts (
 CREATE INDEX trusts_of_sale ON trusts (sale, shop);
 CREATE INDEX trusts_unmet ON trusts (sale) WHERE sale = cited;
 
+-- What was said of sales by mistake. `what` is cited by its first name and its instant, whatever it is called here.
+CREATE TABLE undone (
+    id     TEXT PRIMARY KEY,
+    shop   INTEGER NOT NULL,
+    sale   TEXT NOT NULL,
+    what   TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    cited  TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX undone_of_sale ON undone (sale, shop);
+CREATE INDEX undone_unmet ON undone (sale) WHERE sale = cited;
+
+-- What of these stands: what was not taken back as a mistake.
+CREATE VIEW cash_standing AS SELECT * FROM cash t WHERE NOT EXISTS (SELECT 1 FROM undone u
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+CREATE VIEW refunds_standing AS SELECT * FROM refunds t WHERE NOT EXISTS (SELECT 1 FROM undone u
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+CREATE VIEW returns_standing AS SELECT * FROM returns t WHERE NOT EXISTS (SELECT 1 FROM undone u
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+CREATE VIEW tips_standing AS SELECT * FROM tips t WHERE NOT EXISTS (SELECT 1 FROM undone u
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+
 -- Payments that Safaricom was asked to give back.
 CREATE TABLE asked_back (
     id      TEXT PRIMARY KEY,
@@ -381,13 +413,16 @@ CREATE TABLE asked_back (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX asked_back_of_receipt ON asked_back (shop, receipt);
 
--- Up to which day the books of a shop were closed, as days since 1 January of the year 1. Only head office can.
+-- Up to which day the books of a shop were closed, as days since 1 January of the year 1. Only head office can, and
+-- its latest word holds.
 CREATE TABLE periods (
     id    TEXT PRIMARY KEY,
     shop  INTEGER NOT NULL,
     until INTEGER NOT NULL,
     at    INTEGER NOT NULL,
-    by    TEXT NOT NULL
+    by    TEXT NOT NULL,
+    -- Why they were opened again.
+    reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- What was done with drawers beside selling, in the order of each till's journal.

@@ -67,7 +67,7 @@ impl Dirty {
         self.sale_and_its_receipts(c, shop, fact)?;
         self.claim(c, shop, fact)?;
         let key = params![fact.to_string(), shop];
-        for table in ["cash", "claims", "voids", "refunds", "returns", "tips"] {
+        for table in ["cash", "claims", "voids", "refunds", "returns", "tips", "undone"] {
             let sql = format!("SELECT sale FROM {table} WHERE id = ? AND shop = ?");
             let read = |row: &Row<'_>| parsed(row, "sale", str::parse);
             if let Some(Cited { id, at: None }) = c.prepare_cached(&sql)?.query_row(key, read).optional()? {
@@ -93,6 +93,7 @@ impl Dirty {
                        OR EXISTS (SELECT 1 FROM refunds WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM returns WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM tips WHERE sale = cited)
+                       OR EXISTS (SELECT 1 FROM undone WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM trusts WHERE sale = cited)
                        OR EXISTS (SELECT 1 FROM sales WHERE formerly = ?1)";
         let mut find = c.prepare_cached(sql)?;
@@ -328,7 +329,7 @@ fn fold_sale(c: &Connection, shop: i64, sale: FactId) -> Result<(), LedgerError>
 fn known(c: &Connection, shop: i64, id: &str) -> Result<Option<Known>, LedgerError> {
     let sum = |table| {
         format!(
-            "(SELECT coalesce(sum(amount), 0) FROM {table} t WHERE t.sale = sales.id AND t.shop = sales.shop)"
+            "(SELECT coalesce(sum(amount), 0) FROM {table}_standing t WHERE t.sale = sales.id AND t.shop = sales.shop)"
         )
     };
     let sql = format!(

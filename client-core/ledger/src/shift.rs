@@ -14,6 +14,15 @@ const WRITTEN: &str = "SELECT till || iif(incarnation = 0, '', '.' || incarnatio
    FROM journal WHERE shop = ?1 AND till = ?2 AND incarnation = ?3
      AND number > ?4 AND number <= ?5 AND document <> 0 AND state = 0";
 
+/// What of a table was taken back as a mistake in the piece of a journal.
+fn taken_back(table: &str) -> String {
+    format!(
+        "(SELECT coalesce(sum(t.amount + t.rounding), 0) FROM written w JOIN undone u USING (id)
+          CROSS JOIN {table} t ON t.sale = u.sale AND t.shop = u.shop
+            AND u.what = coalesce(t.formerly, t.id) || '@' || t.at WHERE u.shop = ?1)"
+    )
+}
+
 /// What was done with a drawer beside selling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrawerRow {
@@ -110,9 +119,13 @@ impl Reader {
                (SELECT coalesce(sum(s.total + s.rounding), 0) FROM written w JOIN sales s USING (id)
                 WHERE s.shop = ?1 AND s.tender = 'cash')
                + (SELECT coalesce(sum(c.amount + c.rounding), 0) FROM written w JOIN cash c USING (id)
-                  WHERE c.shop = ?1) AS sales,
+                  WHERE c.shop = ?1)
+               - {} AS sales,
                (SELECT coalesce(sum(r.amount + r.rounding), 0) FROM written w JOIN refunds r USING (id)
-                WHERE r.shop = ?1) AS refunds"
+                WHERE r.shop = ?1)
+               - {} AS refunds",
+            taken_back("cash"),
+            taken_back("refunds")
         );
         let mut find = self.connection.prepare_cached(&sql)?;
         let read = |row: &Row<'_>| Ok((money(row, "sales")?, money(row, "refunds")?));
@@ -144,12 +157,12 @@ impl Reader {
     ) -> Result<Takings, LedgerError> {
         let sql = format!(
             "WITH written AS ({WRITTEN}) SELECT s.*,
-               (SELECT coalesce(sum(amount), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop)
-               - (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.sale = s.id AND r.shop = s.shop) AS cash,
-               (SELECT coalesce(sum(rounding), 0) FROM cash c WHERE c.sale = s.id AND c.shop = s.shop)
-               - (SELECT coalesce(sum(rounding), 0) FROM refunds r WHERE r.sale = s.id AND r.shop = s.shop) AS coins,
-               (SELECT coalesce(sum(amount), 0) FROM returns r WHERE r.sale = s.id AND r.shop = s.shop) AS returned,
-               (SELECT coalesce(sum(amount), 0) FROM tips t WHERE t.sale = s.id AND t.shop = s.shop) AS tips,
+               (SELECT coalesce(sum(amount), 0) FROM cash_standing c WHERE c.sale = s.id AND c.shop = s.shop)
+               - (SELECT coalesce(sum(amount), 0) FROM refunds_standing r WHERE r.sale = s.id AND r.shop = s.shop) AS cash,
+               (SELECT coalesce(sum(rounding), 0) FROM cash_standing c WHERE c.sale = s.id AND c.shop = s.shop)
+               - (SELECT coalesce(sum(rounding), 0) FROM refunds_standing r WHERE r.sale = s.id AND r.shop = s.shop) AS coins,
+               (SELECT coalesce(sum(amount), 0) FROM returns_standing r WHERE r.sale = s.id AND r.shop = s.shop) AS returned,
+               (SELECT coalesce(sum(amount), 0) FROM tips_standing t WHERE t.sale = s.id AND t.shop = s.shop) AS tips,
                iif(s.state = 'claimed', (SELECT max(c.at) FROM claims c WHERE c.sale = s.id AND c.shop = s.shop
                  AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)
                  AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.shop = c.shop AND p.receipt = c.receipt)), NULL)

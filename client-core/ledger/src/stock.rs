@@ -66,6 +66,17 @@ pub(crate) fn void(c: &Connection, shop: i64, sale: Cited, void: FactId) -> Resu
     here.into_iter().chain(returns_of(c, shop, sale)?).try_for_each(|fact| cancelled(c, shop, fact, void))
 }
 
+/// Takes back what came back by mistake. That this was so is written already.
+pub(crate) fn undone(c: &Connection, shop: i64, what: Cited, undone: FactId) -> Result<(), LedgerError> {
+    let sql = "SELECT r.id FROM undone u JOIN returns r ON r.sale = u.sale AND r.shop = u.shop
+                 AND u.what = coalesce(r.formerly, r.id) || '@' || r.at WHERE u.id = ? AND u.what = ?";
+    let mut find = c.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| parsed(row, "id", str::parse);
+    let returns = find.query_map(params![undone.to_string(), what.to_string()], read)?;
+    let returns = returns.collect::<Result<Vec<FactId>, _>>()?;
+    returns.into_iter().try_for_each(|back| cancelled(c, shop, back, undone))
+}
+
 /// What came back of a sale.
 pub(crate) fn returns_of(c: &Connection, shop: i64, sale: Cited) -> Result<Vec<FactId>, LedgerError> {
     let mut find = c.prepare_cached("SELECT id FROM returns WHERE sale = ? AND shop = ?")?;
@@ -167,7 +178,9 @@ impl Facts {
         let mut find = c.prepare_cached("SELECT till, incarnation FROM journals WHERE shop = ?")?;
         let actors = find.query_map([shop], rows::actor)?.collect::<Result<Vec<Actor>, _>>()?;
         let sql = "SELECT sale, id FROM voids WHERE shop = ?1
-                   UNION ALL SELECT r.id, v.id FROM voids v JOIN returns r USING (sale, shop) WHERE v.shop = ?1";
+                   UNION ALL SELECT r.id, v.id FROM voids v JOIN returns r USING (sale, shop) WHERE v.shop = ?1
+                   UNION ALL SELECT r.id, u.id FROM undone u JOIN returns r USING (sale, shop)
+                     WHERE u.shop = ?1 AND u.what = coalesce(r.formerly, r.id) || '@' || r.at";
         let mut find = c.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
             Ok((parsed::<Cited>(row, "sale", str::parse)?, parsed::<FactId>(row, "id", str::parse)?))
@@ -261,10 +274,12 @@ fn seen(c: &Connection, shop: i64, FactId { actor, number }: FactId) -> Result<S
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// Who cancelled a sale, or the sale of which this brought something back; nearly always nobody.
+/// Who cancelled a sale, or the sale of which this brought something back, or took that back; nearly always nobody.
 fn voids_of(c: &Connection, shop: i64, sale: FactId) -> Result<Vec<FactId>, LedgerError> {
     let sql = "SELECT id FROM voids WHERE shop = ?2
-                 AND sale IN (SELECT ?1 UNION ALL SELECT sale FROM returns WHERE id = ?1 AND shop = ?2)";
+                 AND sale IN (SELECT ?1 UNION ALL SELECT sale FROM returns WHERE id = ?1 AND shop = ?2)
+               UNION ALL SELECT u.id FROM returns r JOIN undone u USING (sale, shop) WHERE r.id = ?1 AND r.shop = ?2
+                 AND u.what = coalesce(r.formerly, r.id) || '@' || r.at";
     let mut find = c.prepare_cached(sql)?;
     let found = find.query_map(params![sale.to_string(), shop], |row| parsed(row, "id", str::parse))?;
     Ok(found.collect::<Result<_, _>>()?)

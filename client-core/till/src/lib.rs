@@ -25,6 +25,7 @@ mod keep;
 mod licence;
 mod limits;
 mod matching;
+mod mistakes;
 mod new_life;
 mod parked;
 mod pasted;
@@ -55,8 +56,8 @@ pub use folder::{Credentials, Folder, enrol};
 pub use http::{HttpCloud, HttpSibling, HttpSiblings, MAX_SEALED_BYTES, SIBLING_PATH};
 pub use ledger::history::{Deed, Happening};
 pub use ledger::{
-    ClaimOn, ClaimRow, Day, LedgerError, Parked, PaymentRow, PushRow, SaleFilter, SaleRow, how_name,
-    reference,
+    ClaimOn, ClaimRow, Day, LedgerError, Parked, PaymentRow, PushRow, Said, SaidRow, SaleFilter, SaleRow,
+    how_name, reference,
 };
 pub use licence::Licence;
 pub use limits::Gauge;

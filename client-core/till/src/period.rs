@@ -1,21 +1,24 @@
-//! Periods: head office closes the books up to a day, and what was decided about sales up to then stays.
+//! Periods: head office closes the books up to a day, and what was decided about sales up to then stays, until it opens
+//! them again.
 
-use crate::{SaleRow, Till, TillError};
+use crate::{SaleRow, Till, TillError, reason_of};
 use domain::{BusinessDay, FactBody, Person, Role, ShopId, Timestamp};
 use ledger::Reader;
 
 impl Till {
-    /// Closes the books of a shop up to a day that is over; head office only. Corrections that a till made before it
-    /// heard of this still count, and show when they were made.
+    /// Closes the books of a shop up to a day that is over; head office only. Up to an earlier day than before, it
+    /// opens the days after that again, with a reason. Corrections that a till made before it heard of this still
+    /// count, and show when they were made.
     ///
     /// # Errors
-    /// This is a till, the day is not over, the books are closed up to then, or nothing was recorded.
+    /// This is a till, the day is not over, the books are closed up to then, they are opened again without a reason, or
+    /// nothing was recorded.
     pub fn close_period(
         &self,
         shop: &ShopId,
         until: BusinessDay,
-        by: &Person,
-        now: Timestamp,
+        reason: &str,
+        (by, now): (&Person, Timestamp),
     ) -> Result<(), TillError> {
         let refused = |why: &str| Err(TillError::Refused(why.to_owned()));
         if self.identity().role != Role::Office {
@@ -25,10 +28,12 @@ impl Till {
             return refused("this day is not over: close the books up to yesterday at the latest");
         }
         let mut ledger = self.ledger();
-        if ledger.period_closed(shop)?.is_some_and(|closed| closed >= until) {
-            return refused("the books are closed up to this day already");
-        }
-        self.write(&mut ledger, shop, (by, now), FactBody::PeriodClosed { until }, None)?;
+        let reason = match ledger.period_closed(shop)? {
+            Some(closed) if closed == until => return refused("the books are closed up to this day already"),
+            Some(closed) if closed > until => reason_of(reason)?,
+            _ => String::new(),
+        };
+        self.write(&mut ledger, shop, (by, now), FactBody::PeriodClosed { until, reason }, None)?;
         Ok(())
     }
 

@@ -31,6 +31,9 @@ impl Till {
         }
         let void = FactBody::Void { sale: found.cited(), reason };
         self.write(&mut ledger, &found.shop, (by, now), void, None)?;
+        for claim in ledger.claims(sale)? {
+            self.unsecure(&found.shop, (found.id, claim.id.actor), &claim.receipt);
+        }
         Ok(ledger.sale(sale)?)
     }
 

@@ -299,6 +299,7 @@ fn word(deed: &Deed) -> &'static str {
         Deed::GivenBack(..) => "cash given back",
         Deed::CameBack(..) => "goods came back",
         Deed::Tipped(_) => "tip left",
+        Deed::Undone { .. } => "taken back",
         Deed::Trusted { .. } => "trusted",
         Deed::Printed => "printed",
         Deed::Cancelled(_) => "cancelled",

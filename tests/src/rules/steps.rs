@@ -459,7 +459,8 @@ fn clock(play: &mut Play, gaps: &[&str], sign: i64) -> Result<(), Fault> {
 
 fn close_period(play: &mut Play, _: &[&str], _: &str) -> Result<(), Fault> {
     let yesterday = play.now(OFFICE).plus_millis(-86_400_000).business_day();
-    let closed = play.at(OFFICE)?.close_period(&play.shop, yesterday, &who("Wanjiku"), play.now(OFFICE));
+    let closed =
+        play.at(OFFICE)?.close_period(&play.shop, yesterday, "", (&who("Wanjiku"), play.now(OFFICE)));
     play.done(closed)
 }
 

@@ -218,7 +218,8 @@ impl Mallory {
                 FactBody::Return(Return { sale, goods: vec![back], restock: random.bool(), reason })
             }
             11 => {
-                FactBody::PeriodClosed { until: BusinessDay::from_number(random.i32(700_000..800_000)).ok()? }
+                let until = BusinessDay::from_number(random.i32(700_000..800_000)).ok()?;
+                FactBody::PeriodClosed { until, reason: "a lie".to_owned() }
             }
             12 => {
                 let (receipt, reason) = (random.choice(codes)?.clone(), "a lie".to_owned());

@@ -172,7 +172,7 @@ impl Deal {
             }
             Self::ClosePeriod(shop) => {
                 let yesterday = till.corrected(now).plus_millis(-super::plan::DAY).business_day();
-                till.close_period(shop, yesterday, by, now)?;
+                till.close_period(shop, yesterday, "", (by, now))?;
                 wrote(shop, What::PeriodClosed(yesterday))
             }
             Self::Claim { sale, receipt, how, part, despite } => {

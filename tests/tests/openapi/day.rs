@@ -191,6 +191,7 @@ fn the_drawer(till: &Asked) {
     till.post(&format!("/v1/sales/{beyond}/returns"), back);
     till.put("/v1/catalogue/setting/tips", json!({ "value": "on" }));
     till.post(&format!("/v1/sales/{beyond}/tip"), json!({ "amount": "5", "by": "Asha" }));
+    till.post(&format!("/v1/sales/{beyond}/undo"), json!({ "reason": "a slip", "by": "Asha" }));
     till.post("/v1/shift/close", json!({ "counted": "1500", "by": "Asha" }));
     till.get("/v1/shifts");
     till.get("/v1/days/2026-11-21");

@@ -6,6 +6,7 @@ use crate::openapi::values::{
 };
 use crate::stages::StagesForm;
 use serde::Serialize;
+use till::SaidRow;
 use utoipa::ToSchema;
 
 /// A sale, and how it stands.
@@ -92,6 +93,37 @@ pub(crate) struct SaleForm {
     /// Everything that happened to it, the oldest first; where one sale was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<Vec<HappeningForm>>,
+    /// What of that can be taken back here as a mistake, the newest first; where one sale was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mistakable: Option<Vec<SaidForm>>,
+}
+
+/// Something that was said of a sale and can be taken back.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SaidForm {
+    /// Its name.
+    #[schema(value_type = FactName)]
+    what: String,
+    /// `cash`, `refund`, `return` or `tip`.
+    #[schema(example = "cash")]
+    said: &'static str,
+    /// How much; what goods that came back are worth.
+    #[schema(value_type = Amount)]
+    amount: String,
+    /// When.
+    #[schema(value_type = Time)]
+    at: String,
+}
+
+impl From<SaidRow> for SaidForm {
+    fn from(row: SaidRow) -> Self {
+        Self {
+            what: row.id.to_string(),
+            said: row.said.name(),
+            amount: row.amount.to_string(),
+            at: row.at.to_string(),
+        }
+    }
 }
 
 /// "This receipt code pays this sale", and what is known of that payment.

@@ -153,6 +153,12 @@ pub(super) enum BodyForm {
     /// The last day within, as days since 1 January of the year 1.
     PeriodClosed {
         until: i32,
+        reason: String,
+    },
+    Undone {
+        sale: CitedForm,
+        what: CitedForm,
+        reason: String,
     },
 }
 
@@ -249,29 +255,10 @@ impl From<&FactBody> for BodyForm {
     fn from(body: &FactBody) -> Self {
         match body {
             FactBody::Sale(sale) => sale.into(),
-            FactBody::Cash { sale, amount, rounding } => {
-                let amount = amount.cents();
-                match (sale.at, rounding.cents()) {
-                    (Some(_), 0) => Self::CashFor { sale: sale.into(), amount },
-                    (None, 0) => Self::Cash { sale: sale.id.into(), amount },
-                    (_, rounding) => Self::CashIn { sale: sale.into(), amount, rounding },
-                }
-            }
+            FactBody::Cash { sale, amount, rounding } => cash_form(sale, amount.cents(), rounding.cents()),
             FactBody::Claim(claim) => claim.into(),
-            FactBody::Release { claim, reason } => {
-                let reason = reason.clone();
-                match claim.at {
-                    Some(_) => Self::ReleaseOf { claim: claim.into(), reason },
-                    None => Self::Release { claim: claim.id.into(), reason },
-                }
-            }
-            FactBody::Void { sale, reason } => {
-                let reason = reason.clone();
-                match sale.at {
-                    Some(_) => Self::VoidOf { sale: sale.into(), reason },
-                    None => Self::Void { sale: sale.id.into(), reason },
-                }
-            }
+            FactBody::Release { claim, reason } => release_form(claim, reason.clone()),
+            FactBody::Void { sale, reason } => void_form(sale, reason.clone()),
             FactBody::Stock(stock) => Self::Stock {
                 why: stock.why.into(),
                 note: stock.note.clone(),
@@ -299,13 +286,41 @@ impl From<&FactBody> for BodyForm {
                 amount: amount.cents(),
                 reason: reason.clone(),
             },
-            FactBody::PeriodClosed { until } => Self::PeriodClosed { until: until.number() },
+            FactBody::PeriodClosed { until, reason } => {
+                Self::PeriodClosed { until: until.number(), reason: reason.clone() }
+            }
+            FactBody::Undone { sale, what, reason } => {
+                Self::Undone { sale: sale.into(), what: what.into(), reason: reason.clone() }
+            }
             FactBody::ShiftOpened { float } => Self::ShiftOpened { float: float.cents() },
             FactBody::CashMoved { amount, reason } => {
                 Self::CashMoved { amount: amount.cents(), reason: reason.clone() }
             }
             FactBody::ShiftClosed(closing) => Self::ShiftClosed((&**closing).into()),
         }
+    }
+}
+
+/// In the older form, where that can say it; so below.
+fn cash_form(sale: &Cited, amount: i64, rounding: i64) -> BodyForm {
+    match (sale.at, rounding) {
+        (Some(_), 0) => BodyForm::CashFor { sale: sale.into(), amount },
+        (None, 0) => BodyForm::Cash { sale: sale.id.into(), amount },
+        _ => BodyForm::CashIn { sale: sale.into(), amount, rounding },
+    }
+}
+
+fn release_form(claim: &Cited, reason: String) -> BodyForm {
+    match claim.at {
+        Some(_) => BodyForm::ReleaseOf { claim: claim.into(), reason },
+        None => BodyForm::Release { claim: claim.id.into(), reason },
+    }
+}
+
+fn void_form(sale: &Cited, reason: String) -> BodyForm {
+    match sale.at {
+        Some(_) => BodyForm::VoidOf { sale: sale.into(), reason },
+        None => BodyForm::Void { sale: sale.id.into(), reason },
     }
 }
 
@@ -413,9 +428,12 @@ impl TryFrom<BodyForm> for FactBody {
             BodyForm::ReversalAsked { receipt, amount, reason } => {
                 Self::ReversalAsked { receipt: code(&receipt)?, amount: above_nothing(amount)?, reason }
             }
-            BodyForm::PeriodClosed { until } => {
+            BodyForm::PeriodClosed { until, reason } => {
                 let until = BusinessDay::from_number(until).map_err(|_| CodecError::Unreadable)?;
-                Self::PeriodClosed { until }
+                Self::PeriodClosed { until, reason }
+            }
+            BodyForm::Undone { sale, what, reason } => {
+                Self::Undone { sale: of_instant(sale)?, what: of_instant(what)?, reason }
             }
             BodyForm::ShiftOpened { float } => Self::ShiftOpened { float: money(float)? },
             BodyForm::CashMoved { amount, reason } if amount != 0 => {
@@ -752,7 +770,7 @@ mod tests {
     }
 
     /// What only form 3 can say of sales, and of what became of them.
-    fn said_of_sales() -> [FactBody; 11] {
+    fn said_of_sales() -> [FactBody; 12] {
         let off = |cents| Discount::new(Money::from_cents(cents), "dented").unwrap();
         let [flour, sugar] = <[Line; 2]>::try_from(lines()).unwrap();
         let flour = flour.taxed(Tax::new(1600, true).unwrap()).unwrap();
@@ -784,7 +802,8 @@ mod tests {
             FactBody::Trusted { sale: cited(), reason: reason(), approved: Some(Person::named("Mary")) },
             FactBody::Tip { sale: cited(), amount: Money::from_cents(500) },
             FactBody::ReversalAsked { receipt, amount: Money::from_cents(500), reason: reason() },
-            FactBody::PeriodClosed { until: cited().at.unwrap().business_day() },
+            FactBody::PeriodClosed { until: cited().at.unwrap().business_day(), reason: reason() },
+            FactBody::Undone { sale: cited(), what: cited(), reason: reason() },
         ]
     }
 
@@ -802,7 +821,8 @@ mod tests {
             "0304417368610000 14 07002a 01 8082cec7bf68 057374616c65 01044d617279",
             "0304417368610000 15 07002a 01 8082cec7bf68 e807",
             "0304417368610000 16 0a554b4c34414231324344 e807 057374616c65",
-            "0304417368610000 17 caa95a",
+            "0304417368610000 17 caa95a 057374616c65",
+            "0304417368610000 18 07002a 01 8082cec7bf68 07002a 01 8082cec7bf68 057374616c65",
         ];
         for (body, golden) in said_of_sales().into_iter().zip(golden) {
             let mut bytes = encode_fact(&plain(body.clone()));

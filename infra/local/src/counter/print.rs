@@ -129,6 +129,10 @@ pub(super) fn print_whole_sale(sale: &Value) {
     for back in list(sale, "returns") {
         println!("came back: KES {}, {}", text(back, "amount"), text(back, "reason"));
     }
+    for it in list(sale, "mistakable") {
+        let [said, amount, name] = ["said", "amount", "what"].map(|of| text(it, of));
+        println!("can be taken back: {said} of KES {amount}, --what {name}");
+    }
     print_history(sale);
 }
 

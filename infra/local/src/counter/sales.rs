@@ -53,6 +53,14 @@ pub enum Command {
         /// How much, in KES; all that is too much, unless told otherwise.
         amount: Option<String>,
     },
+    /// Take back what was said of a sale by mistake: the last cash, refund, return or tip; or another of them.
+    Undo {
+        #[command(flatten)]
+        why: Why,
+        /// Which, by its name, as `show` tells it.
+        #[arg(long, value_name = "NAME")]
+        what: Option<String>,
+    },
     /// Take goods of a sale back, also of an old one: `leja till return A42 2x milk --reason "sour"`.
     Return {
         /// The sale, like A42.
@@ -114,6 +122,9 @@ impl Counter {
                 self.at_sale(&why.sale, "refund", json!({ "reason": why.reason, "amount": amount }))
             }
             Command::Credit { sale } => self.at_sale(&sale, "credit", json!({})),
+            Command::Undo { why, what } => {
+                self.at_sale(&why.sale, "undo", json!({ "reason": why.reason, "what": what }))
+            }
             Command::Tip { sale, amount } => self.at_sale(&sale, "tip", json!({ "amount": amount })),
             Command::Return { sale, goods, reason, spoilt } => {
                 let goods = self.lines_of(&sale, &goods)?;

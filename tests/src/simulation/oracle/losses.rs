@@ -106,6 +106,7 @@ impl Dim {
                 | FactBody::Refund { sale, .. }
                 | FactBody::Return(Return { sale, .. })
                 | FactBody::Tip { sale, .. }
+                | FactBody::Undone { sale, .. }
                 | FactBody::Trusted { sale, .. }
                 | FactBody::Void { sale, .. }
                 | FactBody::Printed { sale } => {
