@@ -83,6 +83,39 @@ fn a_code_shown_twice_is_one_card_everywhere_until_head_office_keeps_it_for_one_
 }
 
 #[test]
+fn a_payment_that_is_kept_for_a_sale_which_has_its_part_stays_with_the_others_that_have_theirs() {
+    let world = World::new();
+    let (shop, front, back, office) = shop_tills_and_office(&world);
+    let [lunch, drinks] = [400, 300].map(|shillings| sell(&front, shillings, world.now()));
+    world.pass(1);
+    let late = sell(&back, 500, world.now());
+    world.pay("UKL4AB12CD", "123456", 1000, "");
+    exchange(&world, &[&front, &back, &office]);
+    front.offline(true);
+    back.offline(true);
+    let claim = |till: &Till, sale, shillings| {
+        world.pass(1);
+        let part = NewClaim { part: Some(kes(shillings)), ..NewClaim::new(code("UKL4AB12CD"), How::Picked) };
+        till.claim(sale, part, &asha(), world.now()).unwrap();
+    };
+    claim(&front, lunch, 400);
+    claim(&front, drinks, 300);
+    claim(&back, late, 500);
+    front.offline(false);
+    back.offline(false);
+    exchange(&world, &[&front, &back, &office]);
+    exchange(&world, &[&front, &back, &office]);
+    let receipt = code("UKL4AB12CD");
+    office.keep_for((&shop, &receipt), lunch, "it is theirs", (&juma(), world.now())).unwrap();
+    exchange(&world, &[&office, &front, &back]);
+    for replica in [&front, &back, &office] {
+        let states = [lunch, drinks, late].map(|sale| replica.sale(sale).unwrap().state);
+        assert_eq!(states, [SaleState::Paid, SaleState::Paid, SaleState::Open]);
+        assert!(replica.conflicts(&shop, 9).unwrap().is_empty());
+    }
+}
+
+#[test]
 fn the_customer_of_the_sale_that_lost_is_asked_to_pay_again() {
     let world = World::new();
     let (shop, front, back, office) = shop_tills_and_office(&world);

@@ -150,7 +150,8 @@ fn the_day_is_shown_at_every_till_and_head_office_alone_closes_the_books_of_days
     holds(&at.refused(&["day", "yesterday"]), &["a date, like"]);
 
     let of = ["--shop", "mjini"];
-    let yesterday = Timestamp::from_system(SystemTime::now()).plus_millis(-86_400_000).business_day().to_string();
+    let yesterday =
+        Timestamp::from_system(SystemTime::now()).plus_millis(-86_400_000).business_day().to_string();
     let close = |at: &Terminal<'_>, until: &str| at.refused(&[&["close-books", until][..], &of].concat());
     holds(&office.types(&[&["books"][..], &of].concat()), &["the books were never closed"]);
     holds(&close(&at, &yesterday), &["only head office closes a period"]);

@@ -74,8 +74,10 @@ impl Till {
         now: Timestamp,
     ) -> Result<SaleRow, TillError> {
         let wanted = wanted.into();
-        let wanted = self.beside(|ledger| of_what_is_free(ledger, sale, wanted))?;
-        let found = self.beside(|ledger| to_claim(ledger, sale, (&wanted, self.home.is_some())))?;
+        let found = self.beside(|ledger| {
+            let wanted = of_what_is_free(ledger, sale, wanted.clone())?;
+            to_claim(ledger, sale, (&wanted, self.home.is_some()))
+        })?;
         if found.1 {
             return Ok(found.0);
         }

@@ -2,9 +2,9 @@
 
 use crate::{Prompted, Till, TillError};
 use domain::conflict::Lead;
-use domain::verdict::judge;
-use domain::{FactId, Msisdn, Person, ReceiptCode, ShopId, Timestamp};
+use domain::{Cited, FactId, Msisdn, Person, ReceiptCode, ShopId, Timestamp};
 use ledger::{ClaimOn, LedgerError, PaymentRow, Reader};
+use std::collections::BTreeSet;
 
 /// A payment that more than one sale wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,19 +19,29 @@ pub struct Conflict {
     pub leader: FactId,
     /// Why it leads, in words.
     pub why: String,
+    /// The sales whose claims lost.
+    losers: BTreeSet<Cited>,
 }
 
 impl Conflict {
     /// The claims of a sale, and those of the other sales.
-    fn claims_of(&self, sale: FactId) -> Result<(Vec<FactId>, Vec<FactId>), TillError> {
+    fn claims_of(&self, sale: FactId) -> Result<(Vec<&ClaimOn>, Vec<&ClaimOn>), TillError> {
         let is_own = |it: &&ClaimOn| it.standing.claim.sale.at.is_none() && it.standing.claim.sale.id == sale;
         let (own, others): (Vec<&ClaimOn>, Vec<&ClaimOn>) = self.claims.iter().partition(is_own);
         if own.is_empty() {
             let none = "this sale does not claim the payment: claim it there first";
             return Err(TillError::Refused(none.to_owned()));
         }
-        let names = |claims: Vec<&ClaimOn>| claims.iter().map(|it| it.standing.id).collect();
-        Ok((names(own), names(others)))
+        Ok((own, others))
+    }
+
+    /// Whether a sale has the payment, or its part of it.
+    fn has(&self, sale: FactId) -> bool {
+        !self.losers.contains(&Cited::by_name(sale))
+    }
+
+    fn lost(&self, claim: &ClaimOn) -> bool {
+        self.losers.contains(&claim.standing.claim.sale)
     }
 }
 
@@ -48,7 +58,8 @@ impl Till {
         })
     }
 
-    /// Keeps a payment for one sale: what other sales claim of it is released, with this as the reason.
+    /// Keeps a payment for one sale, with this as the reason: the claims that it can not stand beside are released. Where
+    /// it has its part already, those are the claims that lost; others keep theirs.
     ///
     /// # Errors
     /// No two sales want it, that sale does not claim it, a period is closed, or not all was recorded: what was is
@@ -60,12 +71,13 @@ impl Till {
         reason: &str,
         (by, now): (&Person, Timestamp),
     ) -> Result<(), TillError> {
-        let (_, others) = self.conflict(shop, receipt)?.claims_of(sale)?;
+        let found = self.conflict(shop, receipt)?;
+        let (_, others) = found.claims_of(sale)?;
         let reference = self.sale(sale)?.reference(&self.letters()?);
         let kept = format!("kept for sale {reference}: {reason}");
         let reason = if reason.trim().is_empty() { format!("kept for sale {reference}") } else { kept };
-        for other in others {
-            self.release(other, &reason, by, now)?;
+        for other in others.into_iter().filter(|it| !found.has(sale) || found.lost(it)) {
+            self.release(other.standing.id, &reason, by, now)?;
         }
         Ok(())
     }
@@ -85,14 +97,14 @@ impl Till {
     ) -> Result<Prompted, TillError> {
         let found = self.conflict(shop, receipt)?;
         let (own, _) = found.claims_of(sale)?;
-        if own.contains(&found.leader) {
+        if found.has(sale) {
             let has = "this sale has the payment: keep it for the other sale first, or ask this customer at the sale";
             return Err(TillError::Refused(has.to_owned()));
         }
         let prompted = self.ask_for_payment(sale, phone, now)?;
         for claim in own {
             let reason = "another sale has the payment: the customer was asked again";
-            self.release(claim, reason, by, now)?;
+            self.release(claim.standing.id, reason, by, now)?;
         }
         Ok(prompted)
     }
@@ -105,12 +117,12 @@ impl Till {
 
 /// What there is to decide about a payment; `None` where no two sales want it.
 fn conflict(ledger: &Reader, shop: &ShopId, receipt: &ReceiptCode) -> Result<Option<Conflict>, LedgerError> {
-    let (claims, payment) = (ledger.claims_on(shop, receipt)?, ledger.payment(shop, receipt)?);
-    let standing: Vec<_> = claims.iter().map(|claim| claim.standing.clone()).collect();
-    let verdict = judge(&standing, payment.as_ref().map(|payment| payment.amount));
-    let leading = standing.iter().find(|claim| Some(claim.id) == verdict.leader);
-    let lost = standing.iter().find(|claim| verdict.losers.contains(&claim.claim.sale));
+    let (claims, (verdict, _)) = (ledger.claims_on(shop, receipt)?, ledger.verdict(shop, receipt)?);
+    let standing = || claims.iter().map(|claim| &claim.standing);
+    let leading = standing().find(|claim| Some(claim.id) == verdict.leader);
+    let lost = standing().find(|claim| verdict.losers.contains(&claim.claim.sale));
     let (Some(leading), Some(lost)) = (leading, lost) else { return Ok(None) };
     let (leader, why) = (leading.id, Lead::before(leading, lost).words());
-    Ok(Some(Conflict { receipt: receipt.clone(), payment, leader, why, claims }))
+    let payment = ledger.payment(shop, receipt)?;
+    Ok(Some(Conflict { receipt: receipt.clone(), payment, leader, why, claims, losers: verdict.losers }))
 }

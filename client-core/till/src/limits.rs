@@ -6,8 +6,7 @@ use crate::{Till, TillError, period, reason_of, shift};
 use domain::standing::SaleState;
 use domain::verified::{Claimed, SeenPayment, Verification, verification};
 use domain::{
-    Actor, FactBody, FactId, ItemId, Money, Person, PhoneEnding, ShopId, Span, StaffRole, Timestamp,
-    Unverified,
+    Actor, FactBody, FactId, ItemId, Money, Person, PhoneEnding, ShopId, StaffRole, Timestamp, Unverified,
 };
 use ledger::{ClaimRow, Reader, SaleRow};
 use std::collections::BTreeMap;
@@ -158,10 +157,6 @@ pub(crate) fn within_limits(
 /// The sales of a shop whose money nobody has seen, each once.
 fn unverified(ledger: &Reader, shop: &ShopId) -> Result<Vec<Unverified>, TillError> {
     let (own, spans) = (ledger.writer(shop)?.till, shift::spans(ledger, shop)?);
-    let within = |said: FactId, span: &Span| {
-        let Span { actor, after, upto } = span;
-        *actor == said.actor && (after.saturating_add(1)..=*upto).contains(&said.number)
-    };
     let mut sales: BTreeMap<FactId, Unverified> = BTreeMap::new();
     for row in ledger.unverified(shop)? {
         let Actor { till, .. } = row.said.actor;
@@ -177,7 +172,7 @@ fn unverified(ledger: &Reader, shop: &ShopId) -> Result<Vec<Unverified>, TillErr
         it.amount = it.amount.max(row.amount);
         it.phones.extend(row.phone);
         it.here |= till == own;
-        it.in_shift |= spans.iter().any(|span| within(row.said, span));
+        it.in_shift |= spans.iter().any(|span| span.holds(row.said));
     }
     Ok(sales.into_values().collect())
 }

@@ -229,7 +229,9 @@ impl Play {
     pub(crate) fn done<T>(&mut self, done: Result<T, TillError>) -> Result<(), Fault> {
         match done {
             Ok(_) => Ok(()),
-            Err(error @ (TillError::Ledger(_) | TillError::Cloud(CloudError::Refused(_)))) => Err(told(error)),
+            Err(error @ (TillError::Ledger(_) | TillError::Cloud(CloudError::Refused(_)))) => {
+                Err(told(error))
+            }
             Err(error) => {
                 self.refused = Some(error.to_string());
                 Ok(())
