@@ -12,7 +12,9 @@ pub struct UnverifiedRow {
     pub said: FactId,
     /// The sale.
     pub sale: FactId,
-    /// What that still owes, or the part of it that is claimed.
+    /// What that still owes.
+    pub due: Money,
+    /// What is claimed of that: all of it, unless a part was said.
     pub amount: Money,
     /// How the customer's number ends, where somebody took that down.
     pub phone: Option<PhoneEnding>,
@@ -25,19 +27,20 @@ impl Reader {
     /// # Errors
     /// The file can not be read.
     pub fn unverified(&self, shop: &ShopId) -> Result<Vec<UnverifiedRow>, LedgerError> {
-        let sql = "SELECT c.id, c.sale, min(coalesce(c.part, s.due), s.due) AS amount, c.phone
+        let sql = "SELECT c.id, c.sale, s.due, min(coalesce(c.part, s.due), s.due) AS amount, c.phone
                    FROM sales s JOIN claims c ON c.sale = s.id AND c.shop = s.shop
                    WHERE s.shop = ?1 AND s.state = 'claimed'
                      AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)
                      AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.shop = c.shop AND p.receipt = c.receipt)
                    UNION ALL
-                   SELECT t.id, t.sale, s.due AS amount, NULL FROM trusts t JOIN sales s ON s.id = t.sale AND s.shop = t.shop
+                   SELECT t.id, t.sale, s.due, s.due AS amount, NULL FROM trusts t JOIN sales s ON s.id = t.sale AND s.shop = t.shop
                    WHERE t.shop = ?1 AND s.due > 0 AND s.state <> 'voided'";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
             Ok(UnverifiedRow {
                 said: parsed(row, "id", str::parse)?,
                 sale: parsed(row, "sale", str::parse)?,
+                due: money(row, "due")?,
                 amount: money(row, "amount")?,
                 phone: parsed_option(row, "phone", PhoneEnding::parse)?,
             })

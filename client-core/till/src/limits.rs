@@ -168,8 +168,8 @@ fn unverified(ledger: &Reader, shop: &ShopId) -> Result<Vec<Unverified>, TillErr
             in_shift: false,
         };
         let it = sales.entry(row.sale).or_insert(new);
-        // Goods go out once, however many codes were given for them.
-        it.amount = it.amount.max(row.amount);
+        // Goods go out once, however many codes were given for them; of parts, so much of them.
+        it.amount = (it.amount + row.amount).min(row.due);
         it.phones.extend(row.phone);
         it.here |= till == own;
         it.in_shift |= spans.iter().any(|span| span.holds(row.said));
