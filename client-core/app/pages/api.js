@@ -7,8 +7,9 @@ import { candidateList, codeField, decided, phoneText, release, saleChoice, sale
 import { cashField, overChoices, returnForm, mistakes } from "./settle.js";
 import { printing, stageList } from "./stages.js";
 
-/** Who acts, what to repaint after an action, and whether money can be given back here. Each page fills this in. */
-export const page = { by: () => "", refresh: async () => {}, givesBack: false, refunds: null };
+/** Who acts, what to repaint after an action, whether money can be given back here, and which shops take tips. Each page
+ * fills this in. */
+export const page = { by: () => "", refresh: async () => {}, givesBack: false, refunds: null, takesTips: new Set() };
 
 // ---- The local API ----------------------------------------------------------------------------
 
@@ -320,7 +321,7 @@ function saleView(id, asking) {
     const owing = ["open", "claimed", "part_paid"].includes(sale.state);
     const fits = owing ? await get(`${salePath(id)}/candidates`) : { candidates: [], used: [], as_of: null };
     const conflicts = sale.claims.length ? await conflictsOf(sale) : [];
-    show(parts.head, sale, saleHead);
+    show(parts.head, [sale, [...page.takesTips]], () => saleHead(sale));
     show(parts.alarms, sale, saleAlarms);
     show(parts.claims, [sale, conflicts], () => saleClaims(sale, conflicts));
     show(parts.rest, sale, saleRest);
@@ -354,7 +355,7 @@ function saleHead(sale) {
     stageList(sale),
     sale.trusted && cents(sale.due) > 0 && el("p", { class: "warn", testid: "trusted" }, `Its goods were handed out on the customer's word: ${kes(sale.due)} is still due.`),
     cents(sale.over) > 0 && el("p", { class: "warn", testid: "over" }, `${kes(sale.over)} has to go back to the customer.`),
-    cents(sale.over) > 0 && overChoices(sale, page.refunds));
+    cents(sale.over) > 0 && overChoices(sale));
 }
 
 /** A red line in both languages of the counter. */
@@ -396,11 +397,14 @@ function saleClaims(sale, conflicts) {
   return [...conflicts.map((conflict) => conflictCard(sale, conflict, askRelease)), ...sale.claims.filter((claim) => !told.has(claim.receipt)).map(claimRow)];
 }
 
+/** How much of a payment a sale has: what is left of it is for others. */
+const amountOf = ({ amount, share }) => share && share !== amount ? `${kes(share)} of ${kes(amount)}` : kes(amount);
+
 function claimRow(claim) {
   const payer = [claim.payer_name, claim.payer_phone].filter(Boolean).join(", ");
   return el("div", { class: "card row" },
     el("div", { class: "grow" },
-      el("strong", {}, claim.receipt), " ", claim.amount ? kes(claim.amount) : "amount not known yet",
+      el("strong", {}, claim.receipt), " ", claim.amount ? amountOf(claim) : "amount not known yet",
       el("p", { class: "hint" }, [claim.contradicted_by ? `CONTRADICTED: ${claim.contradicted_by}` : !claim.verified && (claim.offline ? "claimed offline, to be verified" : "to be verified"), claim.confirmed && "confirmed by Safaricom", claim.reversed && "WENT BACK", payer, claim.phone && `phone ends in ${claim.phone}`, claim.approved && `allowed by ${claim.approved}`, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
     button("Release", () => askRelease(claim), { class: "quiet", testid: `release-${claim.id}` }));
 }

@@ -1,13 +1,13 @@
 // Which payment is a sale's: what may fit with reasons, and one field for a code, its end, or a pasted message.
 
-import { button, el, get, grouped, kes, notify, onSubmit, post, salePath, saleLink, show, when } from "./api.js";
+import { button, cents, decimal, el, get, grouped, kes, notify, onSubmit, post, salePath, saleLink, show, when } from "./api.js";
 
 /** The last three digits are what customer and cashier compare. */
 export const phoneText = (phone) => phone ? el("span", {}, phone.slice(0, -3), el("b", { class: "digits" }, phone.slice(-3))) : "";
 
-/** Says that a payment is for a sale; whoever thinks again takes it back at once. */
-export async function claim(sale, receipt, how, phone = null) {
-  const after = await decided((more) => post(`${salePath(sale.id)}/claims`, { receipt, how, phone, ...more }));
+/** Says that a payment is for a sale, with what was noted of it (`part`, `phone`); whoever thinks again takes it back at once. */
+export async function claim(sale, receipt, how, noted = {}) {
+  const after = await decided((more) => post(`${salePath(sale.id)}/claims`, { receipt, how, ...noted, ...more }));
   if (!after) return;
   const made = after.claims.find((each) => each.receipt === receipt);
   location.hash = saleLink(sale.id);
@@ -37,7 +37,7 @@ function question(children, yes, answer) {
   return new Promise((resolve) => {
     const row = el("div", { class: "row" }, el("button", { type: "button", onclick: () => box.close() }, "Do not"),
       el("button", { class: "primary", testid: "decide", value: "ok" }, yes));
-    const box = el("dialog", {}, el("form", { method: "dialog", class: "stack" }, children, row));
+    const box = el("dialog", { testid: "question" }, el("form", { method: "dialog", class: "stack" }, children, row));
     box.addEventListener("close", () => {
       box.remove();
       resolve(box.returnValue === "ok" ? answer() : null);
@@ -47,7 +47,7 @@ function question(children, yes, answer) {
   });
 }
 
-const askWhether = (why, yes) => question([el("h2", {}, "Look again"), el("p", {}, why)], yes, () => true);
+export const askWhether = (why, yes) => question([el("h2", {}, "Look again"), el("p", {}, why)], yes, () => true);
 
 /** A manager with a PIN allows it; resolves to `{id, pin}`, or to null. */
 async function askManager(why) {
@@ -104,10 +104,13 @@ export function codeField(current) {
     placeholder: "Code, its last 5, or the whole message", "aria-label": "M-Pesa code, its last five characters, or the whole message" });
   const phone = el("input", { class: "short", testid: "phone-end", inputmode: "numeric", autocomplete: "off", pattern: "[0-9]{3}", maxlength: 3, placeholder: "149",
     "aria-label": "The last three digits of the customer's phone; may be left out" });
+  const part = el("input", { class: "short", testid: "code-part", inputmode: "decimal", autocomplete: "off", placeholder: "all",
+    "aria-label": "How much of the payment is for this sale, in shillings; may be left out" });
   const send = el("button", { class: "primary", testid: "code-submit" }, "Use code");
   const told = el("div", { class: "stack", role: "status", testid: "code-told" });
   const node = el("form", { class: "stack", hidden: true }, el("div", { class: "row" }, input, send),
-    el("label", { class: "between hint" }, "Last 3 digits of the phone, if seen", phone), told);
+    el("label", { class: "between hint" }, "Last 3 digits of the phone, if seen", phone),
+    el("label", { class: "between hint" }, "Only a part of the payment, in KES", part), told);
   let asked = 0;
 
   const look = () => post("/v1/codes", { sale: current().id, text: input.value });
@@ -128,8 +131,11 @@ export function codeField(current) {
   onSubmit(node, async () => {
     const said = await look();
     const only = said.found.length === 1 && !said.found[0].used_by && said.found[0];
-    if (said.receipt) await claim(current(), said.receipt, "typed", phone.value.trim() || null);
-    else if (only) await claim(current(), only.receipt, "picked");
+    const much = part.value.trim();
+    if (much && !cents(much)) return notify("Enter how much of the payment is for this sale, such as 250, or nothing for all of it.");
+    const noted = { phone: phone.value.trim() || null, part: much ? decimal(cents(much)) : null };
+    if (said.receipt) await claim(current(), said.receipt, "typed", noted);
+    else if (only) await claim(current(), only.receipt, "picked", noted);
     else return show(told, said, () => saidOf(current(), said));
     close();
   });
@@ -137,7 +143,7 @@ export function codeField(current) {
   function close() {
     asked += 1;
     node.hidden = true;
-    input.value = phone.value = "";
+    input.value = phone.value = part.value = "";
     show(told, null, () => []);
   }
   return { node, close };

@@ -4,7 +4,7 @@ import { api, button, byId, byName, cents, decimal, detailPanel, el, get, heldTe
   show, stateText, total, trouble, when, wireHeader } from "./api.js";
 import { connectionSection } from "./connection.js";
 import { licenceText, licenceWarns } from "./licence.js";
-import { shiftReports } from "./shift.js";
+import { bookSection, shiftReports } from "./shift.js";
 import { stageText } from "./stages.js";
 import { stockSection } from "./stock.js";
 
@@ -136,6 +136,7 @@ async function refresh() {
     throw error;
   });
   paintPill(status);
+  page.takesTips = new Set(status.shops.filter((shop) => shop.takes_tips).map((shop) => shop.id));
   byId("today-total").textContent = kes(total(status.shops.map((shop) => shop.today.total)));
   const minute = Math.floor(Date.now() / 60_000); // a till grows quiet though nothing changes
   show(byId("shops"), [status.shops, minute], () => status.shops.map(shopCard));
@@ -157,6 +158,7 @@ async function refresh() {
   await connection.refresh(status);
   await stock.refresh();
   await shifts.refresh();
+  await books.refresh(status.day);
   await panel.refresh();
 }
 
@@ -182,6 +184,7 @@ onSubmit(byId("product"), async () => {
 });
 const connection = connectionSection(byId("connection"), false);
 const shifts = shiftReports(byId("shifts"), () => byId("product-shop").value);
+const books = bookSection(byId("books"), () => status.shops.find((shop) => shop.id === byId("product-shop").value));
 const stock = stockSection(byId("stock"), () => ({ shop: byId("product-shop").value, products }));
 const panel = detailPanel(byId("detail"));
 live(refresh);

@@ -1,7 +1,7 @@
 // What becomes of a sale's money and goods: cash for all or a part of it with change, what was paid too much, and goods
 // that come back.
 
-import { askReason, button, cents, decimal, el, kes, notify, onSubmit, post, salePath } from "./api.js";
+import { askReason, button, cents, decimal, el, kes, notify, onSubmit, page, post, salePath } from "./api.js";
 
 /** By how much less or more than an amount the customer pays in coins; the API says it once the cash was taken. */
 const paidInCoins = (sale) => cents(sale.rounding.replace("-", "")) * (sale.rounding.startsWith("-") ? -1 : 1);
@@ -27,12 +27,28 @@ export function cashField(current) {
   return node;
 }
 
-/** The ways for what was paid too much: back in cash, or left on the payment. */
-export function overChoices(sale, refunds) {
+/** The ways for what was paid too much: back in cash, left on the payment, or kept as a tip. */
+export function overChoices(sale) {
   const paid = sale.claims.some((claim) => claim.leads && claim.verified && !claim.reversed);
-  return el("div", { class: "chips" },
-    refunds && button("Given back in cash", () => refunds(sale), { testid: "refund" }),
-    paid && sale.state !== "voided" && button("Keep as credit", () => post(`${salePath(sale.id)}/credit`), { testid: "leave-credit" }));
+  const stands = sale.state !== "voided";
+  return el("div", { class: "stack" },
+    el("div", { class: "chips" },
+      page.refunds && button("Given back in cash", () => page.refunds(sale), { testid: "refund" }),
+      paid && stands && button("Keep as credit", () => post(`${salePath(sale.id)}/credit`), { testid: "leave-credit" })),
+    stands && page.takesTips.has(sale.shop) && tipField(sale));
+}
+
+/** Keeps as a tip what the customer leaves of it; an empty field means all. */
+function tipField(sale) {
+  const left = el("input", { testid: "tip-amount", inputmode: "decimal", autocomplete: "off", placeholder: `Tip, up to ${sale.over}`,
+    "aria-label": `Tip in shillings; empty for all of ${kes(sale.over)}` });
+  const node = el("form", { class: "row" }, left, el("button", { testid: "keep-tip" }, "Keep as tip"));
+  onSubmit(node, async () => {
+    const typed = left.value.trim();
+    if (typed && !cents(typed)) return notify("Enter an amount such as 20, or nothing for all of it.");
+    await post(`${salePath(sale.id)}/tip`, typed ? { amount: decimal(cents(typed)) } : {});
+  });
+  return node;
 }
 
 const SAID = { cash: "Cash taken", refund: "Money given back", return: "Goods that came back", tip: "Tip" };

@@ -1,6 +1,7 @@
 // Shifts: at a till, opening, counting and closing its drawer; on both pages, the reports of what was closed.
 
-import { api, askReason, button, el, get, kes, onSubmit, page, show, uuid, when } from "./api.js";
+import { api, askReason, button, el, get, kes, onSubmit, page, post, show, uuid, when } from "./api.js";
+import { askWhether } from "./match.js";
 
 /** Posts under a key of its own for each form and each thing typed, so that a retry is the same. */
 function sender() {
@@ -52,6 +53,33 @@ export function shiftReports(root, about) {
     const shop = about();
     const { shifts } = shop ? await get(`/v1/shifts?shop=${encodeURIComponent(shop)}`) : { shifts: [] };
     show(list, shifts, (all) => all.length ? all.map(closed) : el("p", { class: "hint" }, "No shift was closed yet."));
+  }
+  return { refresh };
+}
+
+/** The day before one such as 2026-11-22. */
+const dayBefore = (day) => new Date(Date.parse(`${day}T12:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
+
+/** Up to when a shop's books are closed, and closing them; `about` gives the shop. */
+export function bookSection(root, about) {
+  const state = el("p", { class: "hint", role: "status", testid: "books-state" });
+  const until = el("input", { type: "date", testid: "books-until", required: true, "aria-label": "Close up to and with this day" });
+  const form = el("form", { class: "row" }, until, el("button", { testid: "books-close" }, "Close the books"));
+  root.replaceChildren(el("h2", {}, "Books"), state, form);
+  onSubmit(form, async () => {
+    const { id: shop, name } = about();
+    const sure = await askWhether(`Close the books of ${name} up to ${until.value}? What was decided about the sales of those days stays: they are not cancelled, and no payment is taken from them. Goods can still come back, and money be given back.`,
+      "Close the books");
+    if (sure) await post("/v1/periods", { shop, until: until.value });
+  });
+  async function refresh(today) {
+    const shop = about();
+    form.hidden = !shop;
+    if (!shop) return;
+    const { until: closed } = await get(`/v1/periods?shop=${encodeURIComponent(shop.id)}`);
+    state.textContent = closed ? `The books of ${shop.name} are closed up to ${closed}.` : `The books of ${shop.name} were never closed.`;
+    until.max = dayBefore(today);
+    until.value ||= until.max;
   }
   return { refresh };
 }

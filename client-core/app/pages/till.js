@@ -2,7 +2,7 @@
 
 import { act, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, heldText, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
   saleLink, salePath, show, stateText, trouble, when, wireHeader } from "./api.js";
-import { addToCart, cartSection, cartTotal, paintCart, refreshHeld, sellCart } from "./cart.js";
+import { addToCart, cartPrice, cartSection, paintCart, refreshHeld, sellCart } from "./cart.js";
 import { connectionSection } from "./connection.js";
 import { licenceText, licenceWarns } from "./licence.js";
 import { sameTotal } from "./match.js";
@@ -68,17 +68,22 @@ function paintTwin(hint, due) {
 /** What the customer gave in cash, in cents; nothing where nobody typed it. */
 const given = () => cents(byId("cash-given").value);
 
-function paintPay(total) {
-  byId("cart-total").textContent = kes(decimal(total));
-  byId("pay-cash").disabled = byId("pay-mpesa").disabled = total === 0;
-  const change = (given() ?? 0) - total;
-  byId("change").textContent = total > 0 && change >= 0 && given() ? `Change ${kes(decimal(change))}` : "";
-  paintTwin(byId("twin"), decimal(total));
+/** What the cart costs; nothing while the till works it out, null where it is empty. */
+let price = null;
+
+function paintPay(said) {
+  price = said;
+  byId("cart-total").textContent = price === undefined ? "…" : kes(price?.total ?? "0.00");
+  byId("pay-cash").disabled = byId("pay-mpesa").disabled = price === null;
+  byId("in-coins").textContent = price && price.in_cash !== price.total ? `In cash ${kes(price.in_cash)}: there are no smaller coins.` : "";
+  const change = price && given() ? given() - cents(price.in_cash) : -1;
+  byId("change").textContent = change >= 0 ? `Change ${kes(decimal(change))}` : "";
+  paintTwin(byId("twin"), price?.total ?? "0.00");
 }
 
 async function sell(tender) {
-  const [cash, total] = [tender === "cash" && given(), cartTotal()];
-  if (cash && cash < total) return notify(`${kes(decimal(cash))} is less than the total: choose M-Pesa, and take the cash as a part of it.`);
+  const cash = tender === "cash" && given();
+  if (cash && cash < cents((await cartPrice()).in_cash)) return notify(`${kes(decimal(cash))} is less than the total: choose M-Pesa, and take the cash as a part of it.`);
   const made = await sellCart(tender);
   byId("cash-given").value = "";
   location.hash = saleLink(made.id);
@@ -186,6 +191,7 @@ async function refresh() {
   });
   [shop] = status.shops;
   me = status.me;
+  page.takesTips = new Set(shop.takes_tips ? [shop.id] : []);
   paintPill(status);
   byId("shop").textContent = shop.name;
   byId("till").textContent = `${me.name} · till ${me.letter}`;
@@ -229,7 +235,7 @@ byId("find").addEventListener("submit", (event) => {
   takeFound();
 });
 cartSection(paintPay);
-byId("cash-given").addEventListener("input", () => paintPay(cartTotal()));
+byId("cash-given").addEventListener("input", () => paintPay(price));
 const connection = connectionSection(byId("connection"), true);
 page.refunds = giveBack;
 const drawer = shiftSection(byId("drawer"));

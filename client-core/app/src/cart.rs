@@ -1,11 +1,23 @@
-//! A sale as a page or a program sends it.
+//! A sale as a page or a program sends it, and what it would cost.
 
+use crate::App;
+use crate::forms::{DiscountForm, LineForm, TaxForm};
 use crate::openapi::values::{Amount, By, ItemName, Measure, Reason};
 use crate::problem::Problem;
-use domain::{Discount, ItemId, Line, Money, Person, ProductId, Quantity, Sale, SaleError, ShopId, Tender};
-use serde::Deserialize;
+use axum::Json;
+use axum::extract::State;
+use domain::{
+    Discount, ItemId, Line, Money, Person, ProductId, Quantity, Sale, SaleError, ShopId, Tax, Tender,
+};
+use serde::{Deserialize, Serialize};
 use till::Till;
 use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(price))
+}
 
 /// A sale to be made.
 #[derive(Deserialize, ToSchema)]
@@ -68,6 +80,52 @@ struct NewDiscount {
     /// Why.
     #[schema(value_type = Reason)]
     reason: String,
+}
+
+/// What a sale would cost.
+#[derive(Serialize, ToSchema)]
+struct Price {
+    /// The lines, each with what was taken off it and its tax.
+    lines: Vec<LineForm>,
+    /// What the whole is made cheaper by.
+    discount: Option<DiscountForm>,
+    /// How much of the lines is tax that comes on top of the prices; nothing where the prices have it in them.
+    #[schema(value_type = Amount)]
+    tax_on_top: String,
+    /// The tax within the total, by rate.
+    taxes: Vec<TaxForm>,
+    /// What the customer owes.
+    #[schema(value_type = Amount)]
+    total: String,
+    /// What is paid of it where it is paid in cash: there may be no smaller coins.
+    #[schema(value_type = Amount)]
+    in_cash: String,
+}
+
+impl From<&Sale> for Price {
+    fn from(sale: &Sale) -> Self {
+        let on_top = |line: &&Line| matches!(line.tax, Some(Tax { included: false, .. }));
+        let tax_on_top: Money = sale.lines.iter().filter(on_top).map(Line::tax_amount).sum();
+        Self {
+            lines: sale.lines.iter().map(LineForm::from).collect(),
+            discount: sale.discount.as_ref().map(DiscountForm::from),
+            tax_on_top: tax_on_top.to_string(),
+            taxes: sale.taxes().into_iter().map(TaxForm::from).collect(),
+            total: sale.total.to_string(),
+            in_cash: (sale.total + sale.rounding).to_string(),
+        }
+    }
+}
+
+/// What a sale would cost, and how that comes about. Nothing is sold.
+#[utoipa::path(
+    post,
+    path = "/v1/price",
+    tag = "sales",
+    responses((status = 200, body = Price, description = "What it would cost"))
+)]
+async fn price(State(app): State<App>, Json(form): Json<NewSale>) -> Result<Json<Price>, Problem> {
+    app.with(move |till, _| Ok(Json(Price::from(&form.read(till)?.0)))).await
 }
 
 impl NewDiscount {

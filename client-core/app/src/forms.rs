@@ -6,20 +6,17 @@ mod sale;
 mod status;
 
 pub(crate) use payment::{CandidateForm, PaymentForm};
-pub(crate) use sale::{LineForm, NamedSale, SaleForm};
+pub(crate) use sale::{DiscountForm, LineForm, NamedSale, SaleForm, TaxForm};
 pub(crate) use status::StatusForm;
 
 use crate::problem::Problem;
 use domain::matching::Candidate;
 use domain::{
-    Actor, Cited, FactId, How, Line, Money, ReceiptCode, Return, ShopId, Source, Tender, TillId, Timestamp,
-    Verification, Words,
+    Actor, Cited, Discount, FactId, How, Line, Money, ReceiptCode, Return, ShopId, Source, Tender, TillId,
+    Timestamp, Verification, Words,
 };
 use payment::HeldForm;
-use sale::{
-    AsksForm, ClaimForm, DiscountForm, HappeningForm, PushForm, ReturnForm, ReturnedForm, SaidForm,
-    SameTotal, TaxForm,
-};
+use sale::{AsksForm, ClaimForm, HappeningForm, PushForm, ReturnForm, ReturnedForm, SaidForm, SameTotal};
 use status::{ClockForm, CountForm, MeForm, MemberForm, ProgressForm, ShopStatus, TodayForm};
 use std::collections::BTreeMap;
 use till::{ClaimRow, Deed, Happening, PaymentRow, PushStatus, Said, SaleRow, Till};
@@ -273,6 +270,7 @@ impl<'a> View<'a> {
             unclaimed: CountForm { count: day.unclaimed, total: day.unclaimed_total.to_string() },
             members: members.into_iter().map(member).collect::<Result<_, _>>()?,
             licence: self.till.licence(&shop.id, self.now)?.into(),
+            takes_tips: self.till.rules(&shop.id)?.0.tips,
         })
     }
 
@@ -337,6 +335,12 @@ impl<'a> View<'a> {
     }
 }
 
+impl From<&Discount> for DiscountForm {
+    fn from(discount: &Discount) -> Self {
+        Self { amount: discount.amount.to_string(), reason: discount.reason.clone() }
+    }
+}
+
 impl From<&Line> for LineForm {
     fn from(line: &Line) -> Self {
         Self {
@@ -345,10 +349,7 @@ impl From<&Line> for LineForm {
             quantity: line.quantity.to_string(),
             unit_price: line.unit_price.to_string(),
             amount: line.amount.to_string(),
-            discount: line.discount.as_ref().map(|discount| DiscountForm {
-                amount: discount.amount.to_string(),
-                reason: discount.reason.clone(),
-            }),
+            discount: line.discount.as_ref().map(DiscountForm::from),
             tax: line.tax.map(|tax| TaxForm::from((tax.basis_points, line.tax_amount()))),
         }
     }

@@ -97,7 +97,7 @@ fn routes(sells: bool) -> OpenApiRouter<App> {
         .merge(mistakes::routes())
         .merge(safaricom::routes(sells));
     if sells {
-        routes.merge(seeds::routes()).merge(licence::routes()).merge(parked::routes())
+        routes.merge(seeds::routes()).merge(licence::routes()).merge(parked::routes()).merge(cart::routes())
     } else {
         routes
     }

@@ -1,7 +1,8 @@
 //! A drawer from float to report, at the counter and at head office.
 
 use tests::browser::Browser;
-use tests::counter::{Shop, assert_calm, fits, sell, sync};
+use tests::counter::{Shop, assert_calm, fits, fits_at, sell, sync};
+use tests::process::http;
 
 #[test]
 fn a_drawer_is_opened_counted_short_and_its_report_is_seen_at_head_office() {
@@ -40,5 +41,28 @@ fn a_drawer_is_opened_counted_short_and_its_report_is_seen_at_head_office() {
     page.until_text("shift-A1", "20.00 short");
     fits(&page, "office-shifts");
     assert!(!sale.is_empty());
+    assert_calm(&browser);
+}
+
+#[test]
+fn head_office_closes_the_books_of_days_that_are_over_and_is_asked_first() {
+    let mut shop = Shop::open();
+    let (till, office) = (shop.till("till-a", "Front counter"), shop.office());
+    let browser = Browser::start();
+    let page = browser.open(&office);
+    page.until_text("books-state", "The books of Duka la Mjini were never closed.");
+    let yesterday = page.attribute("books-until", "max").unwrap();
+    page.click("books-close");
+    page.until_text("question", &format!("Close the books of Duka la Mjini up to {yesterday}?"));
+    fits(&page, "office-books-asked");
+    page.click("decide");
+    page.until_text("books-state", &format!("are closed up to {yesterday}."));
+    fits_at(&page, "books", "office-books");
+    page.click("books-close");
+    page.click("decide");
+    page.until_text("notice", "closed up to this day already");
+    sync(&till);
+    let (_, told) = http("GET", &format!("{till}/v1/periods"), "");
+    assert_eq!(told["until"].as_str(), Some(yesterday.as_str()));
     assert_calm(&browser);
 }

@@ -224,7 +224,10 @@ fn sales(till: &Asked, demo: &Demo) {
     till.post(&format!("/v1/sales/{small}/claims"), json!({ "receipt": receipt, "how": "picked" }));
     till.post(&format!("/v1/sales/{small}/credit"), json!({ "by": "Asha" }));
     till.get("/v1/periods");
-    let cart = json!({ "lines": [{ "name": "Tea", "quantity": "1", "unit_price": "50" }] });
+    let tea = json!([{ "name": "Tea", "quantity": "1", "unit_price": "50" }]);
+    let off = json!({ "percent": 10, "reason": "regular customer" });
+    till.post("/v1/price", json!({ "lines": tea, "discount": off, "tender": "cash" }));
+    let cart = json!({ "lines": tea });
     let parked = till.post("/v1/parked", json!({ "cart": cart, "note": "the red bag", "by": "Asha" }));
     till.get("/v1/parked");
     till.post(&format!("/v1/parked/{}/recall", parked["parked"][0]["number"]), json!({}));

@@ -111,6 +111,8 @@ pub(super) struct ShopStatus {
     pub(super) members: Vec<MemberForm>,
     /// How it stands with its licence.
     pub(super) licence: LicenceForm,
+    /// What a customer leaves beyond a sale may be kept as a tip.
+    pub(super) takes_tips: bool,
 }
 
 /// What was sold today.
