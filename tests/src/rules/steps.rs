@@ -85,7 +85,11 @@ pub(crate) const STEPS: &[(&str, Step)] = &[
     ("a copy of {till} is called {till}", copy),
     ("the clock of {till} is {time} ahead", |play, gaps, _| clock(play, gaps, 1)),
     ("the clock of {till} is {time} behind", |play, gaps, _| clock(play, gaps, -1)),
-    ("head office closes the books up to yesterday", close_period),
+    ("{who} says that the {word} of {sale} was a mistake", undo),
+    ("head office closes the books up to yesterday", |play, _, _| close_period(play, 1, "")),
+    ("head office opens the books of yesterday again, because {said}", |play, gaps, _| {
+        close_period(play, 2, said(gaps[0]))
+    }),
     ("the shop sets {word} to {word}", set),
     ("{who} manages the shop and has the PIN {n}", |play, gaps, _| hire(play, gaps, StaffRole::Manager)),
     ("{who} sells in the shop and has the PIN {n}", |play, gaps, _| hire(play, gaps, StaffRole::Cashier)),
@@ -457,10 +461,26 @@ fn clock(play: &mut Play, gaps: &[&str], sign: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-fn close_period(play: &mut Play, _: &[&str], _: &str) -> Result<(), Fault> {
-    let yesterday = play.now(OFFICE).plus_millis(-86_400_000).business_day();
-    let closed =
-        play.at(OFFICE)?.close_period(&play.shop, yesterday, "", (&who("Wanjiku"), play.now(OFFICE)));
+/// The last cash, refund, return or tip of a sale was none.
+fn undo(play: &mut Play, gaps: &[&str], at: &str) -> Result<(), Fault> {
+    let at = place(at, gaps[2]);
+    let (till, by) = (play.at(at)?, who(gaps[0]));
+    let row = play.sale(at, gaps[2])?;
+    let said = till.said_of(&row).map_err(told)?;
+    let what = said.iter().find(|it| it.said.name() == gaps[1]).map(|it| it.id);
+    if what.is_none() && !said.is_empty() {
+        return Err(format!("nothing like this stands: {said:?}"));
+    }
+    // Where nothing of it can be taken back here, the till says why.
+    let undone = till.undo(row.id, what, "entered wrongly", (&by, play.now(at)), None);
+    play.done(undone)
+}
+
+/// The books are closed up to a day so many days ago.
+fn close_period(play: &mut Play, days: i64, reason: &str) -> Result<(), Fault> {
+    let until = play.now(OFFICE).plus_millis(-86_400_000 * days).business_day();
+    let (by, now) = (who("Wanjiku"), play.now(OFFICE));
+    let closed = play.at(OFFICE)?.close_period(&play.shop, until, reason, (&by, now));
     play.done(closed)
 }
 
