@@ -161,6 +161,9 @@ fn the_day_is_shown_at_every_till_and_head_office_alone_closes_the_books_of_days
     holds(&office.types(&closing), &[&closed]);
     holds(&close(&office, &yesterday), &["closed up to this day already"]);
     at.until(&["books"], &closed);
+    holds(&close(&office, "2020-01-31"), &["give a reason"]);
+    let opened = ["close-books", "2020-01-31", "--reason", "a till was not in yet"];
+    holds(&office.types(&[&opened[..], &of].concat()), &["the books are closed up to 2020-01-31"]);
 }
 
 #[test]

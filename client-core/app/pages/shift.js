@@ -65,9 +65,15 @@ export function bookSection(root, about) {
   const state = el("p", { class: "hint", role: "status", testid: "books-state" });
   const until = el("input", { type: "date", testid: "books-until", required: true, "aria-label": "Close up to and with this day" });
   const form = el("form", { class: "row" }, until, el("button", { testid: "books-close" }, "Close the books"));
+  let closed = null;
   root.replaceChildren(el("h2", {}, "Books"), state, form);
   onSubmit(form, async () => {
     const { id: shop, name } = about();
+    if (until.value < closed) {
+      const reason = await askReason(`Open the books of ${name} after ${until.value} again?`, ["A till was not in yet", "Closed by mistake"], "What was decided about the sales of those days can be changed again.");
+      if (reason) await post("/v1/periods", { shop, until: until.value, reason });
+      return;
+    }
     const sure = await askWhether(`Close the books of ${name} up to ${until.value}? What was decided about the sales of those days stays: they are not cancelled, and no payment is taken from them. Goods can still come back, and money be given back.`,
       "Close the books");
     if (sure) await post("/v1/periods", { shop, until: until.value });
@@ -76,7 +82,7 @@ export function bookSection(root, about) {
     const shop = about();
     form.hidden = !shop;
     if (!shop) return;
-    const { until: closed } = await get(`/v1/periods?shop=${encodeURIComponent(shop.id)}`);
+    ({ until: closed } = await get(`/v1/periods?shop=${encodeURIComponent(shop.id)}`));
     state.textContent = closed ? `The books of ${shop.name} are closed up to ${closed}.` : `The books of ${shop.name} were never closed.`;
     until.max = dayBefore(today);
     until.value ||= until.max;

@@ -64,5 +64,11 @@ fn head_office_closes_the_books_of_days_that_are_over_and_is_asked_first() {
     sync(&till);
     let (_, told) = http("GET", &format!("{till}/v1/periods"), "");
     assert_eq!(told["until"].as_str(), Some(yesterday.as_str()));
+    // It was too early.
+    page.run("document.querySelector('[data-testid=books-until]').value = '2020-01-31';", vec![]);
+    page.click("books-close");
+    page.fill("reason-input", "A till was not in yet");
+    page.click("reason-confirm");
+    page.until_text("books-state", "are closed up to 2020-01-31.");
     assert_calm(&browser);
 }

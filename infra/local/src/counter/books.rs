@@ -20,10 +20,13 @@ pub enum Command {
     /// Show up to which day the books are closed.
     Books(Shop),
     /// Close the books up to a day that is over: `leja till close-books 2026-11-21 --till http://127.0.0.1:8309`.
-    /// Head office alone does.
+    /// Head office alone does. An earlier day than before opens the days after it again.
     CloseBooks {
         /// The last day within, like 2026-11-21.
         until: String,
+        /// Why, where days are opened again.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
         #[command(flatten)]
         of: Shop,
     },
@@ -53,8 +56,8 @@ impl Counter {
                 self.show(&self.get(&format!("/v1/days/{day}{}", of.query()))?, print_day)
             }
             Command::Books(of) => self.show(&self.get(&format!("/v1/periods{}", of.query()))?, print_books),
-            Command::CloseBooks { until, of } => {
-                let form = json!({ "until": until, "shop": of.shop });
+            Command::CloseBooks { until, reason, of } => {
+                let form = json!({ "until": until, "reason": reason, "shop": of.shop });
                 self.show(&self.post("/v1/periods", form)?, print_books)
             }
         }
