@@ -8,8 +8,10 @@ use domain::{FeedItem, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A payment in the chain.
+/// A payment in the chain. It is written as a row, without the names of its fields, because hundreds of them are written
+/// with every sweep; both forms are read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "Row")]
 pub struct Point {
     /// When it was paid, in milliseconds.
     pub at: i64,
@@ -19,6 +21,15 @@ pub struct Point {
     pub amount: i64,
     /// Its receipt code.
     pub receipt: String,
+}
+
+/// The fields of a [`Point`], in their order.
+type Row = (i64, Option<i64>, i64, String);
+
+impl From<Point> for Row {
+    fn from(Point { at, balance, amount, receipt }: Point) -> Self {
+        (at, balance, amount, receipt)
+    }
 }
 
 /// A stretch of time in which payments came that nobody told of.
@@ -102,6 +113,15 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].missing, Money::from_cents(200));
         assert_eq!(found[0].interval(), (points[0].at, points[1].at));
+    }
+
+    #[test]
+    fn a_point_is_a_row_and_the_form_it_had_before_is_read_too() {
+        let written = r#"[1795248000000,10050,5000,"UKL4AB12CD"]"#;
+        let before = r#"{"at":1795248000000,"balance":10050,"amount":5000,"receipt":"UKL4AB12CD"}"#;
+        let read: Vec<Point> = [written, before].map(|text| serde_json::from_str(text).unwrap()).into();
+        assert_eq!(read[0], read[1]);
+        assert_eq!(serde_json::to_string(&read[0]).unwrap(), written);
     }
 
     #[test]
