@@ -1,5 +1,8 @@
 //! The thread that talks to the cloud: soon after something was recorded, often while a payment is
-//! awaited, seldom while the line is down.
+//! awaited, and less and less often while nothing happens or the line is down.
+//!
+//! Each request costs whoever runs the cloud: a till that asked every three seconds all day would cost more than
+//! all that it sells (`functions/dynamodb/DESIGN.md`).
 
 use crate::Clock;
 use domain::Timestamp;
@@ -9,10 +12,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use till::{SaleFilter, Till};
 
-/// Between syncs while an open sale waits for its payment.
-const AWAITING: Duration = Duration::from_secs(1);
-/// Between syncs when nothing is expected.
-const IDLE: Duration = Duration::from_secs(3);
+/// Between syncs while an open sale waits for its payment, at first, and then an eighth of how long nothing happened:
+/// a customer who pays within half a minute is seen within four seconds.
+const AWAITING: (Duration, u32) = (Duration::from_secs(1), 8);
+/// Between syncs when nothing is expected, at first, and then half of how long nothing happened.
+const IDLE: (Duration, u32) = (Duration::from_secs(3), 2);
+/// The longest pause while the cloud can be reached.
+const SELDOM: Duration = Duration::from_secs(60);
 /// Between pages of a new till's history: whoever waits for the ledger comes first.
 const BETWEEN_PAGES: Duration = Duration::from_millis(20);
 /// The longest pause while the cloud can not be reached.
@@ -61,11 +67,17 @@ pub fn keep_in_sync(till: Arc<Till>, clock: Clock) -> std::io::Result<(SyncLoop,
 fn run(till: &Till, clock: &Clock, nudges: &Receiver<Nudge>) {
     let mut failures = 0_u32;
     let mut watch = (clock(), Instant::now());
+    let mut happened = Instant::now();
     loop {
         tell_of_jumps(till, clock, &mut watch);
         let synced = till.sync(clock());
         match &synced {
-            Ok(_) => failures = 0,
+            Ok(report) => {
+                failures = 0;
+                if report.payments > 0 || report.claimed > 0 {
+                    happened = Instant::now();
+                }
+            }
             Err(error) => {
                 failures = failures.saturating_add(1);
                 tracing::debug!(%error, failures, "a sync failed; selling goes on");
@@ -73,12 +85,13 @@ fn run(till: &Till, clock: &Clock, nudges: &Receiver<Nudge>) {
         }
         let pause = match &synced {
             Ok(report) if report.history_left => BETWEEN_PAGES,
-            Ok(_) => rest(till),
+            Ok(_) => rest(awaits_payment(till), happened.elapsed()),
             Err(_) => back_off(failures),
         };
         match nudges.recv_timeout(pause) {
             Ok(Nudge::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            Ok(Nudge::Now) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Nudge::Now) => happened = Instant::now(),
+            Err(RecvTimeoutError::Timeout) => {}
         }
         // Several nudges are one reason to sync.
         while let Ok(nudge) = nudges.try_recv() {
@@ -104,12 +117,17 @@ fn tell_of_jumps(till: &Till, clock: &Clock, (shown, seen): &mut (Timestamp, Ins
     }
 }
 
-fn rest(till: &Till) -> Duration {
+fn awaits_payment(till: &Till) -> bool {
     let open = |shop: &domain::Shop| {
         till.sales(&shop.id, SaleFilter::Open, None, 1).is_ok_and(|sales| !sales.is_empty())
     };
-    let awaiting = till.shops().is_ok_and(|shops| shops.iter().any(open));
-    if awaiting { AWAITING } else { IDLE }
+    till.shops().is_ok_and(|shops| shops.iter().any(open))
+}
+
+/// How long to wait, where nothing was recorded here and no payment came for so long.
+fn rest(awaiting: bool, quiet: Duration) -> Duration {
+    let (least, part) = if awaiting { AWAITING } else { IDLE };
+    quiet.checked_div(part).unwrap_or(SELDOM).clamp(least, SELDOM)
 }
 
 /// Twice as long after each failure, from a second up, and a little longer by chance, so that a thousand
@@ -119,4 +137,36 @@ fn back_off(failures: u32) -> Duration {
     let pause = Duration::from_secs(seconds).min(LONGEST);
     let chance = getrandom::u32().unwrap_or(0).checked_rem(500).unwrap_or(0);
     pause.saturating_add(Duration::from_millis(u64::from(chance)))
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+mod tests {
+    use super::*;
+
+    /// When a till asks in so many seconds in which nothing happens.
+    fn asks(awaiting: bool, seconds: u64) -> Vec<u64> {
+        let (mut at, mut asked) = (Duration::ZERO, Vec::new());
+        while at.as_secs() < seconds {
+            asked.push(at.as_secs());
+            at += rest(awaiting, at);
+        }
+        asked
+    }
+
+    #[test]
+    fn a_payment_that_comes_soon_is_seen_soon() {
+        let asked = asks(true, 60);
+        assert_eq!(asked[..9], [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(asked.windows(2).all(|pair| pair[1] - pair[0] <= 8), "{asked:?}");
+    }
+
+    #[test]
+    fn a_till_where_nothing_happens_asks_once_a_minute_whatever_sale_was_left_open() {
+        assert_eq!(asks(false, 40), [0, 3, 6, 9, 13, 20, 30]);
+        for awaiting in [false, true] {
+            let asked = asks(awaiting, 14 * 3600);
+            assert!((14 * 60..15 * 60).contains(&asked.len()), "{}", asked.len());
+        }
+    }
 }
