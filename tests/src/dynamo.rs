@@ -2,7 +2,8 @@
 
 use crate::process::{Running, free_port, repository, tool};
 use aws_sdk_dynamodb::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
@@ -14,6 +15,7 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_dynamodb::{Client, Config};
 use dynamodb::DynamoStore;
 use serde::Deserialize;
+use serde_json::Value;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -63,6 +65,21 @@ impl Dynamo {
     pub fn requests(&self) -> Vec<String> {
         self.requests.take()
     }
+
+    /// What DynamoDB said that the requests since this was asked the last time cost. It says nothing of a write whose
+    /// condition did not hold, which costs as much as any.
+    pub fn units(&self) -> Units {
+        std::mem::take(&mut *self.requests.units.lock().unwrap())
+    }
+}
+
+/// Capacity units: writes of 1 KB, reads of 4 KB; a read that may lag is half of one.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Units {
+    /// Written.
+    pub written: f64,
+    /// Read.
+    pub read: f64,
 }
 
 /// What reaches a test server: any credentials do, and nothing is looked up elsewhere.
@@ -92,23 +109,58 @@ fn fresh_name() -> String {
     format!("leja-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst))
 }
 
-/// Writes down requests as they leave.
+/// Writes down requests as they leave, and what they cost as they are answered.
 #[derive(Debug, Clone, Default)]
-struct Requests(Arc<Mutex<Vec<String>>>);
+struct Requests {
+    sent: Arc<Mutex<Vec<String>>>,
+    units: Arc<Mutex<Units>>,
+}
 
 impl Requests {
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        std::mem::take(&mut *self.sent.lock().unwrap())
     }
 
     fn note(&self, what: &str) {
-        self.0.lock().unwrap().push(what.to_owned());
+        self.sent.lock().unwrap().push(what.to_owned());
+    }
+
+    /// Adds what an answer to the last request says of its cost; a transaction's says it for each table.
+    fn count(&self, answer: &[u8]) {
+        let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return };
+        let consumed = &answer["ConsumedCapacity"];
+        let parts = consumed.as_array().map_or_else(|| std::slice::from_ref(consumed), Vec::as_slice);
+        let sum: f64 = parts.iter().filter_map(|part| part["CapacityUnits"].as_f64()).sum();
+        let mut units = self.units.lock().unwrap();
+        let reads =
+            self.sent.lock().unwrap().last().is_some_and(|last| ["Query", "GetItem"].contains(&&**last));
+        *(if reads { &mut units.read } else { &mut units.written }) += sum;
     }
 }
 
 impl Intercept for Requests {
     fn name(&self) -> &'static str {
         "Requests"
+    }
+
+    /// Asks what the request costs.
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let of_items = !request.headers().get("x-amz-target").unwrap_or_default().contains("Table");
+        let body = request.body().bytes().filter(|_| of_items);
+        let Some(mut asked) = body.and_then(|body| serde_json::from_slice::<Value>(body).ok()) else {
+            return Ok(());
+        };
+        asked["ReturnConsumedCapacity"] = "TOTAL".into();
+        let body = asked.to_string();
+        request.headers_mut().insert("content-length", body.len().to_string());
+        *request.body_mut() = body.into();
+        Ok(())
     }
 
     fn read_before_transmit(
@@ -129,6 +181,7 @@ impl Intercept for Requests {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let body = context.response().body().bytes().unwrap_or_default();
+        self.count(body);
         if context.response().status().is_client_error()
             && body.windows(CONDITION_FAILED.len()).any(|part| part == CONDITION_FAILED)
         {
@@ -139,7 +192,7 @@ impl Intercept for Requests {
 }
 
 async fn make_table(client: &Client, name: &str) {
-    let template = std::fs::read_to_string(repository().join("infra/aws/template.yaml")).unwrap();
+    let template = std::fs::read_to_string(repository().join("infra/aws/table.yaml")).unwrap();
     let table = read_table(&template);
     client
         .create_table()

@@ -1,7 +1,7 @@
-//! An SQS of one's own, with a queue made from the template that makes the real one.
+//! An SQS of one's own, with the queues made from the template that makes the real ones.
 
-use crate::process::{PATIENCE, Running, free_port, repository, tool};
-use serde::Deserialize;
+use crate::process::{PATIENCE, Running, free_port, tool};
+use crate::template::Template;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -23,9 +23,24 @@ impl Sqs {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
         let mut sqs = Self { endpoint, url: String::new(), http, _server: server };
-        let queue = json!({ "QueueName": "fallback", "Attributes": attributes() });
-        sqs.url = sqs.ask("CreateQueue", queue).await["QueueUrl"].as_str().unwrap().to_owned();
+        let template = Template::read("template");
+        let letters = sqs.make("dead-letters", &template, "FallbackDeadLetters", "").await;
+        let asked = json!({ "QueueUrl": letters, "AttributeNames": ["QueueArn"] });
+        let answer = sqs.ask("GetQueueAttributes", asked).await;
+        let letters = answer["Attributes"]["QueueArn"].as_str().unwrap();
+        sqs.url = sqs.make("fallback", &template, "FallbackQueue", letters).await;
         sqs
+    }
+
+    /// Makes a queue of the template, and gives its URL.
+    async fn make(&self, name: &str, template: &Template, resource: &str, letters: &str) -> String {
+        let properties = template.resource(resource).as_object().unwrap().clone();
+        // SQS takes texts, and the template names the other queue, which has an address only now.
+        let text = |value: Value| value.to_string().replace("FallbackDeadLetters.Arn", letters);
+        let attributes: BTreeMap<_, _> =
+            properties.into_iter().map(|(name, value)| (name, text(value))).collect();
+        let queue = json!({ "QueueName": name, "Attributes": attributes });
+        self.ask("CreateQueue", queue).await["QueueUrl"].as_str().unwrap().to_owned()
     }
 
     /// How many messages it holds, whether or not somebody looks at them just now.
@@ -59,31 +74,4 @@ fn start_server() -> (String, Running) {
             return (format!("http://127.0.0.1:{port}"), server);
         }
     }
-}
-
-/// What the template says of the queue.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Template {
-    resources: Resources,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Resources {
-    fallback_queue: Queue,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Queue {
-    properties: BTreeMap<String, Value>,
-}
-
-/// The queue's attributes, as SQS takes them: texts.
-fn attributes() -> BTreeMap<String, String> {
-    let template = std::fs::read_to_string(repository().join("infra/aws/template.yaml")).unwrap();
-    let template: Template = serde_saphyr::from_str(&template).expect("a template with a queue");
-    let properties = template.resources.fallback_queue.properties.into_iter();
-    properties.map(|(name, value)| (name, value.to_string())).collect()
 }

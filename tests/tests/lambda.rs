@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 use tests::dynamo::Dynamo;
+use tests::guarded::guarded;
 use tests::process::{Running, built, free_port, tool};
 use tests::sqs::Sqs;
 use tokio::net::{TcpListener, TcpStream};
@@ -40,6 +41,8 @@ struct Function {
 impl Function {
     async fn start(name: &str, dynamo: &Dynamo, settings: &[(&str, &str)]) -> Self {
         let (address, runtime, home) = start_runtime(name).await;
+        // It may do no more than the template allows it.
+        let table = guarded(name, &dynamo.endpoint).await;
         let mut function = Command::new(built(name));
         function
             .env_clear()
@@ -48,7 +51,7 @@ impl Function {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
             .envs([("AWS_REGION", "us-east-1"), ("AWS_EC2_METADATA_DISABLED", "true")])
             .envs([("AWS_ACCESS_KEY_ID", "fake"), ("AWS_SECRET_ACCESS_KEY", "fake")])
-            .envs([("AWS_ENDPOINT_URL_DYNAMODB", &dynamo.endpoint), ("LEJA_TABLE", &dynamo.table)])
+            .envs([("AWS_ENDPOINT_URL_DYNAMODB", &table), ("LEJA_TABLE", &dynamo.table)])
             .envs(settings.iter().copied());
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {

@@ -64,7 +64,7 @@ const PUBLIC_KEY: &str = "public_key";
 const REVOKED: &str = "revoked";
 /// Until when an enrolment code is good or a lock is held, in milliseconds.
 pub(crate) const EXPIRES_AT: &str = "expires_at";
-/// From when on DynamoDB may delete an item by itself, in seconds since 1970; `infra/aws/template.yaml` names it.
+/// From when on DynamoDB may delete an item by itself, in seconds since 1970; `infra/aws/table.yaml` names it.
 const GONE_AFTER: &str = "gone_after";
 /// Who holds a lock.
 pub(crate) const HOLDER: &str = "holder";

@@ -23,7 +23,7 @@ pub struct DynamoStore {
 }
 
 impl DynamoStore {
-    /// The store on a table that `infra/aws/template.yaml` made.
+    /// The store on a table that `infra/aws/table.yaml` made.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
     }

@@ -15,7 +15,7 @@ use service::office::{EnrolmentCode, EnrolmentForm, MemberForm, OpenedShop, Revo
 use service::sweep::SweepReport;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use till::{CloudError, Credentials, Folder, HttpCloud, TillError};
+use till::{CloudError, Credentials, Folder, HttpCloud, TillError, enrol};
 
 /// Which hub, and what to do there.
 #[derive(Args)]
@@ -61,6 +61,14 @@ enum Command {
     Counts,
     /// Sweep now: pull payments, ask about open prompts, file what waits.
     Sweep,
+    /// Become an administrator with a one-time code, in a new folder. A hub does this by itself.
+    Enrol {
+        /// The code.
+        code: String,
+        /// What to be called.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+    },
     #[command(flatten)]
     Request(requests::Command),
 }
@@ -76,10 +84,26 @@ pub fn folder_of(hub: &Path) -> PathBuf {
 /// What went wrong, why, and what to do.
 pub async fn run(settings: Settings) -> Result<(), Failure> {
     tokio::task::spawn_blocking(move || {
+        if let Command::Enrol { code, name } = &settings.command {
+            return become_one(&settings, code, name);
+        }
         let administrator = Administrator::of(&settings.admin, &settings.hub)?;
         administrator.run(settings.command)
     })
     .await?
+}
+
+/// Makes whoever has the code an administrator, whose folder this is from then on.
+fn become_one(settings: &Settings, code: &str, name: &str) -> Result<(), Failure> {
+    let folder = Folder::at(&settings.admin)?;
+    if folder.is_enrolled() {
+        let folder = settings.admin.display();
+        return Err(format!("{folder} is an administrator's already: name another with --admin").into());
+    }
+    let identity = enrol(&folder, &HttpCloud::new(&settings.hub)?, code, name)?;
+    println!("{} is an administrator, number {}", identity.name, identity.actor);
+    eprintln!("keep {}: it holds the key", settings.admin.display());
+    Ok(())
 }
 
 /// Somebody who may ask the hub everything.
@@ -169,6 +193,7 @@ impl Administrator {
                 let report = self.carry("POST", "/v1/admin/sweep", Vec::new())?;
                 print_sweep(&serde_json::from_slice(&report)?)
             }
+            Command::Enrol { .. } => Err("whoever is an administrator can not become one".into()),
             Command::Request(command) => self.request(command),
         }
     }
