@@ -1,5 +1,6 @@
 //! A DynamoDB of one's own, with a table made from the template that makes the real one.
 
+use crate::guarded::guarded;
 use crate::process::{Running, free_port, repository, tool};
 use aws_sdk_dynamodb::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
@@ -58,6 +59,12 @@ impl Dynamo {
     /// The store on the table.
     pub fn store(&self) -> DynamoStore {
         DynamoStore::new(self.client.clone(), &self.table)
+    }
+
+    /// The store on the table, as one function has it: it may do what the template allows, and nothing more.
+    pub async fn store_of(&self, function: &str) -> DynamoStore {
+        let endpoint = guarded(function, &self.endpoint).await;
+        DynamoStore::new(Client::from_conf(config(&endpoint).build()), &self.table)
     }
 
     /// What was sent since this was asked the last time, in order: DynamoDB's own names of the requests,
