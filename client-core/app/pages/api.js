@@ -94,6 +94,9 @@ export const byName = (things) => things.toSorted((one, other) => one.name.local
 /** The space does not break: an amount is one word. */
 export const kes = (amount) => `KES\u00a0${grouped(amount)}`;
 
+/** How much of a payment is meant, where that is not all of it. */
+export const kesOf = (part, amount) => part && part !== amount && cents(part) > 0 ? `${kes(part)} of ${kes(amount)}` : kes(amount);
+
 /** The wall clock of the shop, as the API gives it: all times carry Nairobi's offset. */
 const clock = (at) => at.slice(11, 16);
 
@@ -397,14 +400,11 @@ function saleClaims(sale, conflicts) {
   return [...conflicts.map((conflict) => conflictCard(sale, conflict, askRelease)), ...sale.claims.filter((claim) => !told.has(claim.receipt)).map(claimRow)];
 }
 
-/** How much of a payment a sale has: what is left of it is for others. */
-const amountOf = ({ amount, share }) => share && share !== amount ? `${kes(share)} of ${kes(amount)}` : kes(amount);
-
 function claimRow(claim) {
   const payer = [claim.payer_name, claim.payer_phone].filter(Boolean).join(", ");
   return el("div", { class: "card row" },
     el("div", { class: "grow" },
-      el("strong", {}, claim.receipt), " ", claim.amount ? amountOf(claim) : "amount not known yet",
+      el("strong", {}, claim.receipt), " ", claim.amount ? kesOf(claim.share, claim.amount) : "amount not known yet",
       el("p", { class: "hint" }, [claim.contradicted_by ? `CONTRADICTED: ${claim.contradicted_by}` : !claim.verified && (claim.offline ? "claimed offline, to be verified" : "to be verified"), claim.confirmed && "confirmed by Safaricom", claim.reversed && "WENT BACK", payer, claim.phone && `phone ends in ${claim.phone}`, claim.approved && `allowed by ${claim.approved}`, HOW[claim.how], when(claim.at), claim.by].filter(Boolean).join(" · "))),
     button("Release", () => askRelease(claim), { class: "quiet", testid: `release-${claim.id}` }));
 }

@@ -1,6 +1,6 @@
 // Which payment is a sale's: what may fit with reasons, and one field for a code, its end, or a pasted message.
 
-import { button, cents, decimal, el, get, grouped, kes, notify, onSubmit, post, salePath, saleLink, show, when } from "./api.js";
+import { button, cents, decimal, el, get, grouped, kes, kesOf, notify, onSubmit, post, salePath, saleLink, show, when } from "./api.js";
 
 /** The last three digits are what customer and cashier compare. */
 export const phoneText = (phone) => phone ? el("span", {}, phone.slice(0, -3), el("b", { class: "digits" }, phone.slice(-3))) : "";
@@ -89,7 +89,7 @@ function candidateText(fit) {
   return [
     el("span", { class: "between" },
       el("span", {}, el("strong", {}, fit.payer_name || "Name not known"), el("br"), phoneText(fit.payer_phone)),
-      el("span", { class: "end" }, el("strong", {}, kes(fit.amount)), el("br"), `${when(fit.paid_at)} · ${fit.receipt}`)),
+      el("span", { class: "end" }, el("strong", {}, kesOf(fit.free, fit.amount)), el("br"), `${when(fit.paid_at)} · ${fit.receipt}`)),
     el("span", { class: "chips" },
       by && el("span", { class: "chip" }, by), fit.reasons.map((reason) => el("span", { class: "chip" }, reason)),
       !fit.in_window && el("span", { class: "chip warn" }, "paid at another time: look twice")),

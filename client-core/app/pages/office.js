@@ -1,6 +1,6 @@
 // Head office's page: every shop's day from this replica, exceptions first, with the means to correct them.
 
-import { api, button, byId, byName, cents, decimal, detailPanel, el, get, heldText, kes, live, many, notify, onSubmit, page, paintPill, paymentLink, post, saleLink,
+import { api, button, byId, byName, cents, decimal, detailPanel, el, get, heldText, kes, kesOf, live, many, notify, onSubmit, page, paintPill, paymentLink, post, saleLink,
   show, stateText, total, trouble, when, wireHeader } from "./api.js";
 import { connectionSection } from "./connection.js";
 import { licenceText, licenceWarns } from "./licence.js";
@@ -73,7 +73,7 @@ function doubt(payment) {
 function paymentRow(payment) {
   const wrong = doubt(payment);
   return row({ testid: `office-payment-${payment.receipt}`, class: wrong ? "exception" : "" }, paymentLink(payment.shop, payment.receipt), payment.receipt,
-    cell(when(payment.paid_at)), cell(shopName(payment.shop), "roomy"), cell(payment.payer_name || payment.payer_phone, "roomy"), cell(kes(payment.amount), "number"),
+    cell(when(payment.paid_at)), cell(shopName(payment.shop), "roomy"), cell(payment.payer_name || payment.payer_phone, "roomy"), cell(kesOf(payment.free, payment.amount), "number"),
     el("td", {}, wrong && el("span", { class: "tag", "data-state": wrong === "Unclaimed" ? "open" : "conflict" }, wrong), payment.sale && ` ${payment.sale.reference}`));
 }
 

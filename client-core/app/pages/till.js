@@ -1,6 +1,6 @@
 // The cashier's page. Selling never waits for a network: a sale is recorded first, then it gets paid.
 
-import { act, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, heldText, kes, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
+import { act, button, byId, byName, cents, decimal, detailPanel, el, get, grouped, heldText, kes, kesOf, live, notify, onSubmit, page, paintPill, paymentLink, picture, post,
   saleLink, salePath, show, stateText, trouble, when, wireHeader } from "./api.js";
 import { addToCart, cartPrice, cartSection, paintCart, refreshHeld, sellCart } from "./cart.js";
 import { connectionSection } from "./connection.js";
@@ -177,7 +177,7 @@ function paymentItem(payment, testid) {
   const wrong = payment.disagreements.length ? "Messages disagree" : payment.held ? heldText(payment.held) : payment.asked_for && `Asked for sale ${payment.asked_for.reference}: give back?`;
   return el("li", {}, el("a", { class: "item", href: paymentLink(payment.shop, payment.receipt), testid: `${testid}-${payment.receipt}`, "data-state": wrong && "conflict" },
     el("span", { class: "grow" }, payment.payer_name || payment.payer_phone, el("small", {}, wrong || payment.receipt)),
-    el("span", { class: "end" }, kes(payment.amount), el("small", {}, when(payment.paid_at)))));
+    el("span", { class: "end" }, kesOf(payment.free, payment.amount), el("small", {}, when(payment.paid_at)))));
 }
 
 function paintList(id, items, build, nothing) {

@@ -199,6 +199,7 @@ impl<'a> View<'a> {
         CandidateForm {
             receipt: row.receipt.to_string(),
             amount: row.amount.to_string(),
+            free: row.free.to_string(),
             paid_at: row.paid_at.to_string(),
             payer_name: row.payer.name.clone(),
             payer_phone: row.payer.msisdn.as_ref().map(domain::Msisdn::masked),

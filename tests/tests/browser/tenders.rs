@@ -200,5 +200,14 @@ fn where_the_shop_takes_tips_what_is_left_is_kept_and_of_a_payment_only_a_part_i
     page.go("#payment/mjini/UKL6AB2C3D");
     page.until_text("free", "KES 200.00 of it is free for another sale");
     show_sale(&page, &sale);
+    page.click("back");
+    // Her friend's sale is offered what is left.
+    page.until_text("unclaimed-UKL6AB2C3D", "KES 200.00 of KES 700.00");
+    sell(&page, "200.00");
+    page.click("choose-payment");
+    page.until_text("candidate-UKL6AB2C3D", "KES 200.00 of KES 700.00");
+    fits(&page, "till-rest-of-a-payment");
+    page.click("candidate-UKL6AB2C3D");
+    page.until_state("sale-state", "paid");
     assert_calm(&browser);
 }

@@ -83,6 +83,9 @@ pub(crate) struct CandidateForm {
     /// How much was paid.
     #[schema(value_type = Amount)]
     pub(super) amount: String,
+    /// How much of it no sale has.
+    #[schema(value_type = Amount)]
+    pub(super) free: String,
     /// When, by Safaricom's clock.
     #[schema(value_type = Time)]
     pub(super) paid_at: String,
