@@ -97,6 +97,7 @@ fn goods_that_did_not_come_back_after_all_are_off_the_shelf_again_and_the_money_
     say(&[&a, &b, &office], &shop, sale, [300, 0, 0]);
     for replica in [&a, &b, &office] {
         assert_eq!(level(replica, &shop), "-3");
+        assert_eq!(replica.verify(&shop).unwrap(), Vec::<String>::new(), "the day books say the same");
         assert!(replica.returns(&replica.sale(sale).unwrap()).unwrap().is_empty());
     }
     let all = [(0, Quantity::parse("3").unwrap())];

@@ -242,6 +242,26 @@ fn credit_is_left_without_a_moment_in_which_the_sale_has_no_payment_and_never_wh
 }
 
 #[test]
+fn credit_is_left_on_a_payment_that_two_tills_claimed_for_one_sale() {
+    let world = World::new();
+    let (shop, a, b, office) = counter(&world);
+    let sale = open(&a, &world, 450);
+    agree(&world, &shop, &[&a, &b, &office]);
+    for till in [&a, &b] {
+        till.offline(true);
+        till.claim(sale.id, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
+        till.offline(false);
+        world.pass(1);
+    }
+    world.pay("UKL4AB12CD", "123456", 500, "");
+    agree(&world, &shop, &[&a, &b, &office]);
+    let row = a.leave_credit(sale.id, &asha(), world.now()).unwrap();
+    assert_eq!((row.paid, row.over), (kes(450), kes(0)));
+    agree(&world, &shop, &[&a, &b, &office]);
+    assert_eq!(office.payment(&shop, &code("UKL4AB12CD")).unwrap().unwrap().free, kes(50));
+}
+
+#[test]
 fn a_payment_that_a_person_placed_once_is_given_to_no_other_sale_by_itself() {
     let world = World::new();
     let (shop, a, b, office) = counter(&world);

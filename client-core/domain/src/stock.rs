@@ -284,6 +284,10 @@ pub struct Shelves {
     /// instant.
     sales: BTreeMap<FactId, [Cited; 2]>,
     voids: Vec<(Cited, FactId)>,
+    /// What came back, as others refer to it: its sale, and itself.
+    returns: Vec<([Cited; 2], FactId)>,
+    /// What was said of sales by mistake, referred to likewise.
+    undone: BTreeMap<[Cited; 2], Vec<FactId>>,
 }
 
 impl Shelves {
@@ -291,12 +295,16 @@ impl Shelves {
     pub fn take(&mut self, fact: &Fact) {
         match &fact.body {
             FactBody::Void { sale, .. } => self.voids.push((*sale, fact.id)),
+            FactBody::Undone { sale, what, .. } => {
+                self.undone.entry([*sale, *what]).or_default().push(fact.id);
+            }
             FactBody::Count(count) => {
                 for product in count.goods().keys() {
                     self.counts.entry(product.clone()).or_default().push(fact.clone());
                 }
             }
             _ => {
+                self.returns.extend(back_from(fact).map(|sale| ([sale, fact.cited()], fact.id)));
                 for StockChange { product, change } in changes(fact) {
                     self.changes.entry(product).or_default().push((fact.id, change));
                     let names = [Cited::by_name(fact.id), fact.cited()];
@@ -317,6 +325,9 @@ impl Shelves {
         for (sale, names) in &self.sales {
             let of_sale = names.iter().filter_map(|name| said.get(name)).flatten().copied();
             voids.entry(*sale).or_default().extend(of_sale);
+        }
+        for (said, back) in &self.returns {
+            voids.entry(*back).or_default().extend(self.undone.get(said).into_iter().flatten());
         }
         let named = self.changes.keys().chain(self.counts.keys()).cloned();
         named.map(|product| (product.clone(), self.level(&product, &voids))).collect()

@@ -113,13 +113,13 @@ impl Till {
         let found = ledger.sale(sale)?;
         period::is_open(&ledger, &found)?;
         let over = of_what_is_over(&found, None)?;
+        let claims = ledger.claims(sale)?;
         let covers = |claim: &ClaimRow| {
             let share = claim.share.filter(|share| *share > over)?;
             let payment = claim.payment.as_ref().filter(|payment| !payment.reversed)?;
-            Some((claim.id, claim.receipt.clone(), claim.how, share - over, payment.contested))
+            Some((claim.receipt.clone(), claim.how, share - over, payment.contested))
         };
-        let Some((whole, receipt, how, part, contested)) = ledger.claims(sale)?.iter().find_map(covers)
-        else {
+        let Some((receipt, how, part, contested)) = claims.iter().find_map(covers) else {
             let none = "no payment of this sale is larger than what is over: release a payment instead";
             return Err(TillError::Refused(none.to_owned()));
         };
@@ -127,11 +127,14 @@ impl Till {
             let wanted = "another sale wants this payment too: settle that first";
             return Err(TillError::Refused(wanted.to_owned()));
         }
-        let part = Claim { part: Some(part), ..Claim::new(receipt, found.cited(), how) };
+        let part = Claim { part: Some(part), ..Claim::new(receipt.clone(), found.cited(), how) };
         self.write(&mut ledger, &found.shop, (by, now), FactBody::Claim(part), None)?;
         let reason = "what is over stays on the payment".to_owned();
-        let release = FactBody::Release { claim: ledger.claim(whole)?.cited, reason };
-        self.write(&mut ledger, &found.shop, (by, now), release, None)?;
+        // Two tills may have claimed it for this sale before they heard of each other.
+        for whole in claims.iter().filter(|claim| claim.receipt == receipt) {
+            let (claim, reason) = (ledger.claim(whole.id)?.cited, reason.clone());
+            self.write(&mut ledger, &found.shop, (by, now), FactBody::Release { claim, reason }, None)?;
+        }
         Ok(ledger.sale(sale)?)
     }
 }
