@@ -4,7 +4,7 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use tests::simulation::minimise::minimise;
-use tests::simulation::{Failed, Kept, Passed, Scale, simulate, simulate_all};
+use tests::simulation::{Failed, Kept, Passed, Scale, Tally, simulate, simulate_all};
 
 /// Simulated shops in which everything goes wrong, and an oracle that looks for losses.
 #[derive(Parser)]
@@ -47,6 +47,7 @@ struct Sum {
     copies: usize,
     gone: usize,
     carried: u64,
+    tally: Tally,
     failed: Vec<Failed>,
 }
 
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
                 sum.copies += passed.copies;
                 sum.gone += passed.gone;
                 sum.carried += passed.carried;
+                sum.tally.add(&passed.tally);
                 if arguments.trace {
                     passed.trace.iter().for_each(|line| println!("{line}"));
                 }
@@ -108,5 +110,6 @@ fn main() -> ExitCode {
         begun.elapsed().as_secs(),
         sum.failed.len()
     );
+    println!("{}", sum.tally);
     if sum.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -43,6 +43,38 @@ impl WrongClock {
     }
 }
 
+/// What a desk has heard for certain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// When the cloud told it the time last.
+    pub told: Option<Timestamp>,
+    /// The latest instant that it knows to have been.
+    pub seen: Option<Timestamp>,
+    /// Until when its shop is licensed, at least.
+    pub licensed_until: Option<Timestamp>,
+    /// What its shop chose about money.
+    pub is_settled: bool,
+}
+
+impl Heard {
+    /// The cloud told the time.
+    pub fn time(&mut self, truth: Timestamp) {
+        (self.told, self.seen) = (Some(truth), Some(truth));
+    }
+
+    /// Another file is in its place, or it broke off: what it heard last is not certain any more.
+    pub fn nothing_certain(&mut self) {
+        *self = Self { is_settled: self.is_settled, ..Self::default() };
+    }
+
+    /// What it wrote at these instants tells it that it is so late. Where it asked the cloud, that may have told the
+    /// time even where nothing came of it.
+    pub fn wrote(&mut self, asked: bool, at: impl Iterator<Item = Timestamp>) {
+        let before = if asked { self.told } else { self.seen };
+        self.seen = at.chain(before).max();
+    }
+}
+
 /// A till, or head office.
 pub struct Desk {
     /// What it is called in the trace.
@@ -61,6 +93,8 @@ pub struct Desk {
     pub beside: Option<usize>,
     /// How many days of history it keeps; all of it unless told otherwise.
     pub history: Option<u32>,
+    /// What it heard.
+    pub heard: Heard,
     folder: PathBuf,
     till: Option<Till>,
 }
@@ -71,9 +105,19 @@ impl Desk {
         enrol(&Folder::at(&folder).unwrap(), &line, code, name).unwrap();
         let clock = WrongClock::default();
         let (name, person) = (name.to_owned(), Person::named(name));
-        let (beside, history) = (None, None);
-        let mut desk =
-            Self { name, shop, person, line, alone_until: 0, clock, beside, history, folder, till: None };
+        let mut desk = Self {
+            name,
+            shop,
+            person,
+            line,
+            alone_until: 0,
+            clock,
+            beside: None,
+            history: None,
+            heard: Heard::default(),
+            folder,
+            till: None,
+        };
         desk.open().unwrap();
         desk
     }
@@ -270,8 +314,10 @@ impl Desk {
         }
         let (shop, person) = (self.shop.clone(), Person::named(&name));
         let (clock, beside, history) = (self.clock, Some(place), self.history);
+        let heard = Heard { is_settled: self.heard.is_settled, ..Heard::default() };
+        let (alone_until, till) = (0, None);
         let mut copy =
-            Self { name, shop, person, line, alone_until: 0, clock, beside, history, folder, till: None };
+            Self { name, shop, person, line, alone_until, clock, beside, history, heard, folder, till };
         copy.open()?;
         Ok(copy)
     }

@@ -1,14 +1,15 @@
 //! An enrolled till that says what it must not: every request is signed by its own good key. Between its lies it
 //! sells, as an honest till does; what it sold counts, and nobody else may come to harm.
 
-use super::oracle::{Did, What, Written};
+use super::customs::TAX;
+use super::oracle::{What, Written};
 use super::plan::DAY;
-use super::trade::Deal;
+use super::trade::Basket;
 use crate::world::Line2Hub;
 use domain::{
     Actor, Body, BusinessDay, Cited, Claim, Count, Counted, Document, Entry, Fact, FactBody, FactId, How,
     Level, Money, Person, ProductId, Quantity, ReceiptCode, Return, Returned, Seen, ShopId, StockMove,
-    Strand, Tender, TillId, Timestamp, Why,
+    Strand, Tax, Tender, TillId, Timestamp, Why,
 };
 use fastrand::Rng;
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
@@ -31,7 +32,7 @@ pub struct Mallory {
     /// Where the last sale of each day left its strand.
     strands: BTreeMap<BusinessDay, Strand>,
     /// What it sold and the cloud acknowledged, since somebody asked.
-    pub sold: Vec<Did>,
+    pub sold: Vec<Written>,
     /// Every name under which it ever tried to sell: an answer may have been lost.
     pub tried: Vec<FactId>,
 }
@@ -147,7 +148,8 @@ impl Mallory {
     /// # Errors
     /// The cloud refused.
     pub fn sell(&mut self, place: Strand, now: Timestamp, random: &mut Rng) -> Result<Vec<u8>, CloudError> {
-        let Deal::Sell(sale) = Deal::sale(random, Tender::Cash) else { unreachable!("a sale is sold") };
+        let (tax, coin) = (Tax::new(TAX, random.bool()).ok(), random.choice([0, 100, 2_000]));
+        let sale = Basket::of(random, Tender::Cash).sale(tax, coin.map(Money::from_cents));
         let id = FactId { actor: self.actor, number: self.head.number + 1 };
         let before = self.strands.clone();
         let answer = self.say(FactBody::Sale(sale.clone()), (now, place), now);
@@ -155,7 +157,7 @@ impl Mallory {
         if self.strands != before {
             let (shop, by) = (self.shop.clone(), Person::named("Mallory"));
             let (what, cites) = (What::Sold(sale), BTreeMap::new());
-            self.sold.push(Did::Wrote(Box::new(Written { id, shop, at: now, by, what, cites })));
+            self.sold.push(Written { id, shop, at: now, by, what, cites });
         }
         answer
     }
@@ -193,12 +195,12 @@ impl Mallory {
         let sale = |random: &mut Rng| one(random, |body| matches!(body, FactBody::Sale(_)));
         let product =
             || ["bread", "milk", "sugar", "soap", "gold"].map(|name| ProductId::parse(name).unwrap());
-        Some(match random.u8(..14) {
+        Some(match random.u8(..15) {
             0 => FactBody::Void { sale: sale(random)?, reason: format!("a lie {}", self.head.number) },
             1 => FactBody::Cash {
                 sale: sale(random)?,
                 amount: Money::from_cents(random.i64(1..100_000_000)),
-                rounding: Money::ZERO,
+                rounding: Money::from_cents(random.i64(-1_000..=1_000)),
             },
             2 => {
                 let (receipt, how) = (random.choice(codes)?.clone(), *random.choice(&GROUNDS)?);
@@ -208,7 +210,8 @@ impl Mallory {
             9 => {
                 let (sale, reason) = (sale(random)?, "a lie".to_owned());
                 let amount = Money::from_cents(random.i64(1..100_000_000));
-                FactBody::Refund { sale, amount, rounding: Money::ZERO, reason }
+                let rounding = Money::from_cents(random.i64(-1_000..=1_000));
+                FactBody::Refund { sale, amount, rounding, reason }
             }
             10 => {
                 let (line, amount) = (random.u16(..3), Money::from_cents(random.i64(0..100_000_000)));
@@ -224,6 +227,9 @@ impl Mallory {
             12 => {
                 let (receipt, reason) = (random.choice(codes)?.clone(), "a lie".to_owned());
                 FactBody::ReversalAsked { receipt, amount: Money::from_cents(random.i64(1..100_000)), reason }
+            }
+            14 => {
+                FactBody::Tip { sale: sale(random)?, amount: Money::from_cents(random.i64(1..100_000_000)) }
             }
             13 => FactBody::Trusted { sale: sale(random)?, reason: "a lie".to_owned(), approved: None },
             3 => {

@@ -10,6 +10,7 @@
 //! hangs on them: the tills' keys and the enrolment codes, which the product takes from the machine. Names
 //! of tills and facts are counted, chains name the writer and not its key, and signatures have one size.
 
+pub mod customs;
 pub mod desk;
 pub mod hostile;
 pub mod minimise;
@@ -18,11 +19,13 @@ pub mod oracle;
 pub mod plan;
 pub mod power;
 mod run;
+pub mod tally;
 pub mod trade;
 mod world;
 
 pub use oracle::{Loss, Violation};
 pub use plan::{Kept, Kind, Scale};
+pub use tally::{Tally, Thing};
 
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -43,6 +46,8 @@ pub struct Passed {
     pub gone: usize,
     /// How many entries came by stick.
     pub carried: u64,
+    /// What came about, and how often.
+    pub tally: tally::Tally,
     /// One value that stands for everything that happened and everything that was shown.
     pub digest: u64,
     /// What happened, a line each.
@@ -121,6 +126,7 @@ pub fn simulate(seed: u64, scale: Scale, kept: &Kept) -> Result<Passed, Box<Fail
             return Err(Box::new(Failed { seed, scale, kept, at: event.index, violations, trace }));
         }
     }
+    run.ends();
     let mut hasher = DefaultHasher::new();
     run.trace.hash(&mut hasher);
     Ok(Passed {
@@ -130,6 +136,7 @@ pub fn simulate(seed: u64, scale: Scale, kept: &Kept) -> Result<Passed, Box<Fail
         copies: run.copies,
         gone: run.gone,
         carried: run.carried,
+        tally: run.tally,
         digest: hasher.finish(),
         trace: run.trace,
     })

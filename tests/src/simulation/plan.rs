@@ -52,12 +52,22 @@ pub enum Kind {
     TakeCash,
     /// Cash goes back to a customer.
     GiveBack,
+    /// What was paid too much is kept as a tip.
+    Tip,
+    /// What was paid too much stays on its payment.
+    Credit,
     /// Goods of a sale come back.
     TakeBack,
     /// A drawer is opened for a shift, or counted and closed.
     Drawer,
     /// Cash is put into a drawer, or taken out.
     MoveCash,
+    /// Head office asks Safaricom to give a payment back.
+    AskBack,
+    /// Safaricom gives a payment back, and tells nobody.
+    GoesBack,
+    /// A shop pays for its licence.
+    Renew,
     /// One payment is for several sales.
     Share,
     /// A code is typed that nobody paid.
@@ -129,7 +139,12 @@ pub const ENABLED: &[(Kind, u32)] = &[
     (Kind::Void, 50),
     (Kind::TakeCash, 80),
     (Kind::GiveBack, 60),
+    (Kind::Tip, 40),
+    (Kind::Credit, 40),
     (Kind::TakeBack, 60),
+    (Kind::AskBack, 30),
+    (Kind::GoesBack, 15),
+    (Kind::Renew, 60),
     (Kind::Drawer, 200),
     (Kind::MoveCash, 60),
     (Kind::Share, 60),

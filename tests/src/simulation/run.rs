@@ -1,19 +1,28 @@
 //! One run: event after event, each acknowledged to the oracle as it was to a person.
 
+mod chosen;
 mod copies;
+mod held;
+mod licences;
 mod outside;
 mod quiet;
 mod sticks;
 
+pub use licences::shop_named;
+
 use super::desk::{Desk, WrongClock};
 use super::network::{Lan, Weather};
-use super::oracle::{Did, Loss, Names, Oracle, Violation, What};
+use super::oracle::{Did, Loss, Names, Oracle, Violation, What, Written};
 use super::plan::{Event, Kind, Scale};
-use super::trade::{Deal, latest_sale, open_sale};
+use super::tally::{Tally, Thing};
+use super::trade::{Deal, is_ordinary};
 use super::world::Town;
-use domain::{FactId, How, Money, ReceiptCode, ShopId, Tender};
+use domain::{FactId, ReceiptCode, ShopId};
 use fastrand::Rng;
-use till::{CloudError, TillError};
+use held::Before;
+use licences::hears;
+use std::collections::BTreeMap;
+use till::TillError;
 
 /// A run.
 pub struct Run {
@@ -32,6 +41,10 @@ pub struct Run {
     pub gone: usize,
     /// How many entries came by stick.
     pub carried: u64,
+    /// What came about.
+    pub tally: Tally,
+    /// Payments on which somebody left what was over, and for which sale.
+    credits: BTreeMap<ReceiptCode, FactId>,
 }
 
 impl Run {
@@ -49,12 +62,20 @@ impl Run {
             copies: 0,
             gone: 0,
             carried: 0,
+            tally: Tally::default(),
+            credits: BTreeMap::new(),
         }
     }
 
     /// How many receipts were printed.
     pub fn sales(&self) -> usize {
         self.oracle.sales.len()
+    }
+
+    /// It is over: what only Safaricom's own records tell is counted.
+    pub fn ends(&mut self) {
+        self.tally.count(Thing::WentBack, self.town.heard(&["0"]));
+        self.tally.count(Thing::BackRefused, self.town.heard(&["21", "2006"]));
     }
 
     /// Lets one event happen; gives what it lost.
@@ -84,6 +105,8 @@ impl Run {
         let who = event.who;
         match event.kind {
             Kind::Pay => return self.pay(event, random),
+            Kind::Renew => return self.renew(who, random),
+            Kind::GoesBack => return self.goes_back(who, random),
             Kind::Partition => {
                 let (long, which) = (random.i64(60_000..6 * 3_600_000), random.u8(..4));
                 let (until, desk) = (self.town.world.now().millis() + long, &mut self.town.desks[who]);
@@ -102,9 +125,15 @@ impl Run {
                 return format!("{} {weather:?}", self.town.desks[who].name);
             }
             Kind::Clock => {
-                let clock = WrongClock::set(random, self.town.world.now());
-                self.town.desks[who].clock = clock;
-                return format!("{} {clock:?}", self.town.desks[who].name);
+                let (truth, desk) = (self.town.world.now(), &mut self.town.desks[who]);
+                let before = desk.clock.shows(truth).millis();
+                desk.clock = WrongClock::set(random, truth);
+                let jump = desk.clock.shows(truth).millis() - before;
+                // A program that runs notices; else the machine was off.
+                let runs = random.bool();
+                let done = if runs { desk.till().clock_jumped(jump) } else { desk.restart() };
+                wrong.extend(done.err().map(|error| stopped(desk, &error)));
+                return format!("{} {:?}, noticed {runs}", desk.name, desk.clock);
             }
             Kind::Store => {
                 let percent = *random.choice(&[0, 0, 5, 20, 100]).unwrap();
@@ -142,7 +171,7 @@ impl Run {
         }
         let beside = self.town.desks.iter().position(|desk| desk.beside == Some(who));
         let desk = match beside {
-            _ if event.kind == Kind::Office => self.town.desks.len() - 1,
+            _ if [Kind::Office, Kind::AskBack].contains(&event.kind) => self.town.desks.len() - 1,
             Some(beside) if random.bool() => beside,
             _ => who,
         };
@@ -155,96 +184,6 @@ impl Run {
             return format!("{told}; {synced}");
         }
         told
-    }
-
-    /// What somebody does now, if there is anything to do it with.
-    fn deal(&self, event: &Event, desk: usize, random: &mut Rng) -> Option<Deal> {
-        let kind = match event.kind {
-            Kind::PowerCut => *random.choice(&CUT).unwrap(),
-            Kind::Office => *random.choice(&AT_OFFICE).unwrap(),
-            kind => kind,
-        };
-        let shop = self.shop_of(event.who);
-        let sale = |random: &mut Rng| open_sale(&self.oracle, &shop, random);
-        let reason = format!("reason {}", event.index);
-        Some(match kind {
-            Kind::CashSale => Deal::sale(random, Tender::Cash),
-            Kind::MpesaSale => Deal::sale(random, Tender::Mpesa),
-            Kind::TakeCash => Deal::TakeCash(sale(random)?, *random.choice(&[100, 100, 30, 60])?),
-            Kind::GiveBack => {
-                let over = self.over(desk, &shop);
-                Deal::GiveBack(random.choice(over)?, *random.choice(&[100, 100, 40])?, reason)
-            }
-            Kind::TakeBack => {
-                let sold = latest_sale(&self.oracle, &shop, random)?;
-                let lines = random.usize(1..=self.oracle.sales[&sold].sale.lines.len().max(1));
-                let one = domain::Quantity::ONE;
-                Deal::TakeBack(sold, vec![one; lines], reason)
-            }
-            Kind::Drawer => {
-                let cents = |random: &mut Rng| Money::from_cents(random.i64(0..1_000_000));
-                Deal::Drawer(cents(random), cents(random))
-            }
-            Kind::Trust => Deal::Trust(sale(random)?, random.bool(), reason),
-            Kind::MoveCash => Deal::MoveCash(Money::from_cents(random.i64(-100_000..100_001)), reason),
-            Kind::ClosePeriod => Deal::ClosePeriod(shop),
-            Kind::Void => Deal::Void(sale(random)?, reason),
-            Kind::Edit => Deal::edit(random, &shop, event.index),
-            Kind::Print => Deal::Print(latest_sale(&self.oracle, &shop, random)?),
-            Kind::Goods => Deal::goods(random, &shop),
-            Kind::Count => Deal::count(random, &shop),
-            Kind::Sync => Deal::Sync,
-            Kind::Prompt => {
-                let phone = domain::Msisdn::parse_phone(&format!("07123456{:02}", random.u8(..100))).ok()?;
-                Deal::Prompt(sale(random)?, phone)
-            }
-            Kind::Type | Kind::ShowTwice => {
-                let (sale, receipt) = self.shown(&shop, kind == Kind::ShowTwice, random)?;
-                let (part, despite) = (random.u8(..4) == 0, random.bool());
-                Deal::Claim { sale, receipt, how: How::Typed, part, despite }
-            }
-            Kind::Share => {
-                // Somebody pays for two sales at once.
-                let paid = self.oracle.shown.iter().rev().filter(|(of, ..)| *of == shop).take(6);
-                let (_, receipt, _) = random.choice(paid.collect::<Vec<_>>())?;
-                let (sale, receipt, despite) = (sale(random)?, receipt.clone(), random.bool());
-                Deal::Claim { sale, receipt, how: How::Typed, part: true, despite }
-            }
-            Kind::Invent => {
-                // A code that nobody paid, or with a slip of the finger.
-                let receipt = ReceiptCode::parse(&format!("UXX{:07}", event.index)).ok()?;
-                let (part, despite) = (random.u8(..4) == 0, random.bool());
-                Deal::Claim { sale: sale(random)?, receipt, how: How::Typed, part, despite }
-            }
-            Kind::Pick => {
-                let sale = sale(random)?;
-                let candidates = self.town.desks[desk].till().candidates(sale).ok()?;
-                let receipt = random.choice(candidates)?.0.receipt;
-                Deal::Claim { sale, receipt, how: How::Picked, part: false, despite: random.bool() }
-            }
-            Kind::Release => {
-                let claims = self.town.desks[desk].till().claims(sale(random)?).ok()?;
-                Deal::Release(random.choice(claims)?.id, reason)
-            }
-            _ => return None,
-        })
-    }
-
-    /// The sales for which something has to go back, as this desk knows it.
-    fn over(&self, desk: usize, shop: &ShopId) -> Vec<FactId> {
-        let rows = self.town.desks[desk].till().sales(shop, till::SaleFilter::All, None, 1_000);
-        let over = rows.unwrap_or_default().into_iter().filter(|row| row.over > Money::ZERO);
-        over.map(|row| row.id).collect()
-    }
-
-    /// A code that a customer shows for a sale: the one that was paid for it, or another's.
-    fn shown(&self, shop: &ShopId, another: bool, random: &mut Rng) -> Option<(FactId, ReceiptCode)> {
-        let is_there = |sale: &Option<FactId>| sale.is_none_or(|sale| self.oracle.sales.contains_key(&sale));
-        let own = self.oracle.shown.iter().filter(|(paid, _, sale)| paid == shop && is_there(sale));
-        let latest: Vec<_> = own.rev().take(6).collect();
-        let (_, receipt, sale) = random.choice(latest)?;
-        let sale = if another { open_sale(&self.oracle, shop, random) } else { *sale };
-        Some((sale?, receipt.clone()))
     }
 
     fn shop_of(&self, who: usize) -> ShopId {
@@ -265,27 +204,31 @@ impl Run {
         let desk = &mut self.town.desks[at];
         let now = desk.clock.shows(truth);
         if !cut {
-            let sealed = is_sealed(desk, deal);
+            let before = Before::of(desk, deal);
             let did = deal.done(desk, now);
-            if sealed && matches!(did, Ok(Did::Wrote(_))) {
-                let message = format!("{}: {deal:?}, though its books are closed", desk.name);
-                wrong.push(Violation { loss: Loss::Correction, message });
-            }
             let told = told(desk, deal, &did);
+            wrong.extend(self.hold_licence(at, deal, &did));
+            hears(&mut self.town.desks[at], deal, &did, truth);
+            match self.hold(at, deal, &before, &did) {
+                Ok(found) => wrong.extend(found),
+                Err(error) => wrong.push(stopped(&self.town.desks[at], &error)),
+            }
             return match did {
                 Ok(did) => {
                     self.acknowledge(did);
                     told
                 }
                 Err(error) => {
-                    if !is_ordinary(&error) {
-                        wrong.push(stopped(desk, &error));
+                    // Where a licence stops what it should not, that was said.
+                    if !is_ordinary(&error) && !matches!(error, TillError::Unlicensed { .. }) {
+                        wrong.push(stopped(&self.town.desks[at], &error));
                     }
                     told
                 }
             };
         }
         self.cuts += 1;
+        desk.heard.nothing_certain();
         let requests = (*deal == Deal::Sync).then(|| random.u32(..3));
         let (did, place) = match desk.power_cut(requests, random, |desk| deal.done(desk, now)) {
             Ok(done) => done,
@@ -295,27 +238,23 @@ impl Run {
             }
         };
         let told = told(desk, deal, &did);
-        let did = did.unwrap_or(Did::Nothing);
-        let there = match survived(desk, &did) {
-            Ok(there) => there,
+        let kept = match survived(desk, did.unwrap_or(Did::Nothing)) {
+            Ok(kept) => kept,
             Err(error) => {
                 wrong.push(stopped(desk, &error));
-                false
+                Vec::new()
             }
         };
-        if there {
-            self.acknowledge(did);
-        }
+        let there = !kept.is_empty();
+        self.acknowledge(Did::Wrote(kept));
         wrong.extend(self.own_receipts(at));
         format!("{told}; the power goes {place}, kept {there}")
     }
 
     /// From now on it has to be so. Whoever still has what a copy wrote means that with its name.
     fn acknowledge(&mut self, did: Did) {
-        self.oracle.acknowledge(match did {
-            Did::Wrote(written) => Did::Wrote(Box::new(written.renamed(&self.names))),
-            other => other,
-        });
+        let Did::Wrote(all) = did else { return };
+        all.into_iter().for_each(|written| self.oracle.keep(written.renamed(&self.names)));
     }
 
     /// Two tills of a shop meet, one of them under a power cut now and then.
@@ -377,86 +316,31 @@ impl Run {
     }
 }
 
-/// What people do at head office.
-const AT_OFFICE: [Kind; 9] = [
-    Kind::Release,
-    Kind::Pick,
-    Kind::Edit,
-    Kind::Void,
-    Kind::Goods,
-    Kind::Count,
-    Kind::Sync,
-    Kind::TakeBack,
-    Kind::ClosePeriod,
-];
-/// What people do when the power goes.
-const CUT: [Kind; 15] = [
-    Kind::GiveBack,
-    Kind::TakeBack,
-    Kind::Drawer,
-    Kind::Share,
-    Kind::CashSale,
-    Kind::CashSale,
-    Kind::MpesaSale,
-    Kind::Pick,
-    Kind::Release,
-    Kind::TakeCash,
-    Kind::Edit,
-    Kind::Print,
-    Kind::Goods,
-    Kind::Count,
-    Kind::Sync,
-];
-
-/// What a till may say to a person or when its line is bad; anything else stops it.
-fn is_ordinary(error: &TillError) -> bool {
-    matches!(
-        error,
-        TillError::Refused(_)
-            | TillError::Taken(_)
-            | TillError::Held(..)
-            | TillError::First(_)
-            | TillError::OverLimit(_)
-            | TillError::Sibling(_)
-            | TillError::Cloud(CloudError::Unreachable(_) | CloudError::Refused(_))
-            | TillError::Ledger(till::LedgerError::Unknown(_))
-    )
-}
-
-/// Whether a deal undoes what was decided about a sale whose books are closed, as is known at the desk.
-fn is_sealed(desk: &Desk, deal: &Deal) -> bool {
-    let till = desk.till();
-    let sale = match deal {
-        Deal::Void(sale, _) => *sale,
-        Deal::Release(claim, _) => match till.claimed(*claim) {
-            Ok(claimed) => claimed.sale.id,
-            Err(_) => return false,
-        },
-        _ => return false,
-    };
-    let Ok(sale) = till.sale(sale) else { return false };
-    let closed = till.period_closed(&sale.shop).ok().flatten();
-    closed.is_some_and(|until| sale.at.business_day() <= until)
-}
-
 fn stopped(desk: &Desk, error: &TillError) -> Violation {
     Violation { loss: Loss::Stopped, message: format!("{}: {error}", desk.name) }
 }
 
-/// Whether what was done before the power went is there afterwards.
-fn survived(desk: &Desk, did: &Did) -> Result<bool, TillError> {
-    match did {
-        Did::Wrote(written) => desk.has(&written.shop, written.id),
-        Did::Synced(_) | Did::Nothing => Ok(false),
+/// What of that which was done before the power went is there afterwards.
+fn survived(desk: &Desk, did: Did) -> Result<Vec<Written>, TillError> {
+    let Did::Wrote(all) = did else { return Ok(Vec::new()) };
+    let mut kept = Vec::new();
+    for written in all {
+        if desk.has(&written.shop, written.id)? {
+            kept.push(written);
+        }
     }
+    Ok(kept)
 }
 
 fn told(desk: &Desk, deal: &Deal, did: &Result<Did, TillError>) -> String {
     let came = match did {
-        Ok(Did::Wrote(written)) => match &written.what {
-            What::Sold(sale) => format!("{} of {}", written.id, sale.total),
-            _ => written.id.to_string(),
-        },
+        Ok(Did::Wrote(all)) => {
+            let name = |written: &Written| match &written.what {
+                What::Sold(sale) => format!("{} of {}", written.id, sale.total),
+                _ => written.id.to_string(),
+            };
+            all.iter().map(name).collect::<Vec<_>>().join(" and ")
+        }
         Ok(Did::Synced(report)) => format!("{report:?}"),
         Ok(Did::Nothing) => "done".to_owned(),
         Err(error) => format!("refused: {error}"),

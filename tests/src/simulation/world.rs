@@ -1,18 +1,23 @@
 //! Who lives in a simulated world: a hub on a store that misbehaves, Safaricom with its faults, shops,
 //! tills, head office, and in some shops an enrolled till that lies.
 
+use super::customs::Customs;
 use super::desk::Desk;
 use super::hostile::Mallory;
 use super::network::Line;
-use super::oracle::Books;
+use super::oracle::{Books, LicencePaid, Licences};
 use super::plan::Scale;
+use super::run::shop_named;
 use crate::drill::Near;
 use crate::faulty::Faulty;
 use crate::world::World;
-use domain::{Actor, Role, ShopId, TillId};
+use domain::{Actor, Money, Role, ShopId, TillId};
 use embedded::EmbeddedStore;
 use fastrand::Rng;
-use local::safaricom::{Delays, Delivery, Fate, Faults, Number, Setup, Simulator, Status, What};
+use local::safaricom::{
+    Delays, Delivery, Fate, Faults, Kind, Number, Sent, Setup, Simulator, Status, Transaction, What,
+};
+use serde_json::json;
 use service::Store;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -24,6 +29,9 @@ use till::TillError;
 const NUMBERS: [(&str, &str); 4] =
     [("till", "123456"), ("paybill", "600638"), ("paybill", "600639"), ("till", "123457")];
 
+/// The paybill to which licences are paid.
+pub const PLATFORM: &str = "400200";
+
 /// A shop.
 pub struct Shop {
     /// Its name.
@@ -32,6 +40,8 @@ pub struct Shop {
     pub number: &'static str,
     /// Whether customers type an account number.
     pub paybill: bool,
+    /// What it chose about money.
+    pub customs: Customs,
     /// The tills that may write in it.
     pub tills: BTreeSet<TillId>,
     /// Every honest actor, for whoever wants to lie about them.
@@ -46,6 +56,8 @@ pub struct Town {
     pub world: World<Faulty<EmbeddedStore>, Near>,
     /// Safaricom.
     pub safaricom: Arc<Simulator>,
+    /// Which licences are sold, if any are.
+    pub licences: Option<Licences>,
     /// The shops.
     pub shops: Vec<Shop>,
     /// The tills, shop by shop, and head office last.
@@ -80,17 +92,76 @@ impl Town {
         safaricom.deliver_over(Delivery::Router(world.router()));
         let folder = folder();
         let (shops, desks, sticks) = (Vec::new(), Vec::new(), Vec::new());
-        let mut town = Self { world, safaricom, shops, desks, sticks, folder };
+        let licences = None;
+        let mut town = Self { world, safaricom, licences, shops, desks, sticks, folder };
         let mut random = Rng::with_seed(seed ^ 0x70_77_4e);
+        let age = town.sell_licences(&mut random);
         for place in 0..scale.shops as usize {
-            town.open_shop(place, scale.tills, random.bool());
+            let hostile = random.bool();
+            town.open_shop(place, scale.tills, hostile, Customs::of(&mut random.fork()));
         }
         let office = town.desk("office", None);
         town.desks.push(office);
+        town.settle();
+        town.world.pass(age);
         town
     }
 
-    fn open_shop(&mut self, place: usize, tills: u32, hostile: bool) {
+    /// Whoever runs the cloud sells licences, or does not. Gives for how long the shops have traded before, in seconds:
+    /// their days of grace end on the first day of the run, or in a week.
+    fn sell_licences(&mut self, random: &mut Rng) -> i64 {
+        const HOUR: i64 = 3600;
+        if random.u8(..5) > 1 {
+            return 0;
+        }
+        let hours = random.i64(0..14);
+        self.world.pass(hours * HOUR);
+        let (price, days) = (random.choice([1_000, 300]).unwrap(), random.choice([1, 30]).unwrap());
+        let form = json!({ "paybill": PLATFORM, "price": price.to_string(), "days": days });
+        let sells = self.world.administrator();
+        sells.ask("POST", "/v1/admin/licences", &form, self.world.now()).unwrap();
+        let platform = ShopId::of_platform();
+        self.safaricom.register(Number {
+            shortcode: PLATFORM.into(),
+            business: PLATFORM.into(),
+            passkey: "world-passkey".into(),
+            name: "Licences".into(),
+            account: "paybill".into(),
+            confirmation_url: format!(
+                "https://pay.example.com{}",
+                self.world.token_path(&platform, "c/confirmation")
+            ),
+            pull: true,
+            ..Number::default()
+        });
+        let price = Money::from_cents(price * 100);
+        self.licences = Some(Licences { began: self.world.now(), price, days });
+        // The run begins in the morning.
+        if random.u8(..4) == 0 { (24 - hours) * HOUR } else { (7 * 24 - hours) * HOUR }
+    }
+
+    /// Head office writes down what each shop chose, and everybody hears of it.
+    fn settle(&mut self) {
+        let now = || self.world.now();
+        let (office, tills) = self.desks.split_last().unwrap();
+        office.till().sync(now()).unwrap();
+        for Shop { id, customs, .. } in &self.shops {
+            for item in customs.items() {
+                office.till().set(id, &item, &office.person, now()).unwrap();
+            }
+        }
+        for desk in [office].into_iter().chain(tills) {
+            desk.till().sync(now()).unwrap();
+        }
+        self.desks.iter_mut().for_each(|desk| desk.heard.is_settled = true);
+    }
+
+    /// What a shop chose.
+    pub fn customs_of(&self, shop: &ShopId) -> Option<Customs> {
+        self.shops.iter().find(|it| it.id == *shop).map(|it| it.customs)
+    }
+
+    fn open_shop(&mut self, place: usize, tills: u32, hostile: bool, customs: Customs) {
         let (account, number) = NUMBERS[place];
         let id = self.world.shop(&format!("shop-{place}"), account, number);
         self.safaricom.register(Number {
@@ -119,7 +190,7 @@ impl Town {
         });
         let honest = actors.iter().map(|actor: &Actor| actor.till);
         let tills = honest.chain(mallory.as_ref().map(Mallory::till)).collect();
-        self.shops.push(Shop { id, number, paybill: account == "paybill", tills, actors, mallory });
+        self.shops.push(Shop { id, number, paybill: account == "paybill", customs, tills, actors, mallory });
     }
 
     /// A new till begins in a shop that has traded, and keeps so many days of its history; gives its name.
@@ -157,11 +228,25 @@ impl Town {
         let mut books = Books::default();
         for shop in &self.shops {
             let moved = self.safaricom.transactions(shop.number).into_iter();
-            for paid in moved.filter(|entry| entry.kind.is_payment() && entry.status == Status::Completed) {
+            let (back, moved): (Vec<Transaction>, Vec<Transaction>) =
+                moved.partition(|entry| entry.kind == Kind::Reversal);
+            let linked = back.into_iter().filter_map(|entry| entry.linked);
+            let codes = linked.map(|code| domain::ReceiptCode::parse(&code).unwrap());
+            books.back.extend(codes.map(|code| (shop.id.clone(), code)));
+            for paid in
+                moved.into_iter().filter(|entry| entry.kind.is_payment() && entry.status == Status::Completed)
+            {
                 let receipt = domain::ReceiptCode::parse(&paid.receipt).unwrap();
                 books.moved.insert(receipt.clone(), paid.completed);
                 books.money.insert((shop.id.clone(), receipt), paid.amount);
             }
+        }
+        let shops: Vec<ShopId> = self.shops.iter().map(|shop| shop.id.clone()).collect();
+        for paid in self.safaricom.transactions(PLATFORM).into_iter().filter(|it| it.kind.is_payment()) {
+            let Some(shop) = shop_named(&paid.reference, &shops) else { continue };
+            let (at, amount) = (paid.completed, paid.amount);
+            let receipt = domain::ReceiptCode::parse(&paid.receipt).unwrap();
+            books.licences.entry(shop).or_default().push(LicencePaid { at, receipt, amount });
         }
         let sent = self.safaricom.callbacks().into_iter();
         let answered =
@@ -171,6 +256,18 @@ impl Town {
         let inbox = self.world.wait(self.world.store.inner().inbox(usize::MAX)).unwrap();
         books.inbox = inbox.into_iter().map(|item| item.body).collect();
         books
+    }
+
+    /// How many results of what was asked of Safaricom were heard, of those with one of these codes.
+    pub fn heard(&self, codes: &[&str]) -> u64 {
+        let code = |sent: &Sent| {
+            let body: serde_json::Value = serde_json::from_str(&sent.body).ok()?;
+            let code = &body["Result"]["ResultCode"];
+            Some(code.as_str().map_or_else(|| code.to_string(), ToOwned::to_owned))
+        };
+        let sent = self.safaricom.callbacks().into_iter();
+        let heard = sent.filter(|sent| sent.what == What::Result && sent.fate == Fate::Answered(200));
+        heard.filter_map(|sent| code(&sent)).filter(|code| codes.contains(&code.as_str())).count() as u64
     }
 
     /// Everything gets through from now on, and what was on its way arrives.

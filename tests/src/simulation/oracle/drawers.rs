@@ -1,9 +1,13 @@
 //! What is held against a till's drawer and its Z reports: each entry is in one of them at most, what went through the
 //! drawer is what the facts say, and the documents of a till add up to what is known of its sales.
 
-use super::losses::{Loss, View, Violation};
-use super::model::{Expected, Oracle};
-use super::{Books, Facts};
+use super::Facts;
+use super::books::Books;
+use super::losses::{Loss, Violation};
+use super::model::Oracle;
+use super::receipts::cheaper;
+use super::standing::Expected;
+use super::view::View;
 use domain::shift::{Drawer, Report, Span, Takings, told};
 use domain::standing::SaleState;
 use domain::{FactBody, Money, Tender, Timestamp};
@@ -21,20 +25,45 @@ struct Figures {
     over: Money,
     voids: i64,
     voided: Money,
+    discounts: Money,
+    returned: Money,
+    tips: Money,
+    rounding: Money,
+}
+
+/// What is known of a sale beside where it stands.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    total: Money,
+    owed: Money,
+    discounts: Money,
+    returned: Money,
+    tips: Money,
+    rounding: Money,
 }
 
 impl Figures {
     fn told(takings: &Takings) -> Self {
         let Takings { sales, total, claimed, contradicted, open, over, voids, voided, .. } = *takings;
-        Self { sales, total, due: claimed + contradicted + open, over, voids, voided }
+        let Takings { discounts, returned, tips, rounding, .. } = *takings;
+        let due = claimed + contradicted + open;
+        Self { sales, total, due, over, voids, voided, discounts, returned, tips, rounding }
     }
 
-    fn with(self, sale: &Expected, total: Money, owed: Money) -> Self {
-        let it = Self { over: self.over + sale.over, ..self };
+    fn with(self, sale: &Expected, known: &Known) -> Self {
+        let it = Self { over: self.over + sale.over, rounding: self.rounding + known.rounding, ..self };
         if sale.state == SaleState::Voided {
-            return Self { voids: it.voids + 1, voided: it.voided + total, ..it };
+            return Self { voids: it.voids + 1, voided: it.voided + known.total, ..it };
         }
-        Self { sales: it.sales + 1, total: it.total + owed, due: it.due + sale.due.min(owed), ..it }
+        Self {
+            sales: it.sales + 1,
+            total: it.total + known.owed,
+            due: it.due + sale.due.min(known.owed),
+            discounts: it.discounts + known.discounts,
+            returned: it.returned + known.returned,
+            tips: it.tips + known.tips,
+            ..it
+        }
     }
 }
 
@@ -100,8 +129,14 @@ impl Oracle {
     fn figures(&self, facts: &Facts, spans: &[Span], books: &Books) -> Figures {
         let sales = self.sales.iter().filter(|(id, _)| spans.iter().any(|span| span.holds(**id)));
         let sales = sales.filter(|(id, _)| facts.get(**id).is_some());
-        sales.fold(Figures::default(), |sum, (id, made)| match self.expected(*id, &books.money) {
-            Some(stands) => sum.with(&stands, made.sale.total, self.owed(*id)),
+        sales.fold(Figures::default(), |sum, (id, made)| match self.expected(*id, books) {
+            Some(stands) => {
+                let (total, owed) = (made.sale.total, self.owed(*id));
+                let (discounts, returned, tips) =
+                    (cheaper(&made.sale), self.returned(*id), self.tips_of(*id));
+                let rounding = self.rounding_of(*id);
+                sum.with(&stands, &Known { total, owed, discounts, returned, tips, rounding })
+            }
             None => sum,
         })
     }
@@ -112,7 +147,9 @@ fn drawer(facts: &Facts, spans: &[Span]) -> Drawer {
     let mut sum = Drawer::default();
     for fact in facts.all().filter(|fact| spans.iter().any(|span| span.holds(fact.id))) {
         match &fact.body {
-            FactBody::Sale(sale) if sale.tender == Tender::Cash => sum.sales = sum.sales + sale.total,
+            FactBody::Sale(sale) if sale.tender == Tender::Cash => {
+                sum.sales = sum.sales + sale.total + sale.rounding
+            }
             FactBody::Cash { amount, rounding, .. } => sum.sales = sum.sales + *amount + *rounding,
             FactBody::Refund { amount, rounding, .. } => sum.refunds = sum.refunds + *amount + *rounding,
             FactBody::ShiftOpened { float } => sum.float = sum.float + *float,

@@ -1,19 +1,17 @@
 //! The seven losses, each a check of its own. A check looks at one replica's ledger and says in words what
 //! is wrong with it.
 
-use super::model::{Correction, Goods, Oracle, What, Written};
-use super::{Did, Facts};
-use crate::simulation::desk::Desk;
-use crate::simulation::plan::DAY;
+use super::Facts;
+use super::books::Books;
+use super::model::{Correction, Oracle, SaleMade};
+use super::receipts::cheaper;
+use super::standing::Expected;
+use super::view::View;
 use domain::{
-    Actor, BusinessDay, Cited, Claim, Counted, Fact, FactBody, FactId, How, Item, Kind, Level, Line, Money,
-    Person, ProductId, ReceiptCode, Register, Return, Shelves, ShopId, TillId, Timestamp, Version,
+    Cited, Fact, FactId, Item, Level, Money, ProductId, ReceiptCode, Register, Shelves, TillId, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use till::{Day, Deed, PaymentRow, SaleFilter, SaleRow, StockRow, TillError};
-
-/// More rows than any run makes.
-const ALL: u32 = 1_000_000;
+use till::{Deed, SaleRow, StockRow, TillError};
 
 /// The losses we refuse, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,336 +41,7 @@ pub struct Violation {
     pub message: String,
 }
 
-/// What Safaricom's books say, and what it was acknowledged.
-#[derive(Debug, Clone, Default)]
-pub struct Books {
-    /// Every payment to a shop.
-    pub money: BTreeMap<(ShopId, ReceiptCode), Money>,
-    /// When each moved.
-    pub moved: BTreeMap<ReceiptCode, Timestamp>,
-    /// Those whose confirmation was answered with 200.
-    pub acknowledged: BTreeSet<ReceiptCode>,
-    /// The bodies that wait in the inbox.
-    pub inbox: Vec<Vec<u8>>,
-}
-
-/// What one replica says about one shop.
-pub struct View<'a> {
-    desk: &'a Desk,
-    shop: ShopId,
-    sales: BTreeMap<FactId, SaleRow>,
-    lines: BTreeMap<FactId, Vec<Line>>,
-    payments: BTreeMap<ReceiptCode, PaymentRow>,
-    products: Vec<Register>,
-    stock: Vec<StockRow>,
-    days: BTreeMap<BusinessDay, Day>,
-    /// From when on everything has to be here; all of it unless told otherwise.
-    since: Option<Timestamp>,
-    /// Up to where each journal is not here.
-    bases: BTreeMap<Actor, u64>,
-    /// What somebody decided about in what is not here: nobody here can say where it stands.
-    dim: Dim,
-}
-
-/// Sales and payments about which there are facts that a till does not have.
-#[derive(Default)]
-struct Dim {
-    sales: BTreeSet<FactId>,
-    payments: BTreeSet<ReceiptCode>,
-}
-
-impl Dim {
-    /// What is dim at a till that has the facts beyond these bases, and of these payments what was told since.
-    fn of(
-        facts: &Facts,
-        bases: &BTreeMap<Actor, u64>,
-        payments: &BTreeMap<ReceiptCode, PaymentRow>,
-        since: Timestamp,
-    ) -> Self {
-        let claims: BTreeMap<FactId, &Claim> = facts.claims().collect();
-        let all = claims.values().map(|claim| &claim.receipt).chain(payments.keys());
-        // Of an older payment some of what was told of it may be here.
-        let whole = |code: &ReceiptCode| payments.get(code).is_some_and(|row| row.paid_at >= since);
-        let payments = all.filter(|code| !whole(code)).cloned().collect();
-        let mut dim = Self { sales: BTreeSet::new(), payments };
-        for fact in facts.all().filter(|fact| !is_here(bases, fact.id)) {
-            match &fact.body {
-                FactBody::Sale(_) => drop(dim.sales.insert(fact.id)),
-                FactBody::Claim(Claim { sale, receipt, .. }) => {
-                    dim.sales.extend(facts.meant(*sale));
-                    dim.payments.insert(receipt.clone());
-                }
-                FactBody::Cash { sale, .. }
-                | FactBody::Refund { sale, .. }
-                | FactBody::Return(Return { sale, .. })
-                | FactBody::Tip { sale, .. }
-                | FactBody::Undone { sale, .. }
-                | FactBody::Trusted { sale, .. }
-                | FactBody::Void { sale, .. }
-                | FactBody::Printed { sale } => {
-                    dim.sales.extend(facts.meant(*sale));
-                }
-                FactBody::Release { claim, .. } => {
-                    let about = facts.meant(*claim).and_then(|claim| claims.get(&claim));
-                    dim.sales.extend(about.and_then(|claim| facts.meant(claim.sale)));
-                    dim.payments.extend(about.map(|claim| claim.receipt.clone()));
-                }
-                FactBody::ReversalAsked { receipt, .. } => drop(dim.payments.insert(receipt.clone())),
-                FactBody::Stock(_)
-                | FactBody::Count(_)
-                | FactBody::PeriodClosed { .. }
-                | FactBody::ShiftOpened { .. }
-                | FactBody::CashMoved { .. }
-                | FactBody::ShiftClosed(_) => {}
-            }
-        }
-        // Who has a payment hangs on every sale that wants it, and where a sale stands on every such payment.
-        loop {
-            let before = (dim.sales.len(), dim.payments.len());
-            for claim in claims.values() {
-                let sale = facts.meant(claim.sale);
-                if sale.is_some_and(|sale| dim.sales.contains(&sale)) || dim.payments.contains(&claim.receipt)
-                {
-                    dim.sales.extend(sale);
-                    dim.payments.insert(claim.receipt.clone());
-                }
-            }
-            if (dim.sales.len(), dim.payments.len()) == before {
-                return dim;
-            }
-        }
-    }
-}
-
-fn is_here(bases: &BTreeMap<Actor, u64>, id: FactId) -> bool {
-    bases.get(&id.actor).is_none_or(|base| id.number > *base)
-}
-
-impl<'a> View<'a> {
-    /// Looks. `facts` are all there are, wherever they are.
-    ///
-    /// # Errors
-    /// The ledger can not be read.
-    pub fn of(desk: &'a Desk, shop: &ShopId, facts: &Facts, now: Timestamp) -> Result<Self, TillError> {
-        let till = desk.till();
-        // Local numbers are a file's own.
-        let sales = till.sales(shop, SaleFilter::All, None, ALL)?;
-        let sales = sales.into_iter().map(|row| (row.id, SaleRow { number: 0, ..row }));
-        let payments = till.payments(shop, false, ALL)?;
-        let payments = payments.into_iter().map(|row| (row.receipt.clone(), PaymentRow { number: 0, ..row }));
-        let payments = payments.collect();
-        let sales: BTreeMap<FactId, SaleRow> = sales.collect();
-        let lines = sales.values().map(|row| Ok((row.id, till.lines(row)?)));
-        let lines = lines.collect::<Result<_, TillError>>()?;
-        let days: BTreeSet<BusinessDay> = sales.values().map(|row| row.at.business_day()).collect();
-        let days = days.into_iter().map(|day| Ok((day, till.day(shop, day)?)));
-        let journals = desk.reader()?.backlog(shop)?.journals.into_iter();
-        let bases = journals.map(|(actor, base, _)| (actor, base.number)).collect();
-        let since = desk.history.map(|days| now.plus_millis(-i64::from(days) * DAY));
-        let dim = since.map(|since| Dim::of(facts, &bases, &payments, since)).unwrap_or_default();
-        Ok(Self {
-            since,
-            dim,
-            bases,
-            desk,
-            shop: shop.clone(),
-            payments,
-            products: till.registers(shop, Kind::Product)?,
-            stock: till.stock(shop, false)?,
-            days: days.collect::<Result<_, TillError>>()?,
-            sales,
-            lines,
-        })
-    }
-
-    /// Whether a fact is here, as far as history goes here.
-    fn has(&self, id: FactId) -> bool {
-        is_here(&self.bases, id)
-    }
-
-    /// At which desk it was taken.
-    pub fn desk(&self) -> &Desk {
-        self.desk
-    }
-
-    /// Of which shop.
-    pub fn shop(&self) -> &ShopId {
-        &self.shop
-    }
-
-    /// Whether all of the shop's history is here.
-    pub fn is_whole(&self) -> bool {
-        self.since.is_none()
-    }
-
-    /// Something that is wrong with it.
-    pub fn says(&self, loss: Loss, what: impl std::fmt::Display) -> Violation {
-        Violation { loss, message: format!("{} in {}: {what}", self.desk.name, self.shop) }
-    }
-
-    /// One value that stands for everything it says.
-    pub fn digest(&self) -> String {
-        let states = self
-            .sales
-            .values()
-            .map(|row| format!("{} {} {} {}", row.id, row.state.name(), row.due, row.conflict));
-        let owners =
-            self.payments.values().map(|row| format!("{} {} {:?}", row.receipt, row.amount, row.sale));
-        states.chain(owners).collect::<Vec<_>>().join("; ")
-    }
-}
-
 impl Oracle {
-    /// Learns what tills did by themselves. A claim that nobody made, or that no till may make by itself, is a
-    /// loss, and so is anything else that nobody wrote.
-    pub fn learn(&mut self, shop: &ShopId, facts: &Facts, books: &Books) -> Vec<Violation> {
-        let mut wrong = Vec::new();
-        for fact in facts.all() {
-            let id = fact.id;
-            if self.written.contains_key(&id) || self.comes_back(id) {
-                continue;
-            }
-            if self.tried.contains(&id) {
-                self.believe(shop, fact, facts);
-                continue;
-            }
-            let (at, by) = (fact.at, fact.by.clone());
-            match &fact.body {
-                FactBody::Claim(Claim { sale, receipt, how, part: None, .. }) if by == Person::leja() => {
-                    let money = books.money.get(&(shop.clone(), receipt.clone()));
-                    let meant = facts.meant(*sale);
-                    let total = meant.and_then(|sale| self.sales.get(&sale)).map(|made| made.sale.total);
-                    let alone = !matches!(how, How::Typed | How::Picked);
-                    if !alone || money.zip(total).is_none_or(|(amount, total)| *amount > total) {
-                        let message =
-                            format!("in {shop} the claim {id} of {receipt} for {sale} does not fit");
-                        wrong.push(Violation { loss: Loss::Verdict, message });
-                    }
-                    let sale = meant.unwrap_or(sale.id);
-                    let what = What::Claimed { sale, receipt: receipt.clone(), how: *how, part: None };
-                    let (shop, cites) = (shop.clone(), BTreeMap::new());
-                    self.acknowledge(Did::Wrote(Box::new(Written { id, shop, at, by, what, cites })));
-                }
-                body => {
-                    let message = format!("in {shop} nobody wrote {id}, which says {body:?}");
-                    wrong.push(Violation { loss: Loss::Foreign, message });
-                }
-            }
-        }
-        wrong
-    }
-
-    /// What the till that lies wrote well counts, as if anybody had said it: all have to draw the same from it.
-    fn believe(&mut self, shop: &ShopId, fact: &Fact, facts: &Facts) {
-        let meant = |cited: &Cited| facts.meant(*cited);
-        let what = match &fact.body {
-            FactBody::Sale(sale) => Some(What::Sold(sale.clone())),
-            FactBody::Cash { sale, amount, .. } => {
-                meant(sale).map(|sale| What::Cash { sale, amount: *amount })
-            }
-            FactBody::Claim(Claim { sale, receipt, how, part, .. }) => {
-                let part = *part;
-                meant(sale).map(|sale| What::Claimed { sale, receipt: receipt.clone(), how: *how, part })
-            }
-            FactBody::Refund { sale, amount, .. } => {
-                meant(sale).map(|sale| What::GivenBack { sale, amount: *amount })
-            }
-            FactBody::Return(back) => {
-                meant(&back.sale).map(|sale| What::TakenBack { sale, amount: back.amount() })
-            }
-            FactBody::Release { claim, reason } => meant(claim).and_then(|claim| {
-                let sale = self.claims.get(&claim)?.sale;
-                Some(What::Released { sale, claim, reason: reason.clone() })
-            }),
-            FactBody::Void { sale, reason } => {
-                meant(sale).map(|sale| What::Voided { sale, reason: reason.clone() })
-            }
-            FactBody::Printed { sale } => meant(sale).map(|sale| What::Printed { sale }),
-            FactBody::Stock(moved) => Some(What::Moved(moved.clone())),
-            FactBody::Count(count) => {
-                let level = |(product, counted): (&ProductId, &Counted)| (product.clone(), counted.level);
-                Some(What::Counted(count.goods().iter().map(level).collect()))
-            }
-            // Of these it says nothing.
-            _ => None,
-        };
-        let (id, shop, at, by) = (fact.id, shop.clone(), fact.at, fact.by.clone());
-        let cites = BTreeMap::new();
-        self.acknowledge(
-            what.map_or(Did::Nothing, |what| Did::Wrote(Box::new(Written { id, shop, at, by, what, cites }))),
-        );
-    }
-
-    /// Losses 1 and 5: whatever else somebody was told is written down is there, and says what it said.
-    pub fn facts_are_kept(&self, shop: &ShopId, facts: &Facts) -> Vec<Violation> {
-        let mut wrong = Vec::new();
-        let mut check = |id: &FactId, loss: Loss, what: &str, is_it: &dyn Fn(&FactBody) -> bool| {
-            if !facts.get(*id).is_some_and(|fact| is_it(&fact.body)) {
-                let said = facts.get(*id).map(|fact| &fact.body);
-                let message = format!("in {shop} {what} {id} is gone, or says {said:?}");
-                wrong.push(Violation { loss, message });
-            }
-        };
-        let here = |id: &FactId| self.sales.get(id).is_some_and(|made| made.shop == *shop);
-        for (id, (sale, amount)) in self.cash.iter().filter(|(_, (sale, _))| here(sale)) {
-            let is_it = |body: &FactBody| match body {
-                FactBody::Cash { sale: paid, amount: taken, .. } => {
-                    facts.meant(*paid) == Some(*sale) && taken == amount
-                }
-                _ => false,
-            };
-            check(id, Loss::Money, "the cash", &is_it);
-        }
-        for (id, (sale, amount)) in self.refunds.iter().filter(|(_, (sale, _))| here(sale)) {
-            let is_it = |body: &FactBody| match body {
-                FactBody::Refund { sale: back, amount: given, .. } => {
-                    facts.meant(*back) == Some(*sale) && given == amount
-                }
-                _ => false,
-            };
-            check(id, Loss::Money, "the money back", &is_it);
-        }
-        for (id, (sale, amount)) in self.returns.iter().filter(|(_, (sale, _))| here(sale)) {
-            let is_it = |body: &FactBody| match body {
-                FactBody::Return(back) => facts.meant(back.sale) == Some(*sale) && back.amount() == *amount,
-                _ => false,
-            };
-            check(id, Loss::Money, "the goods that came back", &is_it);
-        }
-        for (id, _) in self.drawers.iter().filter(|(_, of)| *of == shop) {
-            let is_it = |body: &FactBody| {
-                matches!(
-                    body,
-                    FactBody::ShiftOpened { .. }
-                        | FactBody::CashMoved { .. }
-                        | FactBody::ShiftClosed(_)
-                        | FactBody::Trusted { .. }
-                        | FactBody::PeriodClosed { .. }
-                )
-            };
-            check(id, Loss::Money, "what was said about a drawer or a period", &is_it);
-        }
-        for (id, (_, sale)) in self.printed.iter().filter(|(_, (of, _))| of == shop) {
-            let is_it = |body: &FactBody| match body {
-                FactBody::Printed { sale: printed } => facts.meant(*printed) == Some(*sale),
-                _ => false,
-            };
-            check(id, Loss::Receipt, "the print", &is_it);
-        }
-        for (id, (_, goods)) in self.goods.iter().filter(|(_, (of, _))| of == shop) {
-            let is_it = |body: &FactBody| match (body, goods) {
-                (FactBody::Stock(kept), Goods::Moved(moved)) => kept == moved,
-                (FactBody::Count(kept), Goods::Counted(counted)) => {
-                    let levels = kept.goods().iter().map(|(product, counted)| (product, &counted.level));
-                    levels.eq(counted)
-                }
-                _ => false,
-            };
-            check(id, Loss::Correction, "the goods", &is_it);
-        }
-        wrong
-    }
-
     /// Loss 4: there is of every product what the facts add up to, wherever enough of them is here to say so.
     pub fn stock_is_the_sum(&self, view: &View<'_>, facts: &Facts) -> Vec<Violation> {
         let mut shelves = Shelves::default();
@@ -438,9 +107,11 @@ impl Oracle {
             }
             None => Some(format!("the receipt {id} of {} is gone", made.sale.total)),
             Some(row) => {
-                let printed =
-                    (&made.sale.lines, made.sale.total, made.sale.tender, made.at, made.by.as_str());
-                let kept = (&view.lines[id], row.total, row.tender, row.at, row.by.as_str());
+                let SaleMade { sale, at, by, .. } = made;
+                let sums = (sale.total, cheaper(sale), sale.rounding);
+                let printed = (&sale.lines, sums, sale.tender, *at, by.as_str());
+                let sums = (row.total, row.discount, row.rounding);
+                let kept = (&view.lines[id], sums, row.tender, row.at, row.by.as_str());
                 (printed != kept).then(|| format!("the receipt {id} said {printed:?} and says {kept:?} now"))
             }
         });
@@ -489,7 +160,17 @@ impl Oracle {
         }
         let (mut by_mpesa, mut claimed) = (Money::ZERO, Money::ZERO);
         for (id, row) in &view.sales {
-            let Some(expected) = self.expected(*id, &books.money) else { continue };
+            let Some(expected) = self.expected(*id, books) else { continue };
+            if row.owed != self.owed(*id) && !view.dim.sales.contains(id) {
+                wrong.push(format!("{id} owes {}; it should be {}", row.owed, self.owed(*id)));
+            }
+            // What came in is applied, or goes back.
+            if row.paid != row.owed - row.due + row.over {
+                wrong.push(format!(
+                    "{id}: {} came in for {}, due {}, over {}",
+                    row.paid, row.owed, row.due, row.over
+                ));
+            }
             if row.paid != expected.paid && !view.dim.sales.contains(id) {
                 wrong.push(format!("{id} counts {} as paid; {} was", row.paid, expected.paid));
             }
@@ -498,7 +179,17 @@ impl Oracle {
             by_mpesa = by_mpesa + (row.paid - cash);
         }
         for row in view.payments.values() {
-            claimed = claimed + (row.amount - row.free);
+            // What went back to the customer is in no sale, whoever claims it.
+            let went_back = books.back.contains(&(view.shop.clone(), row.receipt.clone()));
+            if row.reversed != went_back {
+                wrong.push(format!(
+                    "the payment {} went back: {went_back}, and it tells {}",
+                    row.receipt, row.reversed
+                ));
+            }
+            if !went_back {
+                claimed = claimed + (row.amount - row.free);
+            }
             if row.free < Money::ZERO || row.free > row.amount {
                 wrong.push(format!("of the payment {} of {} {} is free", row.receipt, row.amount, row.free));
             }
@@ -515,19 +206,19 @@ impl Oracle {
     pub fn verdicts_are_right(&self, view: &View<'_>, books: &Books) -> Vec<Violation> {
         let mut wrong = Vec::new();
         for (id, row) in view.sales.iter().filter(|(id, _)| !view.dim.sales.contains(id)) {
-            let Some(expected) = self.expected(*id, &books.money) else { continue };
-            let (state, due, over, conflict) = (row.state, row.due, row.over, row.conflict);
-            if (state, due, over, conflict)
-                != (expected.state, expected.due, expected.over, expected.conflict)
-            {
-                wrong.push(format!("{id} stands at {state:?}, due {due}, over {over}, conflict {conflict}; it should be {expected:?}"));
+            let Some(expected) = self.expected(*id, books) else { continue };
+            let SaleRow { state, paid, due, over, conflict, reversed, .. } = *row;
+            let stands = Expected { state, paid, due, over, conflict, reversed };
+            if stands != expected {
+                wrong.push(format!("{id} stands at {stands:?}; it should be {expected:?}"));
             }
         }
         for (receipt, row) in view.payments.iter().filter(|(code, _)| !view.dim.payments.contains(*code)) {
             let owners = self.owners(&view.shop, receipt, Some(row.amount));
             let taken =
                 owners.shares.values().map(|part| part.map_or(row.amount, |part| part.min(row.amount)));
-            let free = row.amount - taken.sum();
+            let went_back = books.back.contains(&(view.shop.clone(), receipt.clone()));
+            let free = if went_back { Money::ZERO } else { row.amount - taken.sum() };
             if (row.sale, row.contested, row.free) != (owners.first, !owners.lost.is_empty(), free) {
                 wrong.push(format!(
                     "the payment {receipt} of {} is with {:?} (contested {}, free {}); it should be {owners:?}",
@@ -601,6 +292,17 @@ impl Oracle {
             };
             if !told.iter().any(|happening| is_it(&happening.deed) && happening.by == by.as_str()) {
                 let what = format!("{by:?} said {reason:?} about {sale}, and the history does not tell");
+                wrong.push(view.says(Loss::Correction, what));
+            }
+        }
+        let asked = self.asked.iter().filter(|(id, told)| told.shop == view.shop && view.has(**id));
+        for (_, told) in asked {
+            let is_it =
+                |deed: &Deed| matches!(deed, Deed::AskedBack { reason, .. } if *reason == told.reason);
+            let history = view.desk.till().history_of_payment(&view.shop, &told.receipt)?;
+            if !history.iter().any(|happening| is_it(&happening.deed) && happening.by == told.by.as_str()) {
+                let what =
+                    format!("{:?} asked for {} back, and the history does not tell", told.by, told.receipt);
                 wrong.push(view.says(Loss::Correction, what));
             }
         }

@@ -1,6 +1,5 @@
 //! The oracle's own model: what was acknowledged, and what follows from it.
 
-use domain::standing::SaleState;
 use domain::{
     Actor, BusinessDay, Cited, FactId, How, Level, Money, Person, Product, ProductId, ReceiptCode, Sale,
     ShopId, StockMove, Tender, Timestamp,
@@ -12,7 +11,7 @@ use till::SyncReport;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Did {
     /// Something was written, and the person was told so.
-    Wrote(Box<Written>),
+    Wrote(Vec<Written>),
     /// An exchange.
     Synced(SyncReport),
     /// Nothing that would have to be kept.
@@ -46,8 +45,9 @@ impl Written {
         let now = |id: FactId| self.cites.get(&id).and_then(|cited| names.get(cited)).copied().unwrap_or(id);
         match &mut self.what {
             What::Released { sale, claim, .. } => (*sale, *claim) = (now(*sale), now(*claim)),
-            What::Trusted(sale) => *sale = now(*sale),
             What::Cash { sale, .. }
+            | What::Tipped { sale, .. }
+            | What::Trusted { sale, .. }
             | What::Claimed { sale, .. }
             | What::Voided { sale, .. }
             | What::GivenBack { sale, .. }
@@ -58,6 +58,7 @@ impl Written {
             | What::Moved(_)
             | What::Counted(_)
             | What::Drawer
+            | What::AskedBack { .. }
             | What::PeriodClosed(_) => {}
         }
         self
@@ -75,6 +76,8 @@ pub enum What {
         sale: FactId,
         /// How much.
         amount: Money,
+        /// By how much more went into the drawer.
+        rounding: Money,
     },
     /// A payment was claimed for a sale.
     Claimed {
@@ -86,9 +89,20 @@ pub enum What {
         how: How,
         /// How much of the payment is for this sale, where not all of it is.
         part: Option<Money>,
+        /// Who allowed it beyond a limit.
+        approved: Option<Person>,
     },
     /// Cash went back to the customer.
     GivenBack {
+        /// The sale.
+        sale: FactId,
+        /// How much.
+        amount: Money,
+        /// By how much more went out of the drawer.
+        rounding: Money,
+    },
+    /// What was paid too much was kept as a tip.
+    Tipped {
         /// The sale.
         sale: FactId,
         /// How much.
@@ -100,13 +114,29 @@ pub enum What {
         sale: FactId,
         /// What the customer owes less for them.
         amount: Money,
+        /// They can be sold again.
+        restock: bool,
     },
     /// Goods were handed out though no payment was found.
-    Trusted(FactId),
+    Trusted {
+        /// The sale.
+        sale: FactId,
+        /// Who allowed it.
+        approved: Option<Person>,
+    },
     /// A drawer was opened or closed, or cash was moved.
     Drawer,
     /// Head office closed the books up to a day.
     PeriodClosed(BusinessDay),
+    /// Safaricom was asked to give a payment back.
+    AskedBack {
+        /// The payment.
+        receipt: ReceiptCode,
+        /// How much of it.
+        amount: Money,
+        /// Why.
+        reason: String,
+    },
     /// A claim was taken back.
     Released {
         /// The claim's sale.
@@ -167,8 +197,47 @@ pub struct KnownClaim {
     pub how: How,
     /// How much of the payment it is about, where not all of it is.
     pub part: Option<Money>,
+    /// Who allowed it beyond a limit.
+    pub approved: Option<Person>,
     /// When, by its writer's clock.
     pub at: Timestamp,
+}
+
+/// Cash that changed hands for a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tendered {
+    /// The sale.
+    pub sale: FactId,
+    /// How much.
+    pub amount: Money,
+    /// By how much more there was of it in coins.
+    pub rounding: Money,
+}
+
+/// Goods of a sale that came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CameBack {
+    /// The sale.
+    pub sale: FactId,
+    /// What is owed less for them.
+    pub amount: Money,
+    /// They can be sold again.
+    pub restock: bool,
+}
+
+/// A payment that Safaricom was asked to give back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedBack {
+    /// The shop.
+    pub shop: ShopId,
+    /// The payment.
+    pub receipt: ReceiptCode,
+    /// How much of it.
+    pub amount: Money,
+    /// Why.
+    pub reason: String,
+    /// By whom.
+    pub by: Person,
 }
 
 /// A correction: what was said, and by whom.
@@ -208,49 +277,25 @@ pub enum Goods {
     Counted(BTreeMap<ProductId, Level>),
 }
 
-/// Who has a payment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Owners {
-    /// The sale that has it, or had a part of it first.
-    pub first: Option<FactId>,
-    /// The sales that have it, each with how much it asked for.
-    pub shares: BTreeMap<FactId, Option<Money>>,
-    /// The sales that want it and have none of it.
-    pub lost: BTreeSet<FactId>,
-}
-
-fn positive(amount: Money) -> Money {
-    if amount > Money::ZERO { amount } else { Money::ZERO }
-}
-
-/// Where a sale has to stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
-    /// In one word.
-    pub state: SaleState,
-    /// What was paid.
-    pub paid: Money,
-    /// What is due.
-    pub due: Money,
-    /// What goes back.
-    pub over: Money,
-    /// Another sale has a payment that was claimed for it.
-    pub conflict: bool,
-}
-
 /// The model: everything that was acknowledged, each under its name.
 #[derive(Debug, Default)]
 pub struct Oracle {
     /// Every receipt that was printed.
     pub sales: BTreeMap<FactId, SaleMade>,
-    /// Cash that was taken: sale and amount.
-    pub cash: BTreeMap<FactId, (FactId, Money)>,
-    /// Cash that was given back: sale and amount.
-    pub refunds: BTreeMap<FactId, (FactId, Money)>,
-    /// Goods that came back: sale and what is owed less for them.
-    pub returns: BTreeMap<FactId, (FactId, Money)>,
-    /// What was said about drawers, periods and goods that went out on trust: in which shop.
+    /// Cash that was taken.
+    pub cash: BTreeMap<FactId, Tendered>,
+    /// Cash that was given back.
+    pub refunds: BTreeMap<FactId, Tendered>,
+    /// What was kept as a tip: sale and amount.
+    pub tips: BTreeMap<FactId, (FactId, Money)>,
+    /// Goods that came back.
+    pub returns: BTreeMap<FactId, CameBack>,
+    /// Goods that went out on trust: the shop, the sale, and who allowed it.
+    pub trusts: BTreeMap<FactId, (ShopId, FactId, Option<Person>)>,
+    /// What was said about drawers and periods: in which shop.
     pub drawers: BTreeMap<FactId, ShopId>,
+    /// Payments that Safaricom was asked to give back.
+    pub asked: BTreeMap<FactId, AskedBack>,
     /// Claims.
     pub claims: BTreeMap<FactId, KnownClaim>,
     /// Claims that were taken back, and sales that were cancelled.
@@ -276,18 +321,35 @@ pub struct Oracle {
 impl Oracle {
     /// Something was acknowledged: from now on it has to be so.
     pub fn acknowledge(&mut self, did: Did) {
-        let Did::Wrote(written) = did else { return };
-        self.written.insert(written.id, (*written).clone());
-        let Written { id, shop, at, by, what, .. } = *written;
+        if let Did::Wrote(all) = did {
+            all.into_iter().for_each(|written| self.keep(written));
+        }
+    }
+
+    /// This was written.
+    pub fn keep(&mut self, written: Written) {
+        self.written.insert(written.id, written.clone());
+        let Written { id, shop, at, by, what, .. } = written;
         match what {
             What::Sold(sale) => drop(self.sales.insert(id, SaleMade { shop, sale, at, by })),
-            What::Cash { sale, amount } => drop(self.cash.insert(id, (sale, amount))),
-            What::Claimed { sale, receipt, how, part } => {
-                self.claims.insert(id, KnownClaim { shop, receipt, sale, how, part, at });
+            What::Cash { sale, amount, rounding } => {
+                self.cash.insert(id, Tendered { sale, amount, rounding });
             }
-            What::GivenBack { sale, amount } => drop(self.refunds.insert(id, (sale, amount))),
-            What::TakenBack { sale, amount } => drop(self.returns.insert(id, (sale, amount))),
-            What::Drawer | What::Trusted(_) | What::PeriodClosed(_) => drop(self.drawers.insert(id, shop)),
+            What::Claimed { sale, receipt, how, part, approved } => {
+                self.claims.insert(id, KnownClaim { shop, receipt, sale, how, part, approved, at });
+            }
+            What::GivenBack { sale, amount, rounding } => {
+                self.refunds.insert(id, Tendered { sale, amount, rounding });
+            }
+            What::Tipped { sale, amount } => drop(self.tips.insert(id, (sale, amount))),
+            What::TakenBack { sale, amount, restock } => {
+                self.returns.insert(id, CameBack { sale, amount, restock });
+            }
+            What::Trusted { sale, approved } => drop(self.trusts.insert(id, (shop, sale, approved))),
+            What::Drawer | What::PeriodClosed(_) => drop(self.drawers.insert(id, shop)),
+            What::AskedBack { receipt, amount, reason } => {
+                self.asked.insert(id, AskedBack { shop, receipt, amount, reason, by });
+            }
             What::Released { sale, claim, reason } => {
                 let receipt = self.claims.get(&claim).map(|claim| claim.receipt.clone());
                 let claim = Some((claim, receipt));
@@ -319,8 +381,11 @@ impl Oracle {
             self.sales.remove(id);
             self.cash.remove(id);
             self.refunds.remove(id);
+            self.tips.remove(id);
             self.returns.remove(id);
+            self.trusts.remove(id);
             self.drawers.remove(id);
+            self.asked.remove(id);
             self.claims.remove(id);
             self.corrections.remove(id);
             self.edits.remove(id);
@@ -335,7 +400,7 @@ impl Oracle {
     /// What had gone with a disk is there after all.
     pub fn comes_back(&mut self, id: FactId) -> bool {
         let Some(written) = self.gone.remove(&id) else { return false };
-        self.acknowledge(Did::Wrote(Box::new(written)));
+        self.keep(written);
         true
     }
 
@@ -359,95 +424,6 @@ impl Oracle {
             self.sales.iter().filter(open).map(|(id, made)| (made.at, *id)).collect();
         open.sort();
         open.into_iter().map(|(_, id)| id).collect()
-    }
-
-    /// Who has a payment: the strongest ground first, among equals the earliest, among those the smaller name; parts
-    /// stand beside each other as long as there is enough of it, or nobody knows how much there is.
-    pub fn owners(&self, shop: &ShopId, receipt: &ReceiptCode, arrived: Option<Money>) -> Owners {
-        let standing = self.claims.iter().filter(|(id, claim)| {
-            claim.shop == *shop
-                && claim.receipt == *receipt
-                && !self.is_released(**id)
-                && !self.is_void(claim.sale)
-        });
-        let strength = |how: How| match how {
-            How::StkRequest => 0,
-            How::AccountReference => 1,
-            How::Typed => 2,
-            How::Picked => 3,
-            How::Automatic => 4,
-        };
-        let mut standing: Vec<(&FactId, &KnownClaim)> = standing.collect();
-        standing.sort_by_key(|(id, claim)| (strength(claim.how), claim.at, **id));
-        let mut owners = Owners::default();
-        let (mut taken, mut whole) = (Money::ZERO, false);
-        for (_, claim) in standing {
-            let sale = claim.sale;
-            if owners.shares.contains_key(&sale) || owners.lost.contains(&sale) {
-                continue;
-            }
-            let room = |part: Money| !whole && arrived.is_none_or(|arrived| taken + part <= arrived);
-            let first = owners.shares.is_empty();
-            if first || claim.part.is_some_and(room) {
-                owners.first = owners.first.or(Some(sale));
-                owners.shares.insert(sale, claim.part);
-                taken = taken + claim.part.unwrap_or_default();
-                whole |= claim.part.is_none();
-            } else {
-                owners.lost.insert(sale);
-            }
-        }
-        owners
-    }
-
-    /// The cash that was taken for a sale after it was made, less what was given back.
-    pub fn cash_of(&self, id: FactId) -> Money {
-        let sum = |all: &BTreeMap<FactId, (FactId, Money)>| -> Money {
-            all.values().filter(|(sale, _)| *sale == id).map(|(_, amount)| *amount).sum()
-        };
-        sum(&self.cash) - sum(&self.refunds)
-    }
-
-    /// What a customer owes for a sale.
-    pub fn owed(&self, id: FactId) -> Money {
-        let Some(made) = self.sales.get(&id).filter(|_| !self.is_void(id)) else { return Money::ZERO };
-        let back = self.returns.values().filter(|(sale, _)| *sale == id).map(|(_, amount)| *amount);
-        positive(made.sale.total - back.sum())
-    }
-
-    /// Where a sale has to stand, when the money in the books is known.
-    pub fn expected(&self, id: FactId, money: &BTreeMap<(ShopId, ReceiptCode), Money>) -> Option<Expected> {
-        let made = self.sales.get(&id)?;
-        let mut paid = self.cash_of(id);
-        if made.sale.tender == Tender::Cash {
-            paid = paid + made.sale.total;
-        }
-        let (mut awaited, mut lost) = (false, false);
-        let named: BTreeSet<&ReceiptCode> = self
-            .claims
-            .iter()
-            .filter(|(claim, known)| known.sale == id && !self.is_released(**claim))
-            .map(|(_, known)| &known.receipt)
-            .collect();
-        for receipt in named {
-            let arrived = money.get(&(made.shop.clone(), receipt.clone())).copied();
-            match (self.owners(&made.shop, receipt, arrived).shares.get(&id), arrived) {
-                (Some(part), Some(arrived)) => paid = paid + part.map_or(arrived, |part| part.min(arrived)),
-                (Some(_), None) => awaited = true,
-                (None, _) => lost = true,
-            }
-        }
-        let owed = self.owed(id);
-        let (due, over) = (positive(owed - paid), positive(paid - owed));
-        let state = match () {
-            () if self.is_void(id) => SaleState::Voided,
-            () if due == Money::ZERO => SaleState::Paid,
-            () if awaited => SaleState::Claimed,
-            () if paid > Money::ZERO => SaleState::PartPaid,
-            () => SaleState::Open,
-        };
-        let conflict = lost && state != SaleState::Voided;
-        Some(Expected { state, paid, due, over, conflict })
     }
 
     /// The prices that have to stand for a product: every one that nobody who set another had seen.

@@ -1,13 +1,14 @@
 //! Disks that fail and are copied: what a till writes while another file may write under its name.
 
-use super::{Run, is_ordinary, stopped};
+use super::{Run, stopped};
 use crate::simulation::network::{Lan, Weather};
 use crate::simulation::oracle::{Did, Loss, Violation, What, Written};
-use crate::simulation::trade::{Deal, open_sale};
-use domain::{Actor, Cited, Fact, FactId, How, Tender};
+use crate::simulation::trade::{Claiming, Deal, is_ordinary, open_sale};
+use domain::{Actor, Cited, Fact, FactId, How, Money, Tender};
 use fastrand::Rng;
 use service::Store;
 use std::collections::BTreeMap;
+use till::TillError;
 
 impl Run {
     /// A till whose disk failed, with what it had not sent or just after it had sent everything. What only that
@@ -30,6 +31,7 @@ impl Run {
             return Err(error.to_string());
         }
         self.copies += 1;
+        self.town.desks[at].heard.nothing_certain();
         let gone = self.oracle.lose(&shop, &had);
         self.gone += gone;
         let held = self.writes_in_doubt(at, 0, random);
@@ -73,7 +75,7 @@ impl Run {
             self.settles_doubt(desk, held.clone(), wrong);
         }
         let meanwhile = by_others.len();
-        by_others.into_iter().for_each(|written| self.acknowledge(Did::Wrote(Box::new(written))));
+        self.acknowledge(Did::Wrote(by_others));
         let names = both.map(|desk| self.town.desks[desk].till().identity().actor.to_string());
         let name = &self.town.desks[at].name;
         Ok(format!("{name} and its copy, now {names:?}; siblings wrote {meanwhile} facts meanwhile"))
@@ -179,7 +181,11 @@ impl Run {
             // No two files of one name write within one millisecond.
             self.town.world.pass(1);
             let tender = if random.bool() { Tender::Mpesa } else { Tender::Cash };
-            held.extend(self.does(at, &Deal::sale(random, tender), &mut Vec::new()));
+            let sale = Deal::sale(random, tender);
+            // Where there is no licence, something else is written.
+            let cash = Deal::MoveCash(Money::from_cents(random.i64(1..1_000)), "in doubt".to_owned());
+            let wrote = self.does(at, &sale, &mut Vec::new());
+            held.extend(wrote.or_else(|| self.does(at, &cash, &mut Vec::new())));
         }
         if random.bool() {
             let named: Vec<&Written> = held.iter().collect();
@@ -211,7 +217,8 @@ impl Run {
             (2, Some(sale)) => Deal::Print(sale),
             (3, Some(sale)) => {
                 let (_, receipt) = self.shown(&shop, false, random)?;
-                Deal::Claim { sale, receipt, how: How::Typed, part: false, despite: true }
+                let (how, part, phone, manager, despite) = (How::Typed, None, None, true, true);
+                Deal::Claim(Claiming { sale, receipt, how, part, phone, manager, despite })
             }
             (4, Some(sale)) => {
                 let claims = desk.till().claims(sale).ok()?;
@@ -227,13 +234,16 @@ impl Run {
     fn does(&self, at: usize, deal: &Deal, wrong: &mut Vec<Violation>) -> Option<Written> {
         let desk = &self.town.desks[at];
         match deal.done(desk, desk.clock.shows(self.town.world.now())) {
-            Ok(Did::Wrote(mut written)) => {
+            Ok(Did::Wrote(all)) => {
+                // Nothing that is done in doubt writes two facts.
+                let mut written = all.into_iter().next()?;
                 written.at = desk.fact(&written.shop, written.id).ok()??.at;
-                Some(*written)
+                Some(written)
             }
             Ok(Did::Synced(_) | Did::Nothing) => None,
             Err(error) => {
-                wrong.extend(Some(stopped(desk, &error)).filter(|_| !is_ordinary(&error)));
+                let stops = !is_ordinary(&error) && !matches!(error, TillError::Unlicensed { .. });
+                wrong.extend(Some(stopped(desk, &error)).filter(|_| stops));
                 None
             }
         }
@@ -262,6 +272,6 @@ impl Run {
                 }
             }
         }
-        settled.into_iter().for_each(|written| self.acknowledge(Did::Wrote(Box::new(written))));
+        self.acknowledge(Did::Wrote(settled));
     }
 }

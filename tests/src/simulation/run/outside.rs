@@ -3,10 +3,13 @@
 
 use super::Run;
 use crate::simulation::plan::Event;
+use crate::simulation::tally::Thing;
 use crate::simulation::trade::open_sale;
-use domain::{FactId, ReceiptCode, ShopId};
+use daraja::outbound::{Initiator, ResultUrls, Reversal, SecurityCredential};
+use domain::{FactId, ReceiptCode, ShopId, ShortCode};
 use fastrand::Rng;
 use local::safaricom::{Fault, Faults, Habit, Pay};
+use service::Safaricom;
 
 impl Run {
     pub(super) fn pay(&mut self, event: &Event, random: &mut Rng) -> String {
@@ -16,12 +19,14 @@ impl Run {
         let total = sale.map(|sale| self.oracle.sales[&sale].sale.total);
         let another =
             open_sale(&self.oracle, &shop_id, random).map(|sale| self.oracle.sales[&sale].sale.total);
-        let amount = match (total, random.u8(..14)) {
+        let amount = match (total, random.u8(..16)) {
             (Some(total), 0..9) => total,
             (Some(_), 9) => domain::Money::from_cents(5_000),
             // In two parts, or for two sales at once.
             (Some(total), 10 | 11) => domain::Money::from_cents((total.cents() / 200).max(1) * 100),
             (Some(total), 12) => total + another.unwrap_or_default(),
+            // Somebody leaves something, or has no smaller sum.
+            (Some(total), 14 | 15) => total + domain::Money::from_cents(100 * random.i64(1..200)),
             _ => domain::Money::from_cents(100 * random.i64(50..900)),
         };
         let letters = self.town.desks[event.who].till().letters().unwrap_or_default();
@@ -53,6 +58,25 @@ impl Run {
         format!("{amount} to {shop_id} for {sale:?}: {receipt:?}")
     }
 
+    /// Somebody in Safaricom's portal gives a payment back: nobody here is told.
+    pub(super) fn goes_back(&mut self, who: usize, random: &mut Rng) -> String {
+        let shop_id = self.shop_of(who);
+        let shop = self.town.shops.iter().find(|shop| shop.id == shop_id).unwrap();
+        let paid = self.town.safaricom.transactions(shop.number).into_iter();
+        let paid: Vec<_> = paid.filter(|entry| entry.kind.is_payment()).rev().take(10).collect();
+        let Some(entry) = random.choice(paid) else { return "nothing was paid".to_owned() };
+        let receipt = ReceiptCode::parse(&entry.receipt).unwrap();
+        let (number, portal) = (ShortCode::parse(shop.number).unwrap(), "https://portal.example.com");
+        let initiator = Initiator::new("portal", SecurityCredential::from_sealed("c2VhbGVk"));
+        let urls = ResultUrls::new(&format!("{portal}/result"), &format!("{portal}/timeout"));
+        let back = Reversal::new(&initiator, &number, (&receipt, entry.amount), &urls, "a mistake");
+        let asked = self.town.world.wait(self.town.world.safaricom.call(&back));
+        self.town.world.pass(1);
+        self.town.world.wait(self.town.safaricom.run_due());
+        self.tally.count_if(asked.is_ok(), Thing::WentBackUntold);
+        format!("{receipt} of {shop_id}: {}", if asked.is_ok() { "done" } else { "no answer" })
+    }
+
     pub(super) fn trouble_safaricom(&self, random: &mut Rng) -> String {
         let mut faults = Faults::default();
         let all = [
@@ -64,6 +88,8 @@ impl Run {
             Fault::CallbackReordered,
             Fault::LateSuccess,
             Fault::StkAfterC2b,
+            Fault::RoleMissing,
+            Fault::QueueTimeOut,
             Fault::AnswerSilent,
             Fault::PullEmpty500,
         ];
@@ -107,7 +133,7 @@ impl Run {
         match &mut shop.mallory {
             Some(mallory) => {
                 let told = mallory.strike(&actors, &elsewhere, (&known, &codes), now, random);
-                mallory.sold.drain(..).for_each(|did| self.oracle.acknowledge(did));
+                mallory.sold.drain(..).for_each(|written| self.oracle.keep(written));
                 self.oracle.tried.extend(mallory.tried.drain(..));
                 told
             }

@@ -3,9 +3,11 @@
 use super::{Run, stopped};
 use crate::simulation::desk::Desk;
 use crate::simulation::oracle::{Books, Facts, Loss, Oracle, View, Violation};
+use crate::simulation::tally::Thing;
 use crate::simulation::trade::Deal;
-use domain::{Level, ProductId, ShopId};
+use domain::{Actor, Level, ProductId, ReceiptCode, ShopId};
 use fastrand::Rng;
+use service::Store;
 use std::collections::BTreeMap;
 use till::TillError;
 
@@ -23,6 +25,11 @@ impl Run {
             wrong.push(Violation { loss: Loss::Stopped, message: format!("the sweep: {failed}") });
         }
         let mut rounds = self.exchange(wrong);
+        if self.read_statement(random, wrong) > 0 || self.cloud_lacks_something() {
+            // What only siblings still have they bring when nobody else did for a while.
+            self.town.world.pass(60);
+            rounds += self.exchange(wrong);
+        }
         let counted = if random.bool() { self.counts(random, wrong) } else { None };
         if counted.is_some() {
             rounds += self.exchange(wrong);
@@ -39,13 +46,46 @@ impl Run {
         format!("after {rounds} rounds")
     }
 
+    /// Somebody at head office holds Safaricom's statement against the payments: of what went back untold they ask
+    /// for it too, and hear that it was done. Gives how much that was.
+    fn read_statement(&mut self, random: &mut Rng, wrong: &mut Vec<Violation>) -> usize {
+        let at = self.town.desks.len() - 1;
+        let untold = |(shop, receipt): (ShopId, ReceiptCode)| {
+            let row = self.town.desks[at].till().payment(&shop, &receipt).ok()??;
+            (!row.reversed).then_some(Deal::AskBack(shop, receipt, row.amount, "in the statement".to_owned()))
+        };
+        let untold: Vec<Deal> = self.town.books().back.into_iter().filter_map(untold).collect();
+        for deal in &untold {
+            self.tally.count_if(true, Thing::FoundInStatement);
+            self.deals(at, deal, false, random, wrong);
+        }
+        self.town.world.pass(2);
+        self.town.world.wait(self.town.safaricom.run_due());
+        untold.len()
+    }
+
+    fn cloud_lacks_something(&self) -> bool {
+        self.town.shops.iter().any(|shop| {
+            let heads = self.town.world.wait(self.town.world.store.inner().heads(&shop.id)).unwrap();
+            let beyond = |(actor, number): (&Actor, &u64)| {
+                heads.iter().all(|(of, head)| of != actor || head.number < *number)
+            };
+            let here = |desk: &&Desk| desk.shop.as_ref().is_none_or(|own| *own == shop.id);
+            let vector = |desk: &Desk| desk.reader().and_then(|reader| Ok(reader.vector(&shop.id)?));
+            let lacks = |desk| vector(desk).is_ok_and(|vector| vector.iter().any(beyond));
+            self.town.desks.iter().filter(here).any(lacks)
+        })
+    }
+
     pub(super) fn exchange(&mut self, wrong: &mut Vec<Violation>) -> usize {
         for round in 1..=ROUNDS {
             let mut moved = false;
-            for desk in &self.town.desks {
+            for desk in &mut self.town.desks {
                 let now = desk.clock.shows(self.town.world.now());
                 match desk.till().sync(now) {
                     Ok(report) => {
+                        desk.heard.is_settled = true;
+                        desk.heard.time(self.town.world.now());
                         let came = report.received + report.payments + report.older + report.carried;
                         moved |= report.sent + came > 0 || report.claimed > 0
                     }
@@ -106,6 +146,7 @@ impl Run {
             }
             digests.push(office.digest());
         }
+        wrong.extend(self.look_at_licences()?);
         for desk in &self.town.desks {
             wrong.extend(self.documents(desk)?);
         }

@@ -1,8 +1,9 @@
 //! Sticks that are carried from till to till and to head office: read late, twice, in any order, by whom they are
 //! not for, and pulled out too early.
 
-use super::{Run, is_ordinary, stopped};
+use super::{Run, stopped};
 use crate::simulation::oracle::{Loss, Violation};
+use crate::simulation::trade::is_ordinary;
 use crate::simulation::world::Stick;
 use fastrand::Rng;
 use replica::wire::stick::{FrameHead, HEAD_BYTES, MAGIC};

@@ -1,9 +1,9 @@
 //! The oracle itself: a world in which all is well, then one thing that is not.
 
 use super::*;
-use crate::simulation::oracle::{Correction, SaleMade};
+use crate::simulation::oracle::{Correction, Facts, SaleMade, Tendered, View};
 use crate::simulation::plan::{Kept, plan};
-use domain::{Money, Person};
+use domain::{Money, Person, Tender};
 
 /// A day on which nothing was lost, and everything was done that these tests meddle with.
 fn a_good_day() -> Run {
@@ -67,9 +67,41 @@ fn a_body_that_was_acknowledged_and_is_gone_is_noticed() {
 fn money_that_counts_otherwise_is_noticed() {
     let found = after(|oracle| {
         let sale = a_sale(oracle);
-        oracle.cash.insert("1-9999".parse().unwrap(), (sale, Money::from_cents(100)));
+        let (amount, rounding) = (Money::from_cents(100), Money::ZERO);
+        oracle.cash.insert("1-9999".parse().unwrap(), Tendered { sale, amount, rounding });
     });
     assert!(found.contains(&Loss::Money), "{found:?}");
+}
+
+#[test]
+fn a_tip_that_nobody_knows_of_is_noticed() {
+    let found = after(|oracle| {
+        let sale = a_sale(oracle);
+        oracle.tips.insert("1-9999".parse().unwrap(), (sale, Money::from_cents(100)));
+    });
+    assert!(found.contains(&Loss::Money), "{found:?}");
+}
+
+#[test]
+fn a_manager_who_allowed_a_claim_and_is_forgotten_is_noticed() {
+    let found = after(|oracle| {
+        let claim = oracle.claims.values_mut().next().unwrap();
+        claim.approved = Some(Person::named("Somebody else"));
+    });
+    assert_eq!(found, [Loss::Correction]);
+}
+
+#[test]
+fn a_payment_that_went_back_and_counts_all_the_same_is_noticed() {
+    let run = a_good_day();
+    let (shop, office) = (&run.town.shops[0], run.town.desks.last().unwrap());
+    let facts = Facts::of(office.facts(&shop.id).unwrap());
+    let mut books = run.town.books();
+    let (key, _) = books.money.iter().find(|((of, _), _)| *of == shop.id).unwrap();
+    books.back.insert(key.clone());
+    let view = View::of(office, &shop.id, &facts, run.town.world.now()).unwrap();
+    let found = run.oracle.money_is_counted_once(&view, &books);
+    assert!(!found.is_empty());
 }
 
 #[test]

@@ -1,45 +1,45 @@
 //! What people do at a till and at head office, and what was acknowledged to them.
 
+mod basket;
+mod claims;
+mod tenders;
+
+pub use basket::{Basket, Goods};
+
+use super::customs::tax_rate;
 use super::desk::Desk;
 use super::oracle::{Did, Oracle, What, Written};
 use domain::{
-    Cited, FactBody, FactId, How, Item, ItemKey, Kind, Level, Line, Money, Msisdn, Person, Product,
-    ProductId, Quantity, ReceiptCode, Register, Sale, ShopId, StockMove, Tender, Timestamp, Version, Why,
+    Cited, FactBody, FactId, How, Item, ItemKey, Kind, Level, Money, Msisdn, PhoneEnding, Product, ProductId,
+    Quantity, ReceiptCode, Register, ShopId, StockMove, Tender, Timestamp, Version, Why,
 };
 use fastrand::Rng;
 use std::collections::BTreeMap;
-use till::{NewClaim, TillError};
+use till::{CloudError, TillError};
 
-/// What a shop sells, in shillings. Few prices, so that sales are often alike.
-const PRICES: [i64; 5] = [50, 65, 120, 350, 500];
 const PRODUCTS: [&str; 4] = ["bread", "milk", "sugar", "soap"];
 
 /// Something a person does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deal {
     /// Sells goods.
-    Sell(Sale),
+    Sell(Basket),
     /// Says that the receipt of a sale came out.
     Print(FactId),
     /// Takes what is due in cash, or so many hundredths of it.
     TakeCash(FactId, i64),
-    /// Claims a payment for a sale, or only so much of it as is due; whoever was first, if `despite`.
-    Claim {
-        /// The sale.
-        sale: FactId,
-        /// The payment.
-        receipt: ReceiptCode,
-        /// How it was decided.
-        how: How,
-        /// Only as much of it as is due.
-        part: bool,
-        /// Whoever was first.
-        despite: bool,
-    },
+    /// Claims a payment for a sale.
+    Claim(Claiming),
     /// Gives so many hundredths of what was paid too much back in cash.
     GiveBack(FactId, i64, String),
-    /// Takes back so much of the first lines of a sale.
-    TakeBack(FactId, Vec<Quantity>, String),
+    /// Keeps so many hundredths of what was paid too much as a tip.
+    Tip(FactId, i64),
+    /// Leaves what was paid too much on its payment.
+    LeaveCredit(FactId),
+    /// Asks Safaricom to give so much of a payment back.
+    AskBack(ShopId, ReceiptCode, Money, String),
+    /// Takes back so much of the first lines of a sale; whether it can be sold again.
+    TakeBack(FactId, Vec<Quantity>, bool, String),
     /// Opens a drawer, or closes it if it is open; sums of cents.
     Drawer(Money, Money),
     /// Puts cash into a drawer, or takes some out.
@@ -64,6 +64,25 @@ pub enum Deal {
     Sync,
 }
 
+/// A payment that is claimed for a sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claiming {
+    /// The sale.
+    pub sale: FactId,
+    /// The payment.
+    pub receipt: ReceiptCode,
+    /// How it was decided.
+    pub how: How,
+    /// Only so many hundredths of what is due.
+    pub part: Option<i64>,
+    /// How the customer's phone number ends, where somebody takes that down.
+    pub phone: Option<PhoneEnding>,
+    /// A manager is there, who allows it where that is needed.
+    pub manager: bool,
+    /// Whoever was first.
+    pub despite: bool,
+}
+
 /// One of the things a shop sells.
 fn a_product(random: &mut Rng) -> ProductId {
     ProductId::parse(PRODUCTS[random.usize(..PRODUCTS.len())]).unwrap()
@@ -72,17 +91,7 @@ fn a_product(random: &mut Rng) -> ProductId {
 impl Deal {
     /// A sale of one to three things.
     pub fn sale(random: &mut Rng, tender: Tender) -> Self {
-        let line = |random: &mut Rng| {
-            let price = *random.choice(&PRICES).unwrap();
-            let quantity = Quantity::from_milli(1000 * random.u32(1..3)).unwrap();
-            let product = a_product(random);
-            let line = Line::new(product.as_str(), quantity, Money::from_cents(price * 100)).unwrap();
-            line.of(product)
-        };
-        let count = 1 + random.usize(..3);
-        let lines: Vec<Line> = (0..count).map(|_| line(random)).collect();
-        let total = lines.iter().map(|line| line.amount).sum();
-        Self::Sell(Sale::new(lines, total, tender, None).unwrap())
+        Self::Sell(Basket::of(random, tender))
     }
 
     /// A price that no other edit of the run sets.
@@ -107,142 +116,150 @@ impl Deal {
         Self::Count(shop.clone(), counted)
     }
 
+    /// The sale it is about, if it is about one that was made before.
+    pub fn sale_of(&self) -> Option<FactId> {
+        match self {
+            Self::Print(sale)
+            | Self::TakeCash(sale, _)
+            | Self::Claim(Claiming { sale, .. })
+            | Self::GiveBack(sale, ..)
+            | Self::Tip(sale, _)
+            | Self::LeaveCredit(sale)
+            | Self::TakeBack(sale, ..)
+            | Self::Trust(sale, ..)
+            | Self::Void(sale, _) => Some(*sale),
+            _ => None,
+        }
+    }
+
     /// Does it. What came of it is acknowledged to the person when this returns.
     ///
     /// # Errors
     /// The till's refusal.
     pub fn done(&self, desk: &Desk, now: Timestamp) -> Result<Did, TillError> {
-        let (till, by) = (desk.till(), &desk.person);
         // What is meant with a name is what is here under it when it is done.
-        let cites = self.cites(desk)?;
-        let wrote_as = |id: FactId, shop: &ShopId, at: Timestamp, what: What| {
-            let (shop, by, cites) = (shop.clone(), by.clone(), cites.clone());
-            Did::Wrote(Box::new(Written { id, shop, at, by, what, cites }))
-        };
-        let wrote =
-            |shop: &ShopId, what: What| Ok(wrote_as(desk.newest(shop)?, shop, till.corrected(now), what));
+        let work = Work { desk, now, cites: self.cites(desk)? };
+        let (till, by) = (desk.till(), &desk.person);
         match self {
-            Self::Sell(sale) => {
+            Self::Sell(basket) => {
+                let shop = till.only_shop()?.id;
+                let tax = till.tax(&shop, Some(tax_rate()))?;
+                let sale = basket.sale(tax, till.rules(&shop)?.0.cash_rounding);
                 let sold = till.sell(sale.clone(), by, now, None)?.sale;
                 // The receipt says when by the corrected clock.
-                Ok(wrote_as(sold.id, &sold.shop, sold.at, What::Sold(sale.clone())))
+                Ok(Did::Wrote(vec![work.as_of(sold.id, &sold.shop, sold.at, What::Sold(sale))]))
             }
             Self::Print(sale) => {
                 let row = till.printed(*sale, by, now, None)?;
-                wrote(&row.shop, What::Printed { sale: *sale })
+                work.wrote(&row.shop, What::Printed { sale: *sale })
             }
-            Self::TakeCash(sale, hundredths) => {
-                let amount = share(till.sale(*sale)?.due, *hundredths);
-                let row = till.take_cash(*sale, (*hundredths < 100).then_some(amount), by, now, None)?;
-                wrote(&row.shop, What::Cash { sale: *sale, amount })
+            Self::TakeCash(sale, hundredths) => work.take_cash(*sale, *hundredths),
+            Self::GiveBack(sale, hundredths, reason) => work.give_back(*sale, *hundredths, reason),
+            Self::Tip(sale, hundredths) => work.tip(*sale, *hundredths),
+            Self::LeaveCredit(sale) => work.leave_credit(*sale),
+            Self::TakeBack(sale, quantities, restock, reason) => {
+                work.take_back(*sale, quantities, *restock, reason)
             }
-            Self::GiveBack(sale, hundredths, reason) => {
-                let amount = share(till.sale(*sale)?.over, *hundredths);
-                let row = till.give_back(*sale, Some(amount), reason, by, now, None)?;
-                wrote(&row.shop, What::GivenBack { sale: *sale, amount })
-            }
-            Self::TakeBack(sale, quantities, reason) => {
-                let goods: Vec<(u16, Quantity)> = (0..).zip(quantities.iter().copied()).collect();
-                let before = desk.newest(&till.sale(*sale)?.shop)?;
-                let row = till.take_goods_back(*sale, &goods, (true, reason), (by, now), None)?;
-                let id = desk.newest(&row.shop)?;
-                match desk.fact(&row.shop, id)?.filter(|_| id != before).map(|fact| fact.body) {
-                    Some(FactBody::Return(back)) => {
-                        wrote(&row.shop, What::TakenBack { sale: *sale, amount: back.amount() })
-                    }
-                    _ => Ok(Did::Nothing),
-                }
-            }
+            Self::AskBack(shop, receipt, amount, reason) => work.ask_back(shop, receipt, *amount, reason),
             Self::Drawer(float, counted) => {
                 let shop = till.only_shop()?.id;
                 let id = match till.shift_opened()? {
                     None => till.open_shift(*float, by, now, None)?,
                     Some(_) => till.close_shift(*counted, by, now, None)?.id,
                 };
-                Ok(wrote_as(id, &shop, till.corrected(now), What::Drawer))
+                Ok(Did::Wrote(vec![work.as_of(id, &shop, till.corrected(now), What::Drawer)]))
             }
             Self::MoveCash(amount, reason) => {
                 let id = till.move_cash(*amount, reason, by, now, None)?;
-                Ok(wrote_as(id, &till.only_shop()?.id, till.corrected(now), What::Drawer))
+                let shop = till.only_shop()?.id;
+                Ok(Did::Wrote(vec![work.as_of(id, &shop, till.corrected(now), What::Drawer)]))
             }
-            Self::Trust(sale, allowed, reason) => {
-                let manager = allowed.then(|| Person::named("Mary"));
-                let row = till.trust(*sale, reason, manager, (by, now))?;
-                wrote(&row.shop, What::Trusted(*sale))
-            }
+            Self::Trust(sale, allowed, reason) => work.trust(*sale, *allowed, reason),
             Self::ClosePeriod(shop) => {
                 let yesterday = till.corrected(now).plus_millis(-super::plan::DAY).business_day();
                 till.close_period(shop, yesterday, "", (by, now))?;
-                wrote(shop, What::PeriodClosed(yesterday))
+                work.wrote(shop, What::PeriodClosed(yesterday))
             }
-            Self::Claim { sale, receipt, how, part, despite } => {
-                let before = till.claims(*sale)?;
-                let part = part.then_some(till.sale(*sale)?.due).filter(|due| *due > Money::ZERO);
-                let wanted = NewClaim { part, ..NewClaim::new(receipt.clone(), *how) };
-                let row = match till.claim(*sale, wanted.clone(), by, now) {
-                    Err(TillError::First(_)) if *despite => till.claim_despite(*sale, wanted, by, now)?,
-                    claimed => claimed?,
-                };
-                let mut claims = till.claims(*sale)?.into_iter();
-                let new = claims.find(|claim| !before.iter().any(|known| known.id == claim.id));
-                let Some(claim) = new else { return Ok(Did::Nothing) };
-                // Of a payment that others share, whoever says nothing gets what is free: the claim says how much.
-                assert!(part.is_none() || claim.part == part, "asked for {part:?}, wrote {:?}", claim.part);
-                let (receipt, how, part) = (receipt.clone(), *how, claim.part);
-                let what = What::Claimed { sale: *sale, receipt, how, part };
-                Ok(wrote_as(claim.id, &row.shop, claim.at, what))
-            }
-            Self::Release(claim, reason) => {
-                let row = till.release(*claim, reason, by, now)?;
-                let row = row.expect("what is released here is for a sale here");
-                wrote(&row.shop, What::Released { sale: row.id, claim: *claim, reason: reason.clone() })
-            }
+            Self::Claim(claiming) => work.claim(claiming),
+            Self::Release(claim, reason) => work.release(*claim, reason),
             Self::Void(sale, reason) => {
                 let row = till.void(*sale, reason, by, now)?;
-                wrote(&row.shop, What::Voided { sale: *sale, reason: reason.clone() })
+                work.wrote(&row.shop, What::Voided { sale: *sale, reason: reason.clone() })
             }
             Self::Edit(shop, product) => {
                 let seen = prices(desk, shop, &product.id)?;
                 till.set(shop, &Item::Product(product.clone()), by, now)?;
-                wrote(shop, What::Edited { product: product.clone(), seen })
+                work.wrote(shop, What::Edited { product: product.clone(), seen })
             }
             Self::Move(shop, moved) => {
                 till.move_goods(shop, moved.clone(), by, now, None)?;
-                wrote(shop, What::Moved(moved.clone()))
+                work.wrote(shop, What::Moved(moved.clone()))
             }
             Self::Count(shop, counted) => {
                 till.count_goods(shop, counted, "", by, now, None)?;
-                wrote(shop, What::Counted(counted.clone()))
+                work.wrote(shop, What::Counted(counted.clone()))
             }
             Self::Prompt(sale, phone) => till.ask_for_payment(*sale, phone, now).map(|_| Did::Nothing),
             Self::Sync => till.sync(now).map(Did::Synced),
         }
     }
-}
 
-impl Deal {
     /// What it is about, as it is known here.
     fn cites(&self, desk: &Desk) -> Result<BTreeMap<FactId, Cited>, TillError> {
         let sale = |id: FactId| desk.till().sale(id).map(|row| (id, row.cited()));
-        Ok(match self {
-            Self::Print(id)
-            | Self::TakeCash(id, _)
-            | Self::Claim { sale: id, .. }
-            | Self::GiveBack(id, ..)
-            | Self::TakeBack(id, ..)
-            | Self::Trust(id, ..)
-            | Self::Void(id, _) => BTreeMap::from([sale(*id)?]),
+        match self {
             Self::Release(id, _) => {
                 let claimed = desk.till().claimed(*id)?;
-                BTreeMap::from([(*id, claimed.cited), sale(claimed.sale.id)?])
+                Ok(BTreeMap::from([(*id, claimed.cited), sale(claimed.sale.id)?]))
             }
-            _ => BTreeMap::new(),
-        })
+            _ => self.sale_of().map(sale).into_iter().collect(),
+        }
     }
 }
 
+/// A deal under way.
+struct Work<'a> {
+    desk: &'a Desk,
+    now: Timestamp,
+    cites: BTreeMap<FactId, Cited>,
+}
+
+impl Work<'_> {
+    fn as_of(&self, id: FactId, shop: &ShopId, at: Timestamp, what: What) -> Written {
+        let (shop, by, cites) = (shop.clone(), self.desk.person.clone(), self.cites.clone());
+        Written { id, shop, at, by, what, cites }
+    }
+
+    /// What was written last says this.
+    fn wrote(&self, shop: &ShopId, what: What) -> Result<Did, TillError> {
+        let (id, at) = (self.desk.newest(shop)?, self.desk.till().corrected(self.now));
+        Ok(Did::Wrote(vec![self.as_of(id, shop, at, what)]))
+    }
+
+    /// What was written last, where it was written after `before`.
+    fn fact_after(&self, shop: &ShopId, before: FactId) -> Result<Option<FactBody>, TillError> {
+        let id = self.desk.newest(shop)?;
+        Ok(self.desk.fact(shop, id)?.filter(|_| id != before).map(|fact| fact.body))
+    }
+}
+
+/// What a till may say to a person or when its line is bad; anything else stops it.
+pub fn is_ordinary(error: &TillError) -> bool {
+    matches!(
+        error,
+        TillError::Refused(_)
+            | TillError::Taken(_)
+            | TillError::Held(..)
+            | TillError::First(_)
+            | TillError::OverLimit(_)
+            | TillError::Sibling(_)
+            | TillError::Cloud(CloudError::Unreachable(_) | CloudError::Refused(_))
+            | TillError::Ledger(till::LedgerError::Unknown(_))
+    )
+}
+
 /// So many hundredths of an amount, one cent at least.
-fn share(amount: Money, hundredths: i64) -> Money {
+pub fn share(amount: Money, hundredths: i64) -> Money {
     Money::from_cents((amount.cents() * hundredths / 100).max(i64::from(amount > Money::ZERO)))
 }
 
