@@ -195,7 +195,7 @@ impl Mallory {
         let sale = |random: &mut Rng| one(random, |body| matches!(body, FactBody::Sale(_)));
         let product =
             || ["bread", "milk", "sugar", "soap", "gold"].map(|name| ProductId::parse(name).unwrap());
-        Some(match random.u8(..15) {
+        Some(match random.u8(..16) {
             0 => FactBody::Void { sale: sale(random)?, reason: format!("a lie {}", self.head.number) },
             1 => FactBody::Cash {
                 sale: sale(random)?,
@@ -227,6 +227,19 @@ impl Mallory {
             12 => {
                 let (receipt, reason) = (random.choice(codes)?.clone(), "a lie".to_owned());
                 FactBody::ReversalAsked { receipt, amount: Money::from_cents(random.i64(1..100_000)), reason }
+            }
+            15 => {
+                let what = one(random, |body| {
+                    matches!(
+                        body,
+                        FactBody::Cash { .. }
+                            | FactBody::Refund { .. }
+                            | FactBody::Return(_)
+                            | FactBody::Tip { .. }
+                            | FactBody::Sale(_)
+                    )
+                })?;
+                FactBody::Undone { sale: sale(random)?, what, reason: format!("a lie {}", self.head.number) }
             }
             14 => {
                 FactBody::Tip { sale: sale(random)?, amount: Money::from_cents(random.i64(1..100_000_000)) }

@@ -24,8 +24,8 @@ pub use licences::{LicencePaid, Licences};
 pub use limits::Asked;
 pub use losses::{Loss, Violation};
 pub use model::{
-    AskedBack, CameBack, Correction, Did, Edit, Goods, KnownClaim, Names, Oracle, SaleMade, Tendered, What,
-    Written,
+    AskedBack, CameBack, Correction, Did, Edit, Goods, KnownClaim, Names, Oracle, SaleMade, Tendered, Undone,
+    What, Written,
 };
 pub use receipts::{adds_up, in_coins};
 pub use view::View;

@@ -62,6 +62,8 @@ pub enum Kind {
     Drawer,
     /// Cash is put into a drawer, or taken out.
     MoveCash,
+    /// What somebody said of a sale by mistake is taken back.
+    Undo,
     /// Head office asks Safaricom to give a payment back.
     AskBack,
     /// Safaricom gives a payment back, and tells nobody.
@@ -142,6 +144,7 @@ pub const ENABLED: &[(Kind, u32)] = &[
     (Kind::Tip, 40),
     (Kind::Credit, 40),
     (Kind::TakeBack, 60),
+    (Kind::Undo, 50),
     (Kind::AskBack, 30),
     (Kind::GoesBack, 15),
     (Kind::Renew, 60),

@@ -27,6 +27,16 @@ pub enum Thing {
     Credit,
     /// Another sale had a part of such a payment later.
     CreditUsed,
+    /// Cash that was taken by mistake counted no more.
+    CashUndone,
+    /// Cash that went back by mistake counted no more.
+    RefundUndone,
+    /// Goods had not come back after all.
+    ReturnUndone,
+    /// A tip was none.
+    TipUndone,
+    /// Books were closed up to an earlier day than before, or up to one long ago.
+    BooksReopened,
     /// Safaricom was asked to give a payment back.
     AskedBack,
     /// It did not.
@@ -63,7 +73,7 @@ pub enum Thing {
 
 impl Thing {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::CheaperLine,
         Self::CheaperSale,
         Self::TaxWithin,
@@ -75,6 +85,11 @@ impl Thing {
         Self::TipRefused,
         Self::Credit,
         Self::CreditUsed,
+        Self::CashUndone,
+        Self::RefundUndone,
+        Self::ReturnUndone,
+        Self::TipUndone,
+        Self::BooksReopened,
         Self::AskedBack,
         Self::BackRefused,
         Self::WentBack,

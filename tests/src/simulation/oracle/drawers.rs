@@ -10,7 +10,7 @@ use super::standing::Expected;
 use super::view::View;
 use domain::shift::{Drawer, Report, Span, Takings, told};
 use domain::standing::SaleState;
-use domain::{FactBody, Money, Tender, Timestamp};
+use domain::{Fact, FactBody, Money, Tender, Timestamp};
 use till::{Closed, TillError};
 
 /// More than any run closes.
@@ -152,6 +152,22 @@ fn drawer(facts: &Facts, spans: &[Span]) -> Drawer {
             }
             FactBody::Cash { amount, rounding, .. } => sum.sales = sum.sales + *amount + *rounding,
             FactBody::Refund { amount, rounding, .. } => sum.refunds = sum.refunds + *amount + *rounding,
+            // What was a mistake goes back into the drawer, or out of it again, in the shift that goes on.
+            FactBody::Undone { sale, what, .. } => {
+                match facts.meant(*what).and_then(|what| facts.get(what)) {
+                    Some(Fact { body: FactBody::Cash { sale: of, amount, rounding }, .. })
+                        if facts.meant(*of) == facts.meant(*sale) =>
+                    {
+                        sum.sales = sum.sales - *amount - *rounding;
+                    }
+                    Some(Fact { body: FactBody::Refund { sale: of, amount, rounding, .. }, .. })
+                        if facts.meant(*of) == facts.meant(*sale) =>
+                    {
+                        sum.refunds = sum.refunds - *amount - *rounding;
+                    }
+                    _ => {}
+                }
+            }
             FactBody::ShiftOpened { float } => sum.float = sum.float + *float,
             FactBody::CashMoved { amount, .. } if *amount > Money::ZERO => {
                 sum.paid_in = sum.paid_in + *amount

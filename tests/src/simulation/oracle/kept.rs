@@ -57,6 +57,15 @@ impl Oracle {
             let is_it = |body: &FactBody| matches!(body, FactBody::Trusted { sale, approved, .. } if is(*sale, *of) && approved == manager);
             check(id, Loss::Correction, "the trust", &is_it);
         }
+        for (id, told) in self.undone.iter().filter(|(_, undone)| undone.shop == *shop) {
+            let is_it = |body: &FactBody| match body {
+                FactBody::Undone { sale, what, reason } => {
+                    is(*sale, told.sale) && is(*what, told.what) && *reason == told.reason
+                }
+                _ => false,
+            };
+            check(id, Loss::Correction, "the mistake", &is_it);
+        }
         for (id, told) in self.asked.iter().filter(|(_, asked)| asked.shop == *shop) {
             let is_it = |body: &FactBody| match body {
                 FactBody::ReversalAsked { receipt, amount, reason } => {

@@ -79,6 +79,10 @@ impl Oracle {
             FactBody::Void { sale, reason } => {
                 meant(sale).map(|sale| What::Voided { sale, reason: reason.clone() })
             }
+            FactBody::Undone { sale, what, reason } => meant(sale).zip(meant(what)).map(|(sale, what)| {
+                let reason = reason.clone();
+                What::Undone { sale, what, reason }
+            }),
             FactBody::Printed { sale } => meant(sale).map(|sale| What::Printed { sale }),
             FactBody::Stock(moved) => Some(What::Moved(moved.clone())),
             FactBody::Count(count) => {

@@ -295,6 +295,15 @@ impl Oracle {
                 wrong.push(view.says(Loss::Correction, what));
             }
         }
+        let undone = self.undone.iter().filter(|(id, told)| told.shop == view.shop && view.has(**id));
+        for (_, told) in undone.filter(|(_, told)| !view.dim.sales.contains(&told.sale)) {
+            let is_it = |deed: &Deed| matches!(deed, Deed::Undone { reason, .. } if *reason == told.reason);
+            let history = view.desk().till().history_of_sale(told.sale)?;
+            if !history.iter().any(|happening| is_it(&happening.deed) && happening.by == told.by.as_str()) {
+                let what = format!("{:?} took {} back, and the history does not tell", told.by, told.what);
+                wrong.push(view.says(Loss::Correction, what));
+            }
+        }
         let asked = self.asked.iter().filter(|(id, told)| told.shop == view.shop && view.has(**id));
         for (_, told) in asked {
             let is_it =

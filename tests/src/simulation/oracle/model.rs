@@ -45,6 +45,7 @@ impl Written {
         let now = |id: FactId| self.cites.get(&id).and_then(|cited| names.get(cited)).copied().unwrap_or(id);
         match &mut self.what {
             What::Released { sale, claim, .. } => (*sale, *claim) = (now(*sale), now(*claim)),
+            What::Undone { sale, what, .. } => (*sale, *what) = (now(*sale), now(*what)),
             What::Cash { sale, .. }
             | What::Tipped { sale, .. }
             | What::Trusted { sale, .. }
@@ -128,6 +129,15 @@ pub enum What {
     Drawer,
     /// Head office closed the books up to a day.
     PeriodClosed(BusinessDay),
+    /// What was said of a sale was a mistake.
+    Undone {
+        /// The sale.
+        sale: FactId,
+        /// What was said.
+        what: FactId,
+        /// Why.
+        reason: String,
+    },
     /// Safaricom was asked to give a payment back.
     AskedBack {
         /// The payment.
@@ -225,6 +235,21 @@ pub struct CameBack {
     pub restock: bool,
 }
 
+/// What was said of a sale by mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// The shop.
+    pub shop: ShopId,
+    /// The sale.
+    pub sale: FactId,
+    /// What counts no more.
+    pub what: FactId,
+    /// Why.
+    pub reason: String,
+    /// By whom.
+    pub by: Person,
+}
+
 /// A payment that Safaricom was asked to give back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedBack {
@@ -294,6 +319,8 @@ pub struct Oracle {
     pub trusts: BTreeMap<FactId, (ShopId, FactId, Option<Person>)>,
     /// What was said about drawers and periods: in which shop.
     pub drawers: BTreeMap<FactId, ShopId>,
+    /// What was said of sales by mistake.
+    pub undone: BTreeMap<FactId, Undone>,
     /// Payments that Safaricom was asked to give back.
     pub asked: BTreeMap<FactId, AskedBack>,
     /// Claims.
@@ -347,6 +374,9 @@ impl Oracle {
             }
             What::Trusted { sale, approved } => drop(self.trusts.insert(id, (shop, sale, approved))),
             What::Drawer | What::PeriodClosed(_) => drop(self.drawers.insert(id, shop)),
+            What::Undone { sale, what, reason } => {
+                self.undone.insert(id, Undone { shop, sale, what, reason, by });
+            }
             What::AskedBack { receipt, amount, reason } => {
                 self.asked.insert(id, AskedBack { shop, receipt, amount, reason, by });
             }
@@ -385,6 +415,7 @@ impl Oracle {
             self.returns.remove(id);
             self.trusts.remove(id);
             self.drawers.remove(id);
+            self.undone.remove(id);
             self.asked.remove(id);
             self.claims.remove(id);
             self.corrections.remove(id);
@@ -407,6 +438,11 @@ impl Oracle {
     /// Whether a sale was cancelled.
     pub fn is_void(&self, sale: FactId) -> bool {
         self.corrections.values().any(|told| told.sale == sale && told.claim.is_none())
+    }
+
+    /// Whether what was said of a sale was taken back as a mistake.
+    pub fn is_undone(&self, said: FactId, sale: FactId) -> bool {
+        self.undone.values().any(|undone| (undone.what, undone.sale) == (said, sale))
     }
 
     /// Whether a claim was taken back.

@@ -81,25 +81,36 @@ impl Oracle {
     /// The cash that was taken for a sale after it was made, less what was given back.
     pub fn cash_of(&self, id: FactId) -> Money {
         let sum = |all: &BTreeMap<FactId, Tendered>| -> Money {
-            all.values().filter(|it| it.sale == id).map(|it| it.amount).sum()
+            self.stand(all, id, |it| it.sale).map(|it| it.amount).sum()
         };
         sum(&self.cash) - sum(&self.refunds)
     }
 
+    /// What was said of a sale and was no mistake.
+    fn stand<'a, T>(
+        &'a self,
+        all: &'a BTreeMap<FactId, T>,
+        sale: FactId,
+        of: impl Fn(&T) -> FactId + 'a,
+    ) -> impl Iterator<Item = &'a T> {
+        let stands = move |(id, it): &(&FactId, &T)| of(it) == sale && !self.is_undone(**id, sale);
+        all.iter().filter(stands).map(|(_, it)| it)
+    }
+
     /// What of a sale came back.
     pub fn returned(&self, id: FactId) -> Money {
-        self.returns.values().filter(|it| it.sale == id).map(|it| it.amount).sum()
+        self.stand(&self.returns, id, |it| it.sale).map(|it| it.amount).sum()
     }
 
     /// What a customer left beyond a sale.
     pub fn tips_of(&self, id: FactId) -> Money {
-        self.tips.values().filter(|(sale, _)| *sale == id).map(|(_, amount)| *amount).sum()
+        self.stand(&self.tips, id, |(sale, _)| *sale).map(|(_, amount)| *amount).sum()
     }
 
     /// By how much more than the sums went into drawers for a sale, because there are no smaller coins.
     pub fn rounding_of(&self, id: FactId) -> Money {
         let sum = |all: &BTreeMap<FactId, Tendered>| -> Money {
-            all.values().filter(|it| it.sale == id).map(|it| it.rounding).sum()
+            self.stand(all, id, |it| it.sale).map(|it| it.rounding).sum()
         };
         let made = self.sales.get(&id).map_or(Money::ZERO, |made| made.sale.rounding);
         made + sum(&self.cash) - sum(&self.refunds)

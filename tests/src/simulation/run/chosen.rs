@@ -7,7 +7,8 @@ use domain::{FactId, How, Money, Msisdn, PhoneEnding, Quantity, ReceiptCode, Sho
 use fastrand::Rng;
 
 /// What people do at head office.
-const AT_OFFICE: [Kind; 9] = [
+const AT_OFFICE: [Kind; 10] = [
+    Kind::Undo,
     Kind::Release,
     Kind::Pick,
     Kind::Edit,
@@ -19,7 +20,8 @@ const AT_OFFICE: [Kind; 9] = [
     Kind::ClosePeriod,
 ];
 /// What people do when the power goes.
-const CUT: [Kind; 17] = [
+const CUT: [Kind; 18] = [
+    Kind::Undo,
     Kind::GiveBack,
     Kind::TakeBack,
     Kind::Drawer,
@@ -60,6 +62,15 @@ impl Run {
             }
             Kind::Tip => Deal::Tip(random.choice(self.over(desk, &shop))?, *random.choice(&[100, 100, 40])?),
             Kind::Credit => Deal::LeaveCredit(random.choice(self.over(desk, &shop))?),
+            Kind::Undo => {
+                let till = self.town.desks[desk].till();
+                let rows = till.sales(&shop, till::SaleFilter::All, None, 12).ok()?;
+                let said = rows.iter().filter_map(|row| Some((row.id, till.said_of(row).ok()?)));
+                let (sale, said) =
+                    random.choice(said.filter(|(_, said)| !said.is_empty()).collect::<Vec<_>>())?;
+                let what = if random.bool() { random.choice(said).map(|it| it.id) } else { None };
+                Deal::Undo(sale, what, reason)
+            }
             Kind::AskBack => {
                 // A till tells head office which.
                 let paid = self.town.desks[event.who].till().payments(&shop, false, 30).ok()?;
@@ -81,7 +92,7 @@ impl Run {
             }
             Kind::Trust => Deal::Trust(sale(random)?, random.bool(), reason),
             Kind::MoveCash => Deal::MoveCash(Money::from_cents(random.i64(-100_000..100_001)), reason),
-            Kind::ClosePeriod => Deal::ClosePeriod(shop),
+            Kind::ClosePeriod => Deal::ClosePeriod(shop, *random.choice(&[1, 1, 1, 3])?, reason),
             Kind::Void => Deal::Void(sale(random)?, reason),
             Kind::Edit => Deal::edit(random, &shop, event.index),
             Kind::Print => Deal::Print(latest_sale(&self.oracle, &shop, random)?),

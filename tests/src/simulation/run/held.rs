@@ -38,7 +38,7 @@ fn shelves(desk: &Desk, shop: &ShopId) -> BTreeMap<ProductId, Level> {
 fn is_sealed(desk: &Desk, deal: &Deal) -> bool {
     let till = desk.till();
     let sale = match deal {
-        Deal::Void(sale, _) | Deal::LeaveCredit(sale) | Deal::Trust(sale, ..) => *sale,
+        Deal::Void(sale, _) | Deal::LeaveCredit(sale) | Deal::Trust(sale, ..) | Deal::Undo(sale, ..) => *sale,
         Deal::Release(claim, _) => match till.claimed(*claim) {
             Ok(claimed) => claimed.sale.id,
             Err(_) => return false,
@@ -134,6 +134,18 @@ impl Run {
                 What::Cash { rounding, .. } => tally.count_if(*rounding != Money::ZERO, Thing::CashInCoins),
                 What::GivenBack { rounding, .. } => {
                     tally.count_if(*rounding != Money::ZERO, Thing::RefundInCoins);
+                }
+                What::Undone { what, .. } => {
+                    let thing = match () {
+                        () if self.oracle.cash.contains_key(what) => Thing::CashUndone,
+                        () if self.oracle.refunds.contains_key(what) => Thing::RefundUndone,
+                        () if self.oracle.tips.contains_key(what) => Thing::TipUndone,
+                        () => Thing::ReturnUndone,
+                    };
+                    tally.count_if(true, thing);
+                }
+                What::PeriodClosed(_) => {
+                    tally.count_if(matches!(deal, Deal::ClosePeriod(_, 3, _)), Thing::BooksReopened);
                 }
                 What::AskedBack { .. } => tally.count_if(true, Thing::AskedBack),
                 What::Tipped { .. } => tally.count_if(true, Thing::Tip),

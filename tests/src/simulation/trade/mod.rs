@@ -36,6 +36,8 @@ pub enum Deal {
     Tip(FactId, i64),
     /// Leaves what was paid too much on its payment.
     LeaveCredit(FactId),
+    /// Takes back as a mistake what was said of a sale: this, or the last that stands.
+    Undo(FactId, Option<FactId>, String),
     /// Asks Safaricom to give so much of a payment back.
     AskBack(ShopId, ReceiptCode, Money, String),
     /// Takes back so much of the first lines of a sale; whether it can be sold again.
@@ -46,8 +48,8 @@ pub enum Deal {
     MoveCash(Money, String),
     /// Hands out goods though no payment was found; a manager allows it, or nobody does.
     Trust(FactId, bool, String),
-    /// Closes the books up to yesterday.
-    ClosePeriod(ShopId),
+    /// Closes the books up to so many days ago, or opens them again after that day.
+    ClosePeriod(ShopId, i64, String),
     /// Takes a claim back.
     Release(FactId, String),
     /// Cancels a sale.
@@ -126,6 +128,7 @@ impl Deal {
             | Self::Tip(sale, _)
             | Self::LeaveCredit(sale)
             | Self::TakeBack(sale, ..)
+            | Self::Undo(sale, ..)
             | Self::Trust(sale, ..)
             | Self::Void(sale, _) => Some(*sale),
             _ => None,
@@ -160,6 +163,7 @@ impl Deal {
             Self::TakeBack(sale, quantities, restock, reason) => {
                 work.take_back(*sale, quantities, *restock, reason)
             }
+            Self::Undo(sale, what, reason) => work.undo(*sale, *what, reason),
             Self::AskBack(shop, receipt, amount, reason) => work.ask_back(shop, receipt, *amount, reason),
             Self::Drawer(float, counted) => {
                 let shop = till.only_shop()?.id;
@@ -175,10 +179,10 @@ impl Deal {
                 Ok(Did::Wrote(vec![work.as_of(id, &shop, till.corrected(now), What::Drawer)]))
             }
             Self::Trust(sale, allowed, reason) => work.trust(*sale, *allowed, reason),
-            Self::ClosePeriod(shop) => {
-                let yesterday = till.corrected(now).plus_millis(-super::plan::DAY).business_day();
-                till.close_period(shop, yesterday, "", (by, now))?;
-                work.wrote(shop, What::PeriodClosed(yesterday))
+            Self::ClosePeriod(shop, days, reason) => {
+                let until = till.corrected(now).plus_millis(-days * super::plan::DAY).business_day();
+                till.close_period(shop, until, reason, (by, now))?;
+                work.wrote(shop, What::PeriodClosed(until))
             }
             Self::Claim(claiming) => work.claim(claiming),
             Self::Release(claim, reason) => work.release(*claim, reason),

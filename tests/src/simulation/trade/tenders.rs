@@ -36,30 +36,41 @@ impl Work<'_> {
         self.wrote(&row.shop, What::Tipped { sale, amount })
     }
 
-    /// Two facts: a claim on a part, and the release of the whole.
+    /// A claim on a part, and the release of every claim on the whole.
     pub(super) fn leave_credit(&self, sale: FactId) -> Result<Did, TillError> {
         let (till, by) = (self.desk.till(), &self.desk.person);
         let before = till.claims(sale)?;
         let row = till.leave_credit(sale, by, self.now)?;
         let now = till.claims(sale)?;
         let new = now.iter().find(|claim| !before.iter().any(|known| known.id == claim.id));
-        let gone = before.iter().find(|claim| !now.iter().any(|known| known.id == claim.id));
-        let (Some(new), Some(gone)) = (new, gone) else {
-            panic!("left credit, and {before:?} became {now:?}")
-        };
+        let gone: Vec<_> =
+            before.iter().filter(|claim| !now.iter().any(|known| known.id == claim.id)).collect();
+        let Some(new) = new else { panic!("left credit, and {before:?} became {now:?}") };
         let (receipt, how, part) = (new.receipt.clone(), new.how, new.part);
         let part = What::Claimed { sale, receipt, how, part, approved: None };
-        let part = self.as_of(new.id, &row.shop, new.at, part);
-        let reason = "what is over stays on the payment".to_owned();
-        let at = till.corrected(self.now);
-        let mut release = self.as_of(
-            self.desk.newest(&row.shop)?,
-            &row.shop,
-            at,
-            What::Released { sale, claim: gone.id, reason },
-        );
-        release.cites.insert(gone.id, till.claimed(gone.id)?.cited);
-        Ok(Did::Wrote(vec![part, release]))
+        let mut all = vec![self.as_of(new.id, &row.shop, new.at, part)];
+        for (gone, number) in gone.into_iter().zip(new.id.number + 1..) {
+            let (id, reason) = (FactId { number, ..new.id }, "what is over stays on the payment".to_owned());
+            let what = What::Released { sale, claim: gone.id, reason };
+            let mut release = self.as_of(id, &row.shop, till.corrected(self.now), what);
+            release.cites.insert(gone.id, till.claimed(gone.id)?.cited);
+            all.push(release);
+        }
+        Ok(Did::Wrote(all))
+    }
+
+    pub(super) fn undo(&self, sale: FactId, what: Option<FactId>, reason: &str) -> Result<Did, TillError> {
+        let (till, by) = (self.desk.till(), &self.desk.person);
+        let row = till.sale(sale)?;
+        let said = till.said_of(&row)?;
+        let meant = said.iter().find(|it| what.is_none_or(|what| it.id == what)).cloned();
+        till.undo(sale, what, reason, (by, self.now), None)?;
+        let Some(meant) = meant else { panic!("took back {what:?}, of {said:?}") };
+        let id = self.desk.newest(&row.shop)?;
+        let what = What::Undone { sale, what: meant.id, reason: reason.to_owned() };
+        let mut undone = self.as_of(id, &row.shop, till.corrected(self.now), what);
+        undone.cites.insert(meant.id, meant.cited);
+        Ok(Did::Wrote(vec![undone]))
     }
 
     /// Who asked stands in the payment's history, whatever Safaricom or the line to it makes of the question.
