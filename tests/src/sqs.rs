@@ -19,7 +19,7 @@ pub struct Sqs {
 impl Sqs {
     /// Starts a server and makes the queue.
     pub async fn start() -> Self {
-        let (endpoint, server) = start_server();
+        let (endpoint, server) = start_server("sqs");
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
         let mut sqs = Self { endpoint, url: String::new(), http, _server: server };
@@ -60,15 +60,16 @@ impl Sqs {
     }
 }
 
-fn start_server() -> (String, Running) {
+/// A server of one's own that speaks this service's language, and where it listens.
+pub(crate) fn start_server(service: &str) -> (String, Running) {
     loop {
         let port = free_port().to_string();
         let mut server = Command::new("python3");
         server
             .args(["-m", "ministack"])
             .env("PYTHONPATH", tool("ministack"))
-            // Nothing but SQS, and nobody but this machine.
-            .envs([("BIND_HOST", "127.0.0.1"), ("GATEWAY_PORT", &port), ("SERVICES", "sqs")])
+            // Nothing but this, and nobody but this machine.
+            .envs([("BIND_HOST", "127.0.0.1"), ("GATEWAY_PORT", &port), ("SERVICES", service)])
             .envs([("IOT_MTLS_ENABLED", "0"), ("SFTP_ENABLED", "0")]);
         if let Some(server) = Running::start_ready(&mut server, "Running on http") {
             return (format!("http://127.0.0.1:{port}"), server);

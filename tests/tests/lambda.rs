@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use tests::dynamo::Dynamo;
 use tests::guarded::guarded;
 use tests::process::{Running, built, free_port, tool};
+use tests::secrets::Secret;
 use tests::sqs::Sqs;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -33,7 +34,7 @@ const SECRET: &str = "0707070707070707070707070707070707070707070707070707070707
 struct Function {
     invocations: String,
     http: reqwest::Client,
-    _function: Running,
+    function: Running,
     _runtime: Running,
     _home: TempDir,
 }
@@ -57,7 +58,7 @@ impl Function {
         Self {
             invocations: format!("http://{address}/2015-03-31/functions/{name}/invocations"),
             http: reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap(),
-            _function: Running::start(&mut function),
+            function: Running::start(&mut function),
             _runtime: runtime,
             _home: home,
         }
@@ -72,6 +73,11 @@ impl Function {
     /// What API Gateway gets from the function for a request.
     async fn answer(&self, method: &str, path: &str, headers: Value, body: &[u8]) -> Value {
         self.invoke(&event(method, path, headers, body)).await
+    }
+
+    /// The next line of its log that holds some text.
+    fn logged(&self, text: &str) -> Value {
+        serde_json::from_str(&self.function.line_with(text)).unwrap()
     }
 
     async fn post(&self, path: &str, body: &str) -> Value {
@@ -242,6 +248,58 @@ async fn a_callback_through_lambda_is_acknowledged_and_lies_in_the_table() {
     assert_eq!(answer["statusCode"], 200, "{answer}");
     let inbox = store.inbox(10).await.unwrap();
     assert_eq!(inbox.iter().map(|item| item.body.as_slice()).collect::<Vec<_>>(), [b"no JSON"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_counts_for_cloudwatch_and_names_the_request_that_it_tells_of() {
+    let dynamo = Dynamo::start().await;
+    open_shop(&dynamo.store()).await;
+    let callbacks = Function::start("callbacks", &dynamo, &[("LEJA_SEED_PATHS", "true"), NO_QUEUE]).await;
+    callbacks.post("/mpesa/c2b/confirmation", &confirmation("LGR019G3J2")).await;
+    let lag = callbacks.logged("EvidenceLagMillis");
+    assert_eq!(lag["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"], "Milliseconds");
+    let stored = callbacks.logged("CallbacksStored");
+    assert_eq!((&stored["Function"], &stored["CallbacksStored"]), (&json!("callbacks"), &json!(1)));
+    assert_eq!(stored["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Leja");
+    callbacks.post("/mpesa/c2b/confirmation", &confirmation("LGR019G3J2")).await;
+    assert_eq!(callbacks.logged("Duplicates")["Duplicates"], 1);
+    callbacks.post("/mpesa/c2b/confirmation", "no JSON").await;
+    let told = callbacks.logged("a callback went to the inbox");
+    assert!(told["span"]["requestId"].as_str().is_some_and(|id| !id.is_empty()), "{told}");
+    assert_eq!(callbacks.logged("Orphans")["Orphans"], 1);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_rotated_counts_without_a_deployment_and_one_that_makes_no_sense_changes_nothing() {
+    let dynamo = Dynamo::start().await;
+    let (key, actor) = enrol(&dynamo.store(), Role::Platform).await;
+    let said = |byte: u8| json!({ "LEJA_CALLBACK_SECRET": hex::encode([byte; 32]) });
+    let secret = Secret::start(&said(7)).await;
+    let settings = [
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secret.endpoint.as_str()),
+        ("LEJA_SECRETS", secret.name),
+        ("LEJA_SECRETS_SECONDS", "0"),
+        ("LEJA_CALLBACK_BASE", "https://pay.example.com"),
+    ];
+    let office = Function::start("office", &dynamo, &settings).await;
+    let path = "/v1/admin/shops";
+    let opened = async |id: &str, number: &str| {
+        let number = Account::Paybill(ShortCode::parse(number).unwrap());
+        let shop = Shop::new(ShopId::parse(id).unwrap(), id, number, None).unwrap();
+        let form = serde_json::to_vec(&replica::wire::json::ShopForm::from(&shop)).unwrap();
+        let answer = office.answer("POST", path, signed(&key, actor, path, &form), &form).await;
+        let opened: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        opened["confirmation_url"].as_str().unwrap().to_owned()
+    };
+    let token = |byte: u8, id: &str| {
+        let token = CallbackSecret::new([byte; 32]).token(&ShopId::parse(id).unwrap(), 0);
+        format!("https://pay.example.com/in/{}/c/confirmation", token.as_str())
+    };
+    assert_eq!(opened("first", "600638").await, token(7, "first"));
+    secret.rotate(&said(9)).await;
+    assert_eq!(opened("second", "600639").await, token(9, "second"));
+    secret.rotate(&json!({ "LEJA_CALLBACK_SECRET": "slip" })).await;
+    assert_eq!(opened("third", "600640").await, token(9, "third"), "the one from before stays in use");
 }
 
 #[tokio::test]

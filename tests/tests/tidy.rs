@@ -22,10 +22,11 @@ const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// Which rooms alone may use a library, so that it can be replaced there and nowhere else.
-const KEPT_IN: [(&str, &[&str]); 13] = [
+const KEPT_IN: [(&str, &[&str]); 14] = [
     ("rusqlite", &["ledger", "embedded"]),
     ("automerge", &["replica"]),
     ("aws-sdk-dynamodb", &["dynamodb"]),
+    ("aws-sdk-secretsmanager", &["lambda"]),
     ("aws-sdk-sns", &["lambda"]),
     ("aws-sdk-sqs", &["lambda"]),
     ("aws-config", &["dynamodb", "lambda"]),

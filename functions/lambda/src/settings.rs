@@ -5,7 +5,13 @@ use service::Keypair;
 use service::guard::{SourceRule, Sources};
 use service::payments::App;
 use service::{AppSettings, CallbackSecret, HttpSafaricom, SettingError};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// For how long what secrets say is remembered: each of Secrets Manager's answers costs money, and a rotation can wait
+/// so long.
+const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// The settings of one function.
 pub struct Settings {
@@ -21,9 +27,30 @@ impl Settings {
         Self::new(|name| std::env::var(name).ok())
     }
 
+    /// The same, with those that secrets say in front.
+    pub(crate) fn beside(secrets: BTreeMap<String, String>) -> Self {
+        Self::new(move |name| secrets.get(name).cloned().or_else(|| std::env::var(name).ok()))
+    }
+
     /// Settings from anywhere.
     pub fn new(find: impl Fn(&str) -> Option<String> + Send + 'static) -> Self {
         Self { find: Box::new(find) }
+    }
+
+    /// `LEJA_SECRETS`: the secrets in Secrets Manager that say more settings, by name or ARN, with blanks between
+    /// them. What they say stands before what the environment says.
+    pub(crate) fn secrets(&self) -> String {
+        self.find("LEJA_SECRETS").unwrap_or_default()
+    }
+
+    /// `LEJA_SECRETS_SECONDS`: for how long what secrets say is remembered; five minutes unless said.
+    ///
+    /// # Errors
+    /// It is no whole number.
+    pub(crate) fn secrets_remembered(&self) -> Result<Duration, SettingError> {
+        let (name, expected) = ("LEJA_SECRETS_SECONDS", "a whole number of seconds");
+        let Some(text) = self.find(name) else { return Ok(REMEMBERED) };
+        text.parse().map(Duration::from_secs).map_err(|_| SettingError::Wrong { name, expected })
     }
 
     /// `LEJA_TABLE`: the table of the store.

@@ -9,7 +9,7 @@ use crate::filing::{Arrived, Filed, file};
 use crate::guard::{Counts, KnownTokens, SourceRule, Sources};
 use crate::store::RawCallback;
 use crate::validation::{self, Decision, decide};
-use crate::{CallbackToken, Clock, Problem, Store, StoreError};
+use crate::{CallbackToken, Clock, METRICS, Problem, Store, StoreError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -21,6 +21,7 @@ use domain::{Shop, Validation};
 use replica::wire::json::OpenSales;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::trace;
 
 /// The largest body taken; real ones have a few hundred bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -147,11 +148,7 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
         let keeping = self.keep(token.as_ref(), &raw, suspect, timed_out);
         match tokio::time::timeout(STORE_PATIENCE, keeping).await {
             Ok(Ok(Some(filed))) => {
-                Counts::count(match filed {
-                    Filed::New => &self.counts.kept,
-                    Filed::Again => &self.counts.repeated,
-                    Filed::Inbox(_) => &self.counts.inbox,
-                });
+                self.counted(&filed, suspect.is_some());
                 acknowledge(ack::ACCEPTED)
             }
             Ok(Ok(None)) => self.wrong_token(),
@@ -181,6 +178,20 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
         file(&*self.store, raw, &Arrived { bound, timed_out, suspect }).await.map(Some)
     }
 
+    fn counted(&self, filed: &Filed, suspect: bool) {
+        Counts::count(match filed {
+            Filed::New => &self.counts.kept,
+            Filed::Again => &self.counts.repeated,
+            Filed::Inbox(_) => &self.counts.inbox,
+        });
+        match filed {
+            Filed::New => trace!(target: METRICS, CallbacksStored = 1),
+            Filed::Again => trace!(target: METRICS, Duplicates = 1),
+            Filed::Inbox(_) if suspect => trace!(target: METRICS, CallbacksStored = 1, Suspects = 1),
+            Filed::Inbox(_) => trace!(target: METRICS, CallbacksStored = 1, Orphans = 1),
+        }
+    }
+
     /// The store did not take it: the fallback queue may.
     async fn spill(
         &self,
@@ -201,11 +212,13 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
         match self.fallback.put(&content).await {
             Ok(()) => {
                 Counts::count(&self.counts.spilled);
+                trace!(target: METRICS, Spilled = 1);
                 tracing::error!(alarm = "spilled", why, "the store took no callback; the fallback queue did");
                 acknowledge(ack::ACCEPTED)
             }
             Err(error) => {
                 Counts::count(&self.counts.refused);
+                trace!(target: METRICS, Refused = 1);
                 tracing::error!(alarm = "refused", why, %error, "a callback was not kept and not acknowledged");
                 Problem::from(StoreError::Unreachable(error.to_string())).into_response()
             }
@@ -251,6 +264,7 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
 
     fn wrong_token(&self) -> Response {
         Counts::count(&self.counts.wrong_tokens);
+        trace!(target: METRICS, WrongTokens = 1);
         tracing::warn!(alarm = "wrong_token", "a callback came with a wrong token");
         Problem::not_found(NOTHING_HERE).into_response()
     }

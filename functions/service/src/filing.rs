@@ -4,7 +4,7 @@
 //! believed goes to the inbox with its reason: the money has already moved (field study W1, W3).
 
 use crate::store::{AnswerKind, Filing, Purpose, RawCallback, Recorded, Request};
-use crate::{Store, StoreError, licence};
+use crate::{METRICS, Store, StoreError, licence};
 use daraja::inbound::{RequestResult, ResultContent, StatusResult};
 use daraja::{C2bPayment, Inbound, Party, StkOutcome};
 use domain::{
@@ -147,7 +147,15 @@ async fn record<S: Store>(store: &S, raw: &RawCallback, filing: &Filing) -> Resu
             tracing::warn!(alarm = "inbox", reason, "a callback went to the inbox");
             Ok(Filed::Inbox(reason.clone()))
         }
-        (Recorded::New, _) => Ok(Filed::New),
+        (Recorded::New, _) => {
+            if let Filing::Feed(_, item) = filing
+                && let Some(paid_at) = item.evidence().and_then(|evidence| evidence.paid_at)
+            {
+                let lag = raw.received_at.millis().saturating_sub(paid_at.millis());
+                tracing::trace!(target: METRICS, EvidenceLagMillis = lag);
+            }
+            Ok(Filed::New)
+        }
         (Recorded::Again, Filing::Inbox(reason, _)) => Ok(Filed::Inbox(reason.clone())),
         (Recorded::Again, _) => Ok(Filed::Again),
         (Recorded::Differs(Some(kept)), Filing::Feed(_, item)) if kept.says_the_same(item) => {

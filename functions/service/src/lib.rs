@@ -40,6 +40,7 @@ mod inbox;
 mod new_life;
 mod pushes;
 mod requests;
+mod standing;
 mod validation;
 
 pub use fallback::Fallback;
@@ -54,6 +55,10 @@ pub use replica::Keypair;
 
 use domain::Timestamp;
 use std::sync::Arc;
+
+/// The target of events that carry figures: whole numbers, named like `CallbacksStored`. In Lambda each becomes a metric;
+/// whoever does not ask for them hears nothing of them.
+pub const METRICS: &str = "leja::metrics";
 
 /// What tells a function the time. An argument like any other: a test or a simulation gives its own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

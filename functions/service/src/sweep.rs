@@ -13,8 +13,10 @@ use crate::openapi::described;
 use crate::payments::App;
 use crate::pushes;
 use crate::safaricom::{Safaricom, SafaricomError};
+use crate::standing::Standing;
+pub use crate::standing::{NOTE, Swept};
 use crate::store::{Filing, RawCallback, Request};
-use crate::{Clock, Problem, Store, StoreError, history, licence};
+use crate::{Clock, METRICS, Problem, Store, StoreError, history, licence};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
@@ -25,6 +27,7 @@ use domain::{Evidence, FeedItem, Payer, Role, Shop, ShopId, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tracing::trace;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -42,8 +45,6 @@ const MAX_PUSHES: usize = 500;
 const STORE_IS_DOWN: usize = 10;
 /// The most confirmations looked up in one window only to see whether the remembered zone still holds.
 const MAX_DOUBTS: usize = 25;
-/// The name of the note in which a shop's sweep keeps where it stands.
-pub const NOTE: &str = "sweep";
 
 /// What a sweep works with.
 pub struct Sweep<S, D, F> {
@@ -106,9 +107,21 @@ pub struct SweepReport {
     #[serde(default)]
     #[schema(example = 0)]
     pub joined: u64,
+    /// Shops of which nothing was heard for a day, where this is an hour in which shops are open.
+    #[serde(default)]
+    #[schema(example = json!(["mjini"]))]
+    pub silent: Vec<String>,
     /// What failed, in words; the rest went on.
     #[schema(example = json!(["mjini: Safaricom did not answer"]))]
     pub failed: Vec<String>,
+}
+
+impl SweepReport {
+    fn tell(&self) {
+        for failed in &self.failed {
+            tracing::error!(alarm = "sweep", failed, "a part of the sweep failed");
+        }
+    }
 }
 
 /// What was pulled for one shop.
@@ -129,48 +142,6 @@ pub struct Pulled {
     /// Gaps in the chain of balances that nothing explains: from, to and the missing amount.
     #[schema(example = json!(["between UKL4AB12CD and UKL4AB12CE: 77.00"]))]
     pub gaps: Vec<String>,
-}
-
-/// Where a shop's sweep stands, for whoever looks after a hub.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Swept {
-    /// Until when everything was pulled.
-    pub pulled_until: Option<Timestamp>,
-    /// Gaps in the chain of balances that nothing explains: from, to and the missing amount.
-    pub gaps: Vec<String>,
-}
-
-impl Swept {
-    /// Reads the note named [`NOTE`]; one that can not be read says nothing, and the next sweep begins anew.
-    pub fn read(note: &[u8]) -> Self {
-        let standing: Standing = serde_json::from_slice(note).unwrap_or_default();
-        let pulled_until = standing.pulled_until.and_then(|millis| Timestamp::from_millis(millis).ok());
-        Self { pulled_until, gaps: gaps(&standing.points).iter().map(ToString::to_string).collect() }
-    }
-}
-
-/// Where a shop's sweep stands.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Standing {
-    /// Until when everything was pulled, in milliseconds.
-    pulled_until: Option<i64>,
-    /// Whether this shortcode's rows are stamped in UTC, and not in Nairobi's time, once that is certain.
-    utc: Option<bool>,
-    /// How far the shop's feed was read, in hex.
-    #[serde(default)]
-    cursor: String,
-    /// The latest payments of the last two days, for the chain of balances.
-    #[serde(default)]
-    points: Vec<Point>,
-    /// Gaps that were pulled for before.
-    #[serde(default)]
-    known_gaps: Vec<(i64, i64)>,
-}
-
-impl Standing {
-    fn zone(&self) -> Option<Zone> {
-        self.utc.map(|utc| if utc { Zone::Utc } else { Zone::Nairobi })
-    }
 }
 
 impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
@@ -202,7 +173,8 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         for shop in &shops {
             let mut failures = Vec::new();
             match self.shop(shop, &mut failures).await {
-                Ok(pulled) => {
+                Ok((pulled, silent)) => {
+                    report.silent.extend(silent.then(|| shop.id.to_string()));
                     report.shops.insert(shop.id.to_string(), pulled);
                 }
                 Err(error) => failures.push(error.into()),
@@ -210,9 +182,9 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
             report.failed.extend(failures.iter().map(|error| format!("shop {}: {error}", shop.id)));
         }
         self.join_batches(&shops, &mut report).await;
-        for failed in &report.failed {
-            tracing::error!(alarm = "sweep", failed, "a part of the sweep failed");
-        }
+        report.tell();
+        let gaps: usize = report.shops.values().map(|pulled| pulled.gaps.len()).sum();
+        trace!(target: METRICS, Gaps = gaps, SilentShops = report.silent.len(), Redriven = report.redriven);
         report
     }
 
@@ -227,9 +199,7 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
             Ok(shops) => self.join_batches(&shops, &mut report).await,
             Err(error) => report.failed.push(format!("shops: {error}")),
         }
-        for failed in &report.failed {
-            tracing::error!(alarm = "sweep", failed, "a part of the sweep failed");
-        }
+        report.tell();
         report
     }
 
@@ -299,7 +269,7 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
     }
 
     /// Sweeps one shop. What fails on the way is told beside, and the rest goes on.
-    async fn shop(&self, shop: &Shop, failures: &mut Vec<SweepError>) -> Result<Pulled, StoreError> {
+    async fn shop(&self, shop: &Shop, failures: &mut Vec<SweepError>) -> Result<(Pulled, bool), StoreError> {
         let now = (self.clock)();
         let mut standing = self.standing(&shop.id).await?;
         let mut pulled = Pulled::default();
@@ -332,7 +302,7 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         {
             failures.push(error.into());
         }
-        Ok(pulled)
+        Ok((pulled, standing.is_silent(now)))
     }
 
     /// From when everything is pulled: a little before the last time, as far as Safaricom looks back.
@@ -391,6 +361,9 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
             let news = self.store.news(&shop.id, &cursor).await?;
             if news.restarted && !cursor.is_empty() {
                 points.clear();
+            }
+            if !news.items.is_empty() || !news.journals.is_empty() {
+                standing.hear((self.clock)());
             }
             points.extend(news.items.iter().filter_map(Point::of));
             cursor = news.cursor;

@@ -5,7 +5,7 @@ use crate::licence::Signer;
 use crate::new_life::new_life;
 use crate::openapi::described;
 use crate::store::StoreError;
-use crate::{Clock, Problem, Store, claims, history};
+use crate::{Clock, METRICS, Problem, Store, claims, history};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -165,12 +165,19 @@ impl<S: Store> Sync<S> {
         };
         let writer = match self.writer(shop, member, batch.actor).await? {
             Ok(writer) => writer,
-            Err(reason) => return Ok((None, Some(reason.to_owned()))),
+            Err(reason) => {
+                tracing::trace!(target: METRICS, RefusedEntries = batch.items.len());
+                return Ok((None, Some(reason.to_owned())));
+            }
         };
         let head = self.store.head(shop, writer.actor).await?;
         match self.append(shop, &writer, batch, head).await? {
-            Ok(head) => Ok((Some(head), None)),
+            Ok(head) => {
+                tracing::trace!(target: METRICS, Entries = batch.items.len());
+                Ok((Some(head), None))
+            }
             Err(reason) => {
+                tracing::trace!(target: METRICS, RefusedEntries = batch.items.len());
                 tracing::warn!(%shop, actor = %writer.actor, by = %member.actor, reason, "a batch was not taken");
                 // Where it was overtaken, the answer's head tells the sender where to go on.
                 Ok((Some(self.store.head(shop, writer.actor).await?), Some(reason)))
