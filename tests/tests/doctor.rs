@@ -169,6 +169,22 @@ fn a_hub_with_everything_in_order_is_all_ok_however_often_it_is_looked_at() {
 }
 
 #[test]
+fn of_functions_elsewhere_the_way_and_an_administrators_word_are_looked_at_and_nothing_here() {
+    let place = Place::new();
+    let admin = place.path("hub/admin").display().to_string();
+    let there = [("LEJA_CLOUD", place.hub.as_str()), ("LEJA_ADMIN", &admin)];
+    let said = place.doctor(&there);
+    said.tells(&[]);
+    for name in ["environment", "credentials", "reachable", "cloud", "validation"] {
+        let ok = format!("ok    {name}");
+        assert!(said.text().lines().any(|line| line.starts_with(&ok)), "{name}: {}", said.text());
+    }
+    assert!(!said.text().contains("ok    store"), "{}", said.text());
+    let nobody = place.path("nobody").display().to_string();
+    place.doctor(&[there[0], ("LEJA_ADMIN", &nobody)]).tells(&[("fail  cloud", "is not there")]);
+}
+
+#[test]
 fn what_is_wrong_with_the_keys_is_told_apart() {
     let place = Place::new();
     let wrong = place.doctor(&[("MPESA_CONSUMER_SECRET", "the-wrong-secret")]);

@@ -3,9 +3,10 @@
 //!
 //! Each file looks at one side and says what it means: `typed` at the settings, `asked` at what
 //! Safaricom answers, `knocked` at the way to the hub, `kept` at the hub's store, `machine` at the
-//! machine. What means what is decided by pure functions, `judge_…`, and tested beside them.
+//! machine, `cloud` at functions that run elsewhere in place of those three. What means what is decided by pure functions, `judge_…`, and tested beside them.
 
 mod asked;
+mod cloud;
 mod finding;
 mod kept;
 mod knocked;
@@ -40,6 +41,12 @@ pub struct Settings {
     /// Where backups are put: the newest must not be older than two days.
     #[arg(long, env = "LEJA_BACKUP", value_name = "FOLDER")]
     backup: Option<PathBuf>,
+    /// The functions, where they run in AWS and not on a hub. Nothing on this machine is looked at then.
+    #[arg(long, env = "LEJA_CLOUD", value_name = "URL", requires = "admin")]
+    cloud: Option<String>,
+    /// The folder of their administrator.
+    #[arg(long, env = "LEJA_ADMIN", value_name = "FOLDER")]
+    admin: Option<PathBuf>,
     /// Print one JSON object, for machines.
     #[arg(long, env = "LEJA_JSON")]
     json: bool,
@@ -54,6 +61,10 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let mut findings = doctor.look_at_settings();
     let (asked, safaricom) = doctor.look_at_safaricom().await;
     findings.extend(asked);
+    if let (Some(cloud), Some(admin)) = (&settings.cloud, settings.admin) {
+        findings.extend(cloud::look_at(&doctor.http, cloud, admin, &doctor.base).await?);
+        return Report::new(findings).print(settings.json);
+    }
     findings.extend(doctor.look_at_hub(safaricom.as_ref()).await?);
     findings.extend(machine::look_at_rights(&doctor.hub.data));
     findings.push(machine::look_at_disk(&doctor.hub.data));
