@@ -242,6 +242,19 @@ fn a_function_ends_before_its_caller_gives_up() {
 }
 
 #[test]
+fn what_alarms_listen_for_the_functions_count() {
+    let source = |room: &str| repository().join("functions").join(room).join("src").read_dir().unwrap();
+    let files = source("service").chain(source("lambda")).map(|file| file.unwrap().path());
+    let code: String = files.filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    for (name, alarm) in Template::read("watch").resources("AWS::CloudWatch::Alarm") {
+        if alarm["Namespace"] == "Leja" {
+            let metric = text(&alarm["MetricName"]);
+            assert!(code.contains(&format!("{metric} = ")), "{name}: nothing counts {metric}");
+        }
+    }
+}
+
+#[test]
 fn every_alarm_has_its_heading_in_the_runbook_and_says_so() {
     let runbook = std::fs::read_to_string(repository().join("infra/aws/README.md")).unwrap();
     let (_, alarms) = runbook.split_once("\n## At each alarm\n").unwrap();
