@@ -6,6 +6,7 @@
 mod callbacks;
 mod inbox;
 mod journals;
+mod large;
 mod locks;
 mod news;
 mod requests;
@@ -14,6 +15,7 @@ mod shops;
 pub use callbacks::*;
 pub use inbox::*;
 pub use journals::*;
+pub use large::*;
 pub use locks::*;
 pub use news::*;
 pub use requests::*;
@@ -97,6 +99,8 @@ macro_rules! store_contract {
             news_are_those_of_one_shop
             an_old_cursor_tells_again_what_came_after_it
             a_cursor_of_a_time_tells_what_came_since
+            more_than_a_megabyte_is_read_to_its_end
+            the_largest_batch_and_the_largest_body_are_kept
         }
     };
     ($open:path: $($sentence:ident)*) => {

@@ -10,10 +10,12 @@ mod items;
 mod keys;
 mod request;
 mod store;
+mod throttled;
 
 pub use connection::{connect, http_client, timeouts};
 
 use aws_sdk_dynamodb::Client;
+use throttled::CancelledWhileBusy;
 
 /// Everything the functions keep, in one table.
 #[derive(Debug, Clone)]
@@ -25,6 +27,7 @@ pub struct DynamoStore {
 impl DynamoStore {
     /// The store on a table that `infra/aws/table.yaml` made.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        let config = client.config().to_builder().retry_classifier(CancelledWhileBusy).build();
+        Self { client: Client::from_conf(config), table: table.into() }
     }
 }

@@ -375,15 +375,31 @@ impl Store for DynamoStore {
             .expression_attribute_values(":from", AttributeValue::S(cursor.start()))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
         let now = Arrival::now();
-        let answer = query.send().await.map_err(failed)?;
-        let more = answer.last_evaluated_key.is_some();
-        let found: Vec<Item> = answer.items.unwrap_or_default().into_iter().map(Item::from).collect();
-        let mut news = News { more, ..News::default() };
-        for item in found.iter().filter(|item| item.place().is_some_and(|place| !cursor.has_given(place))) {
-            report(&mut news, item)?;
+        let (mut news, mut places, mut from, mut cut) = (News::default(), Vec::new(), None, false);
+        loop {
+            let answer = query.clone().set_exclusive_start_key(from).send().await.map_err(failed)?;
+            for item in answer.items.unwrap_or_default().into_iter().map(Item::from) {
+                let told = news.items.len().saturating_add(news.journals.len());
+                cut = told >= NEWS_PAGE;
+                if cut {
+                    break;
+                }
+                let Some(place) = item.place() else { continue };
+                if !cursor.has_given(place) {
+                    report(&mut news, &item)?;
+                }
+                places.push(place.to_owned());
+            }
+            from = answer.last_evaluated_key;
+            // An answer ends at a megabyte. Where all of it was given before, what is new lies beyond.
+            let told = !news.items.is_empty() || !news.journals.is_empty();
+            news.more = cut || from.is_some();
+            if told || from.is_none() {
+                break;
+            }
         }
-        let places: Vec<&str> = found.iter().filter_map(Item::place).collect();
-        news.cursor = cursor.after(&places, more, now).write();
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        news.cursor = cursor.after(&places, news.more, now).write();
         Ok(news)
     }
 }
