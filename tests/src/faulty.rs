@@ -4,6 +4,7 @@
 
 use domain::{Actor, CheckoutId, FeedItem, Member, Shop, ShopId, ShortCode, Timestamp};
 use replica::{Batch, Head};
+use service::records::{Listing, Orphan, Page};
 use service::store::{
     AnswerKind, Enrolment, Filing, InboxItem, News, RawCallback, Recorded, Request, Tokens,
 };
@@ -217,6 +218,10 @@ by_chance! {
     fn put_enrolment(&self, enrolment: &Enrolment) -> ();
     fn take_enrolment(&self, code_hash: &[u8; 32], now: Timestamp) -> Option<Enrolment>;
     fn next_number(&self, counter: &str) -> u32;
+    fn counter(&self, counter: &str) -> u32;
+    fn raise_counter(&self, counter: &str, to: u32) -> ();
+    fn records(&self, listing: &Listing, after: &[u8]) -> Page;
+    fn put_orphan(&self, orphan: &Orphan) -> ();
     fn put_member(&self, member: &Member, shop: Option<&ShopId>) -> ();
     fn member(&self, actor: Actor) -> Option<(Member, Option<ShopId>)>;
     fn members(&self) -> Vec<(Member, Option<ShopId>)>;

@@ -9,6 +9,7 @@ mod journals;
 mod large;
 mod locks;
 mod news;
+mod records;
 mod requests;
 mod shops;
 
@@ -18,6 +19,7 @@ pub use journals::*;
 pub use large::*;
 pub use locks::*;
 pub use news::*;
+pub use records::*;
 pub use requests::*;
 pub use shops::*;
 
@@ -99,8 +101,16 @@ macro_rules! store_contract {
             news_are_those_of_one_shop
             an_old_cursor_tells_again_what_came_after_it
             a_cursor_of_a_time_tells_what_came_since
+            shops_members_codes_and_notes_are_listed
+            a_feed_is_listed_in_its_order_with_its_bodies
+            long_listings_come_in_pages_and_tell_everything_once
+            requests_are_listed_with_their_answers
+            all_that_ever_was_in_the_inbox_is_listed
+            what_another_inbox_holds_is_taken_over_as_it_is
+            a_counter_can_be_raised_and_never_goes_back
             more_than_a_megabyte_is_read_to_its_end
             the_largest_batch_and_the_largest_body_are_kept
+            a_batch_that_was_joined_elsewhere_is_kept_joined
         }
     };
     ($open:path: $($sentence:ident)*) => {

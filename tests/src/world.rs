@@ -543,7 +543,7 @@ pub fn request_result(originator: &str, code: &str, outer: &str, parameters: &[(
 }
 
 /// Everybody says everything to everybody.
-pub fn exchange(world: &World, replicas: &[&Replica]) {
+pub fn exchange<S: Store + Clone, D: Safaricom + Clone>(world: &World<S, D>, replicas: &[&Replica]) {
     for _ in 0..2 {
         for replica in replicas {
             replica.sync(world.now()).unwrap();

@@ -85,7 +85,7 @@ async fn a_payment_costs_two_units_for_each_message_that_tells_of_it() {
 }
 
 #[tokio::test]
-async fn a_push_costs_eight_units_and_its_two_locks_four() {
+async fn a_push_costs_nine_units_and_its_two_locks_four() {
     let (store, dynamo) = open().await;
     let checkout = CheckoutId::parse("ws_CO_191220191020363925").unwrap();
     let begun = Request {
@@ -103,7 +103,7 @@ async fn a_push_costs_eight_units_and_its_two_locks_four() {
     }
     assert_eq!(dynamo.units(), cost(4.0, 0.0));
     store.begin_request(&begun).await.unwrap();
-    assert_eq!(dynamo.units(), cost(1.0, 0.0));
+    assert_eq!(dynamo.units(), cost(2.0, 0.0), "itself, and the list of the shop's requests");
     let names = (checkout.clone(), "29115-34620561-1".to_owned());
     let taken = Request { accepted: Some(names), ask_at: Some(noon()), ..begun };
     store.accept_request(&taken).await.unwrap();

@@ -1,7 +1,11 @@
 //! Values as items and back. What an item holds is written down here, attribute by attribute.
 
+mod inbox;
+
+pub(crate) use inbox::*;
+
 use crate::feed::Arrival;
-use crate::keys::{self, GPK, GSK, Key, MEMBERS, PK, SHOPS, SK, member_place};
+use crate::keys::{self, ENROLMENTS, GPK, GSK, Key, MEMBERS, PK, SHOPS, SK, WAITING, member_place};
 use crate::request::Condition;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -11,7 +15,7 @@ use domain::{
 };
 use replica::{Batch, Head};
 use service::StoreError;
-use service::store::{Enrolment, Filing, InboxItem, Purpose, RawCallback, Request, Tokens};
+use service::store::{Enrolment, Filing, Purpose, RawCallback, Request, Tokens};
 use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
 
@@ -213,6 +217,11 @@ impl Item {
         self.find_text(GPK) == Some(list)
     }
 
+    /// Whether it waits in the inbox.
+    pub(crate) fn waits(&self) -> bool {
+        self.find_text(GPK).is_some_and(|list| list.starts_with(WAITING))
+    }
+
     /// Its name.
     pub(crate) fn key(&self) -> Result<Key, StoreError> {
         Ok(Key { pk: self.get_text(PK)?.to_owned(), sk: self.get_text(SK)?.to_owned() })
@@ -348,41 +357,6 @@ pub(crate) fn read_message(item: &Item) -> Result<FeedItem, StoreError> {
     replica::wire::decode_feed_item(item.get_bytes(CONTENT)?).map_err(unreadable)
 }
 
-/// Reads a [`callback_item`] of the inbox.
-pub(crate) fn read_inbox_item(item: &Item) -> Result<InboxItem, StoreError> {
-    let RawCallback { body, received_at } = read_inbox_callback(item)?;
-    let reason = item.get_text(REASON)?.to_owned();
-    let request = keys::request_in(item.get_text(PK)?).map(CheckoutId::parse).transpose();
-    let request = request.map_err(|_| damaged(PK))?;
-    Ok(InboxItem { hash: read_body_hash(item)?, received_at, reason, body, request })
-}
-
-/// What was decided about it so far, whether or not it waits again.
-pub(crate) fn read_outcome(item: &Item) -> Option<&str> {
-    item.find_text(OUTCOME)
-}
-
-/// The attributes that put a callback into the list of what waits, from now on.
-pub(crate) fn waiting_attributes(hash: &[u8; 32], now: Arrival) -> [(&'static str, AttributeValue); 2] {
-    let place = now.place(&hex::encode(hash));
-    [(GPK, AttributeValue::S(keys::inbox_day(now.day()))), (GSK, AttributeValue::S(place))]
-}
-
-/// The way from a hash to the request under which its body waited.
-pub(crate) fn early_inbox_item(hash: &[u8; 32], request: &CheckoutId) -> Item {
-    Item::from(Key::early_inbox(hash)).text(CHECKOUT, request.as_str())
-}
-
-/// Reads [`early_inbox_item`].
-pub(crate) fn read_early_inbox(item: &Item) -> Result<CheckoutId, StoreError> {
-    item.get(CHECKOUT, CheckoutId::parse)
-}
-
-/// The callback alone in a [`callback_item`] of the inbox.
-pub(crate) fn read_inbox_callback(item: &Item) -> Result<RawCallback, StoreError> {
-    Ok(RawCallback { body: item.get_bytes(CONTENT)?.to_vec(), received_at: item.time(AT)? })
-}
-
 /// The callback in a [`callback_item`] that answers a request.
 pub(crate) fn read_answer(item: &Item) -> Result<RawCallback, StoreError> {
     Ok(RawCallback { body: item.get_bytes(RAW)?.to_vec(), received_at: item.time(AT)? })
@@ -404,8 +378,13 @@ pub(crate) fn read_news(item: &Item) -> Result<Newsworthy, StoreError> {
     }
 }
 
+/// Whether what the index shows in a feed is a [`head_item`].
+pub(crate) fn tells_of_a_journal(item: &Item) -> bool {
+    item.find_text(ACTOR).is_some()
+}
+
 /// A request, under the caller's name for it or under Safaricom's.
-pub(crate) fn request_item(key: Key, request: &Request) -> Item {
+fn request_item(key: Key, request: &Request) -> Item {
     let accepted = request.accepted.as_ref();
     let item = Item::from(key)
         .text(SHOP, request.shop.as_str())
@@ -420,6 +399,12 @@ pub(crate) fn request_item(key: Key, request: &Request) -> Item {
         Purpose::Push(sale) => item.text(SALE, sale.to_string()),
         other => item.text(PURPOSE, other.to_string()),
     }
+}
+
+/// The same under the caller's name, in the list of the shop's requests.
+pub(crate) fn named_item(request: &Request) -> Item {
+    let key = Key::request(&request.shop, &request.name);
+    request_item(key, request).listed(keys::requests(&request.shop), &request.name)
 }
 
 /// The same under Safaricom's name, in the list of what is due.
@@ -484,6 +469,7 @@ pub(crate) fn read_note(item: &Item) -> Result<(String, Vec<u8>), StoreError> {
 /// A permission to enrol.
 pub(crate) fn enrolment_item(enrolment: &Enrolment) -> Item {
     Item::from(Key::enrolment(&enrolment.code_hash))
+        .listed(ENROLMENTS, hex::encode(enrolment.code_hash))
         .optional_text(SHOP, enrolment.shop.as_ref())
         .text(ROLE, enrolment.role.name())
         .expiring(enrolment.expires_at)
@@ -533,9 +519,12 @@ pub(crate) fn read_member(item: &Item) -> Result<(Member, Option<ShopId>), Store
 
 /// A batch of a journal.
 pub(crate) fn batch_item(shop: &ShopId, batch: &Batch, at: Timestamp) -> Item {
+    // One that comes from another store may have been joined there.
+    let joined = batch.before.map(|_| batch.last());
     Item::from(Key::batch(shop, batch.actor, batch.first))
         .bytes(BATCH, replica::wire::encode_batch(batch))
         .number(AT, at.millis())
+        .optional_number(JOINED, joined)
 }
 
 /// A joined batch, in the place of the first of those it was joined of.

@@ -21,6 +21,13 @@ pub(crate) const SHOPS: &str = "S";
 /// The list of all members in the index.
 pub(crate) const MEMBERS: &str = "A";
 
+/// The list of enrolment codes in the index.
+pub(crate) const ENROLMENTS: &str = "E";
+/// The list of what people decided about in the inbox, in the index.
+pub(crate) const DECIDED: &str = "Z";
+/// What begins the lists of what waits in the inbox, in the index.
+pub(crate) const WAITING: &str = "I#";
+
 /// Among how many lists the due requests are spread: each takes the writes of one partition.
 pub(crate) const DUE_LISTS: u8 = 8;
 
@@ -120,6 +127,11 @@ impl Key {
         Self::new(format!("E#{}", hex::encode(code_hash)), "enrolment")
     }
 
+    /// The hash of the code that this is the name of.
+    pub(crate) fn code_hash(&self) -> Option<[u8; 32]> {
+        hex::decode(self.pk.strip_prefix("E#")?).ok()?.try_into().ok()
+    }
+
     pub(crate) fn counter(counter: &str) -> Self {
         Self::new(format!("C#{counter}"), "counter")
     }
@@ -141,7 +153,7 @@ impl Key {
 const ABOUT: &str = "K#";
 
 /// Everything Safaricom says about one request lies together.
-fn about(request: impl std::fmt::Display) -> String {
+pub(crate) fn about(request: impl std::fmt::Display) -> String {
     format!("{ABOUT}{request}")
 }
 
@@ -175,9 +187,14 @@ pub(crate) fn feed(shop: &ShopId) -> String {
     format!("F#{shop}")
 }
 
+/// The requests of a shop, in the index.
+pub(crate) fn requests(shop: &ShopId) -> String {
+    format!("U#{shop}")
+}
+
 /// What came into the inbox on one day, in the index.
 pub(crate) fn inbox_day(day: BusinessDay) -> String {
-    format!("I#{day}")
+    format!("{WAITING}{day}")
 }
 
 /// Where the members of a shop lie in the list of members; or those of no shop.

@@ -2,12 +2,14 @@
 //!
 //! `DESIGN.md` beside this crate shows every kind of item, what it costs, and why the feed's cursor looks
 //! back in time. In the code: [`DynamoStore`] speaks the port, `items` turns values into items and back,
-//! `keys` names them, `feed` orders a shop's news, `request` talks to DynamoDB.
+//! `keys` names them, `feed` orders a shop's news, `request` talks to DynamoDB,
+//! `records` tells all there is to whoever moves it.
 
 mod connection;
 mod feed;
 mod items;
 mod keys;
+mod records;
 mod request;
 mod store;
 mod throttled;

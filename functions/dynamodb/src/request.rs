@@ -2,8 +2,8 @@
 //! sent.
 
 use crate::DynamoStore;
-use crate::items::{Item, JOINED};
-use crate::keys::{GPK, INDEX, Key, PK};
+use crate::items::{Item, JOINED, OUTCOME};
+use crate::keys::{DECIDED, GPK, INDEX, Key, PK, WAITING};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -54,14 +54,23 @@ impl Condition {
         Self { expression, values: None }
     }
 
-    /// What has this name is in a list.
-    pub(crate) fn listed() -> Self {
-        Self { expression: format!("attribute_exists({GPK})"), values: None }
+    /// What has this name waits in the inbox.
+    pub(crate) fn waiting() -> Self {
+        let values = Some(HashMap::from([(":waiting".to_owned(), AttributeValue::S(WAITING.to_owned()))]));
+        Self { expression: format!("begins_with({GPK}, :waiting)"), values }
     }
 
-    /// What has this name is in no list any more, and has this attribute.
-    pub(crate) fn unlisted_with(name: &str) -> Self {
-        Self { expression: format!("attribute_exists({name}) AND attribute_not_exists({GPK})"), values: None }
+    /// People decided about what has this name, and it waits no more. The last release left it in no list then.
+    pub(crate) fn decided() -> Self {
+        let values = Some(HashMap::from([(":decided".to_owned(), AttributeValue::S(DECIDED.to_owned()))]));
+        let unlisted = format!("(attribute_not_exists({GPK}) OR {GPK} = :decided)");
+        Self { expression: format!("attribute_exists({OUTCOME}) AND {unlisted}"), values }
+    }
+
+    /// Nothing has this name yet, or a number of what has it is below this one.
+    pub(crate) fn new_or_below(name: &str, bound: AttributeValue) -> Self {
+        let values = Some(HashMap::from([(":bound".to_owned(), bound)]));
+        Self { expression: format!("{NEW} OR {name} < :bound"), values }
     }
 
     /// This one, and a text of what has this name is still as it was read.

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::{Actor, BusinessDay, CheckoutId, FeedItem, Member, Shop, ShopId, ShortCode, Timestamp};
 use replica::{Batch, Head};
+use service::records::{Listing, Orphan, Page};
 use service::store::{
     AnswerKind, Enrolment, Filing, InboxItem, News, RawCallback, Recorded, Request, Tokens,
 };
@@ -101,7 +102,8 @@ impl Store for DynamoStore {
             // First the way back to it: settled, it is in no list in which its hash could be found.
             self.put(items::early_inbox_item(&item.hash, request)).await?;
         }
-        self.decide(item, Condition::listed(), outcome, &[], &[GPK, GSK]).await
+        let decided = items::decided_attributes(&item.hash, Arrival::now());
+        self.decide(item, Condition::waiting(), outcome, &decided).await
     }
 
     async fn inbox_item(&self, hash: &[u8; 32]) -> Result<Option<(InboxItem, Option<String>)>, StoreError> {
@@ -113,19 +115,19 @@ impl Store for DynamoStore {
         let outcome = items::read_outcome(&kept).map(str::to_owned);
         let item = items::read_inbox_item(&kept)?;
         // Out of the list and with nobody's decision, it went to its place by itself.
-        let (waits, decided) = (kept.place().is_some(), outcome.is_some());
+        let (waits, decided) = (kept.waits(), outcome.is_some());
         Ok((waits || decided).then(|| (item, outcome.filter(|_| !waits))))
     }
 
     async fn reopen_inbox(&self, item: &InboxItem, note: &str) -> Result<(), StoreError> {
         let waiting = items::waiting_attributes(&item.hash, Arrival::now());
-        self.decide(item, Condition::unlisted_with(OUTCOME), note, &waiting, &[]).await
+        self.decide(item, Condition::decided(), note, &waiting).await
     }
 
     async fn early_answer(&self, request: &CheckoutId) -> Result<Option<RawCallback>, StoreError> {
         let kept = self.get(Key::early_answer(request)).await?;
-        // Once settled it is in no list any more.
-        let waiting = kept.filter(|item| item.place().is_some());
+        // Once settled it is not in the inbox any more.
+        let waiting = kept.filter(Item::waits);
         waiting.as_ref().map(items::read_inbox_callback).transpose()
     }
 
@@ -156,8 +158,7 @@ impl Store for DynamoStore {
     }
 
     async fn begin_request(&self, request: &Request) -> Result<Option<Request>, StoreError> {
-        let item = items::request_item(Key::request(&request.shop, &request.name), request);
-        let known = self.put_if(item, Condition::new()).await?;
+        let known = self.put_if(items::named_item(request), Condition::new()).await?;
         self.request_behind(known).await
     }
 
@@ -171,7 +172,7 @@ impl Store for DynamoStore {
         // First the way from Safaricom's name to the request: if the second write fails, the answer still
         // finds it, and a caller that asks again is told that nobody knows, which sends no prompt.
         self.put(items::accepted_item(checkout, request)).await?;
-        self.put(items::request_item(Key::request(&request.shop, &request.name), request)).await
+        self.put(items::named_item(request)).await
     }
 
     async fn request_of(&self, request: &CheckoutId) -> Result<Option<Request>, StoreError> {
@@ -263,6 +264,22 @@ impl Store for DynamoStore {
             .return_values(ReturnValue::UpdatedNew);
         let answer = request.send().await.map_err(failed)?;
         items::read_counted(&answer.attributes.unwrap_or_default().into())
+    }
+
+    async fn counter(&self, counter: &str) -> Result<u32, StoreError> {
+        let found = self.get(Key::counter(counter)).await?;
+        Ok(found.as_ref().map(items::read_counted).transpose()?.unwrap_or_default())
+    }
+
+    async fn raise_counter(&self, counter: &str, to: u32) -> Result<(), StoreError> {
+        let to = AttributeValue::N(to.to_string());
+        self.change_if(
+            Key::counter(counter),
+            Condition::new_or_below(COUNTED, to.clone()),
+            &[(COUNTED, to)],
+            &[],
+        )
+        .await
     }
 
     async fn put_member(&self, member: &Member, shop: Option<&ShopId>) -> Result<(), StoreError> {
@@ -402,6 +419,14 @@ impl Store for DynamoStore {
         news.cursor = cursor.after(&places, news.more, now).write();
         Ok(news)
     }
+
+    async fn records(&self, listing: &Listing, after: &[u8]) -> Result<Page, StoreError> {
+        self.page_of(listing, after).await
+    }
+
+    async fn put_orphan(&self, orphan: &Orphan) -> Result<(), StoreError> {
+        self.keep_orphan(orphan).await
+    }
 }
 
 impl DynamoStore {
@@ -491,15 +516,14 @@ impl DynamoStore {
         item: &InboxItem,
         condition: Condition,
         line: &str,
-        set: &[(&str, AttributeValue)],
-        remove: &[&str],
+        place: &[(&str, AttributeValue)],
     ) -> Result<(), StoreError> {
-        let key = item.request.as_ref().map_or_else(|| Key::inbox(&item.hash), Key::early_answer);
+        let key = items::orphan_key(item);
         let kept = self.get(key.clone()).await?;
         let before = kept.as_ref().and_then(items::read_outcome);
         let lines = before.map_or_else(|| line.to_owned(), |before| format!("{before}\n{line}"));
-        let set: Vec<_> = set.iter().cloned().chain([(OUTCOME, AttributeValue::S(lines))]).collect();
-        self.change_if(key, condition.and_still(OUTCOME, before), &set, remove).await
+        let set: Vec<_> = place.iter().cloned().chain([(OUTCOME, AttributeValue::S(lines))]).collect();
+        self.change_if(key, condition.and_still(OUTCOME, before), &set, &[]).await
     }
 
     /// A body that waited as the answer to a request, by its hash.

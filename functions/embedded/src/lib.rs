@@ -9,6 +9,7 @@ mod examine;
 mod file;
 mod journals;
 mod queue;
+mod records;
 mod requests;
 mod rows;
 mod shops;
@@ -21,6 +22,7 @@ use file::File;
 use replica::{Batch, Head};
 use rows::{actor_of, head_of, member_of, shop_of};
 use rusqlite::{OptionalExtension, params};
+use service::records::{Listing, Orphan, Page};
 use service::store::{
     AnswerKind, Enrolment, Filing, InboxItem, News, RawCallback, Recorded, Request, Store, StoreError, Tokens,
 };
@@ -196,7 +198,8 @@ impl Store for EmbeddedStore {
 
     async fn put_enrolment(&self, enrolment: &Enrolment) -> Result<(), StoreError> {
         let e = enrolment.clone();
-        let sql = "INSERT INTO enrolments (code_hash, shop, role, expires_at) VALUES (?, ?, ?, ?)";
+        let sql = "INSERT INTO enrolments (code_hash, shop, role, expires_at) VALUES (?, ?, ?, ?)
+                   ON CONFLICT (code_hash) DO NOTHING";
         self.0
             .write(move |c| {
                 let shop = e.shop.as_ref().map(ShopId::as_str);
@@ -226,6 +229,19 @@ impl Store for EmbeddedStore {
         let sql = "INSERT INTO counters (name, value) VALUES (?, 1)
                    ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
         self.0.write(move |c| c.query_row(sql, [counter], |row| row.get(0))).await
+    }
+
+    async fn counter(&self, counter: &str) -> Result<u32, StoreError> {
+        let sql = "SELECT value FROM counters WHERE name = ?";
+        let found = self.0.look_up(|c| c.query_row(sql, [counter], |row| row.get(0)).optional())?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn raise_counter(&self, counter: &str, to: u32) -> Result<(), StoreError> {
+        let counter = counter.to_owned();
+        let sql = "INSERT INTO counters (name, value) VALUES (?, ?)
+                   ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)";
+        self.0.write(move |c| c.execute(sql, params![counter, to]).map(drop)).await
     }
 
     async fn put_member(&self, member: &Member, shop: Option<&ShopId>) -> Result<(), StoreError> {
@@ -317,5 +333,15 @@ impl Store for EmbeddedStore {
     async fn news(&self, shop: &ShopId, cursor: &[u8]) -> Result<News, StoreError> {
         let (shop, cursor) = (shop.clone(), cursor.to_vec());
         self.0.read(move |c| journals::news(c, &shop, &cursor)).await
+    }
+
+    async fn records(&self, listing: &Listing, after: &[u8]) -> Result<Page, StoreError> {
+        let (listing, after) = (listing.clone(), after.to_vec());
+        self.0.read(move |c| records::page(c, &listing, &after)).await
+    }
+
+    async fn put_orphan(&self, orphan: &Orphan) -> Result<(), StoreError> {
+        let orphan = orphan.clone();
+        self.0.write(move |c| records::put_orphan(c, &orphan)).await
     }
 }

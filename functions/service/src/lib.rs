@@ -27,6 +27,7 @@ pub mod office;
 pub mod openapi;
 pub mod payments;
 pub mod problem;
+pub mod records;
 pub mod safaricom;
 pub mod settings;
 pub mod store;
@@ -35,6 +36,7 @@ pub mod sync;
 pub mod token;
 
 mod claims;
+mod counters;
 mod history;
 mod inbox;
 mod new_life;

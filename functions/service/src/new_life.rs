@@ -3,6 +3,7 @@
 //! own, so that no two receipts have one reference.
 
 use crate::auth::{Caller, Signed, authenticate};
+use crate::counters::lives_of;
 use crate::sync::{Sync, letter};
 use crate::{Problem, Store, StoreError};
 use axum::Json;
@@ -74,7 +75,7 @@ async fn life_of<S: Store>(
         return Ok(life);
     }
     let spent = || Problem::bad_request("This till has had all its lives: enrol a new one.");
-    let incarnation = store.next_number(&format!("lives of {till}")).await?;
+    let incarnation = store.next_number(&lives_of(till)).await?;
     let incarnation = u16::try_from(incarnation).ok().filter(|life| *life <= MAX_LIVES).ok_or_else(spent)?;
     let actor = Actor { till, incarnation };
     let letter = letter(store, caller.member.role, Some(shop)).await?;

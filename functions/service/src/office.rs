@@ -5,7 +5,7 @@ use crate::guard::{Counts, KnownTokens};
 use crate::inbox;
 use crate::openapi::described;
 use crate::store::{Enrolment, Tokens};
-use crate::{CallbackSecret, Clock, Problem, Store, licence};
+use crate::{CallbackSecret, Clock, Problem, Store, licence, records};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -134,6 +134,7 @@ pub(crate) fn routes<S: Store>() -> OpenApiRouter<Arc<Office<S>>> {
         .merge(described!(revoke => post(revoke::<S>)))
         .merge(inbox::routes())
         .merge(licence::routes())
+        .merge(records::routes())
 }
 
 impl<S: Store> Office<S> {
@@ -205,7 +206,7 @@ async fn open_shop<S: Store>(
 }
 
 impl<S: Store> Office<S> {
-    fn forget_tokens(&self) {
+    pub(crate) fn forget_tokens(&self) {
         if let Some(known) = &self.known {
             known.forget();
         }

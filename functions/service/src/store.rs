@@ -5,6 +5,7 @@
 //! Several callers may use one store at once. A feed may show an item late but never never; reading from
 //! a cursor again is harmless. `tests/src/store_contract.rs` holds every store to this.
 
+use crate::records::{Listing, Orphan, Page};
 use domain::{
     Actor, CheckoutId, FactId, FeedItem, Member, Money, ReceiptCode, Role, Shop, ShopId, ShortCode, Timestamp,
 };
@@ -63,6 +64,11 @@ impl AnswerKind {
             Self::Result => "result",
             Self::TimedOut => "timed_out",
         }
+    }
+
+    /// The kind of a stable name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Result, Self::TimedOut].into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -341,7 +347,7 @@ pub trait Store: Send + Sync + 'static {
         prefix: &str,
     ) -> impl Future<Output = Result<Vec<(String, Vec<u8>)>, StoreError>> + Send;
 
-    /// Keeps a permission to enrol.
+    /// Keeps a permission to enrol, if it is not kept already.
     fn put_enrolment(&self, enrolment: &Enrolment) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Uses a permission up: it is given once, to one caller, and not after it expired.
@@ -353,6 +359,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The next number of a counter: 1, 2, 3 …; no two callers get the same.
     fn next_number(&self, counter: &str) -> impl Future<Output = Result<u32, StoreError>> + Send;
+
+    /// The last number that a counter gave; 0 before the first.
+    fn counter(&self, counter: &str) -> impl Future<Output = Result<u32, StoreError>> + Send;
+
+    /// From now on a counter gives numbers beyond this one. It never goes back.
+    fn raise_counter(&self, counter: &str, to: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Keeps a member: of one shop, or of all.
     fn put_member(
@@ -428,4 +440,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// What is new in a shop since a cursor; an empty cursor means since ever. One read.
     fn news(&self, shop: &ShopId, cursor: &[u8]) -> impl Future<Output = Result<News, StoreError>> + Send;
+
+    /// A page of all there is in a listing after a place that the page before it gave; an empty place is the
+    /// beginning. For moving to another store, and for an export: nothing that a till or Safaricom waits for.
+    fn records(
+        &self,
+        listing: &Listing,
+        after: &[u8],
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send;
+
+    /// Keeps what the inbox of another store holds of a callback, unless [as much](Orphan::says_more_than) is known
+    /// here.
+    fn put_orphan(&self, orphan: &Orphan) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

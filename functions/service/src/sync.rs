@@ -1,6 +1,7 @@
 //! What tills and head office call to exchange journals and payments, and to enrol.
 
 use crate::auth::{Acquaintances, Caller, Signed, authenticate};
+use crate::counters::{TILLS, letters_of};
 use crate::licence::Signer;
 use crate::new_life::new_life;
 use crate::openapi::described;
@@ -292,7 +293,7 @@ async fn join<S: Store>(
     if caller.shop.is_some() || shop.is_platform() || sync.store.shop(&shop).await?.is_none() {
         return Err(Problem::not_found("There is no such shop here."));
     }
-    let actor = Actor::first(TillId(sync.store.next_number("tills").await?));
+    let actor = Actor::first(TillId(sync.store.next_number(TILLS).await?));
     sync.store.put_member(&Member { actor, ..caller.member }, Some(&shop)).await?;
     Ok(Json(Joined { actor: actor.to_string() }))
 }
@@ -420,7 +421,7 @@ async fn enrol<S: Store>(
     let enrolment = enrolment.ok_or_else(used)?;
     let letter = letter(&*sync.store, enrolment.role, enrolment.shop.as_ref()).await?;
     let member = Member {
-        actor: Actor::first(TillId(sync.store.next_number("tills").await?)),
+        actor: Actor::first(TillId(sync.store.next_number(TILLS).await?)),
         role: enrolment.role,
         letter,
         name: enrol.name.trim().chars().take(40).collect(),
@@ -448,7 +449,7 @@ pub(crate) async fn letter<S: Store>(
     shop: Option<&ShopId>,
 ) -> Result<String, StoreError> {
     let (Role::Till, Some(shop)) = (role, shop) else { return Ok("HQ".to_owned()) };
-    let number = store.next_number(&format!("letters of {shop}")).await?;
+    let number = store.next_number(&letters_of(shop)).await?;
     Ok(letters(number))
 }
 

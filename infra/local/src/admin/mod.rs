@@ -1,21 +1,26 @@
 //! `leja admin`: open shops, enrol tills, read the inbox of a hub, and ask Safaricom through it.
 
+mod export;
 mod inbox;
 mod licence;
+mod migrate;
+mod moving;
 mod requests;
 mod shops;
 
+pub use migrate::{compare, copy};
+
 use crate::Failure;
 use clap::{Args, Subcommand};
-use domain::Timestamp;
 use replica::wire::json::ShopForm;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use service::Clock;
 use service::office::{EnrolmentCode, EnrolmentForm, MemberForm, OpenedShop, RevokeForm};
 use service::sweep::SweepReport;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use till::{CloudError, Credentials, Folder, HttpCloud, TillError, enrol};
+use till::{Cloud, CloudError, Credentials, Folder, HttpCloud, TillError, enrol};
 
 /// Which hub, and what to do there.
 #[derive(Args)]
@@ -69,6 +74,14 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         name: String,
     },
+    /// Copy all that this deployment keeps to another, and hold one against the other: from a hub to AWS, or back.
+    ///
+    /// What is there already stays, so what broke off is run again. Administrators are not copied, nor are the
+    /// secrets: give the other deployment the callback secret and the licence key of this one first. The last run
+    /// needs both without tills; Safaricom may call there already.
+    Migrate(migrate::Destination),
+    /// Write all that is kept of a shop into a file.
+    Export(export::Export),
     #[command(flatten)]
     Request(requests::Command),
 }
@@ -109,8 +122,9 @@ fn become_one(settings: &Settings, code: &str, name: &str) -> Result<(), Failure
 /// Somebody who may ask the hub everything.
 pub struct Administrator {
     credentials: Credentials,
-    cloud: HttpCloud,
+    cloud: Box<dyn Cloud>,
     hub: String,
+    clock: Clock,
 }
 
 impl Administrator {
@@ -123,8 +137,16 @@ impl Administrator {
             let folder = folder.display();
             return Err(format!("{folder} is not there: name the hub's admin folder with --admin").into());
         }
+        Self::by(folder, hub, Box::new(HttpCloud::new(hub)?), service::system_clock())
+    }
+
+    /// The same over any line and by any clock.
+    ///
+    /// # Errors
+    /// The folder holds no administrator.
+    pub fn by(folder: &Path, hub: &str, cloud: Box<dyn Cloud>, clock: Clock) -> Result<Self, Failure> {
         let credentials = Folder::at(folder)?.credentials()?;
-        Ok(Self { credentials, cloud: HttpCloud::new(hub)?, hub: hub.to_owned() })
+        Ok(Self { credentials, cloud, hub: hub.to_owned(), clock })
     }
 
     /// Opens a shop, or makes it what the form says; gives it back with the URLs to register.
@@ -194,6 +216,8 @@ impl Administrator {
                 print_sweep(&serde_json::from_slice(&report)?)
             }
             Command::Enrol { .. } => Err("whoever is an administrator can not become one".into()),
+            Command::Migrate(destination) => self.move_to(&destination),
+            Command::Export(export) => self.print_export(&export),
             Command::Request(command) => self.request(command),
         }
     }
@@ -224,15 +248,23 @@ impl Administrator {
     }
 
     fn carry(&self, method: &'static str, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Failure> {
-        let now = Timestamp::from_system(std::time::SystemTime::now());
-        self.credentials.ask(&self.cloud, method, path, body, now).map_err(|error| match error {
+        self.ask(method, path, body).map_err(|error| self.told(error))
+    }
+
+    fn ask(&self, method: &'static str, path: &str, body: Vec<u8>) -> Result<Vec<u8>, TillError> {
+        self.credentials.ask(&*self.cloud, method, path, body, (self.clock)())
+    }
+
+    /// What a person is told of a failure.
+    fn told(&self, error: TillError) -> Failure {
+        match error {
             TillError::Cloud(CloudError::Unreachable(why)) => {
                 let hub = &self.hub;
                 format!("the hub at {hub} does not answer ({why}): start it, or name another with --hub")
                     .into()
             }
             other => other.into(),
-        })
+        }
     }
 }
 
