@@ -163,7 +163,7 @@ mod tests {
     use domain::Timestamp;
 
     fn orphan(waiting: bool, decided: Option<&str>) -> Orphan {
-        let received_at = Timestamp::from_millis(0).unwrap();
+        let received_at = Timestamp::parse_daraja("20261121120000").unwrap();
         let item =
             InboxItem { hash: [1; 32], received_at, reason: String::new(), body: Vec::new(), request: None };
         Orphan { item, waiting, decided: decided.map(str::to_owned) }
