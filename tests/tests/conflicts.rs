@@ -135,6 +135,26 @@ fn the_customer_of_the_sale_that_lost_is_asked_to_pay_again() {
 }
 
 #[test]
+fn goods_that_went_out_on_a_code_which_another_sale_had_first_are_still_out() {
+    let world = World::new();
+    let (_, front, back, office) = shop_tills_and_office(&world);
+    let [one, two] = [&front, &back].map(|till| {
+        world.pass(1);
+        sell(till, 500, world.now())
+    });
+    for (till, sale) in [(&front, one), (&back, two)] {
+        world.pass(1);
+        till.offline(true);
+        till.claim(sale, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
+        till.offline(false);
+    }
+    exchange(&world, &[&front, &back, &office]);
+    exchange(&world, &[&front, &back, &office]);
+    assert!(back.sale(two).unwrap().conflict);
+    assert_eq!((unverified(&front).0, unverified(&back).0), (kes(500), kes(500)));
+}
+
+#[test]
 fn what_nobody_has_seen_goes_out_up_to_the_limits_and_then_a_manager_is_asked() {
     let world = World::new();
     let (shop, front, _, office) = shop_tills_and_office(&world);

@@ -3,7 +3,7 @@
 
 use domain::standing::SaleState;
 use domain::{Item, ItemId, Line, ProductId, Quantity, Sale, Setting, ShopId, Tender};
-use tests::copies::{all_agree, restored};
+use tests::copies::{all_agree, copied, restored};
 use tests::tills::is_whole;
 use tests::world::{Replica, World, asha, code, exchange, kes, of, sell};
 use till::{Deed, Said, SaleFilter, TillError};
@@ -189,4 +189,76 @@ fn once_its_books_are_closed_nothing_of_a_sale_is_taken_back() {
     office.close_period(&shop, day, "", (&asha(), world.now())).unwrap();
     exchange(&world, &[&office, &a]);
     refused(a.undo(sale, None, "slip", (&asha(), world.now()), None), "the books are closed up to");
+    assert!(a.said_of(&a.sale(sale).unwrap()).unwrap().is_empty(), "and nothing is offered");
+}
+
+#[test]
+fn what_is_said_today_of_a_sale_of_closed_books_is_taken_back_today() {
+    let world = World::new();
+    let (shop, a, b, office) = counter(&world);
+    let sale = sell(&a, 500, world.now());
+    let day = world.now().business_day();
+    world.pass(86_400);
+    office.close_period(&shop, day, "", (&asha(), world.now())).unwrap();
+    exchange(&world, &[&office, &a, &b]);
+    a.take_cash(sale, None, &asha(), world.now(), None).unwrap();
+    a.undo(sale, None, "other customer's", (&asha(), world.now()), None).unwrap();
+    exchange(&world, &[&a, &b, &office]);
+    say(&[&a, &b, &office], &shop, sale, [0, 500, 0]);
+}
+
+#[test]
+fn of_two_drawers_that_had_one_name_each_takes_back_what_it_took() {
+    let world = World::new();
+    let (shop, a, _, office) = counter(&world);
+    let sale = sell(&a, 900, world.now());
+    exchange(&world, &[&a, &office]);
+    let copy = world.open(copied(&a, "copy"));
+    a.offline(true);
+    copy.offline(true);
+    a.take_cash(sale, Some(kes(200)), &asha(), world.now(), None).unwrap();
+    world.pass(1);
+    copy.take_cash(sale, Some(kes(300)), &asha(), world.now(), None).unwrap();
+    a.offline(false);
+    copy.offline(false);
+    for _ in 0..3 {
+        world.pass(60);
+        exchange(&world, &[&a, &copy, &office]);
+    }
+    let row = a.sale(sale).unwrap();
+    assert_eq!(row.paid, kes(500));
+    let said = a.said_of(&row).unwrap();
+    assert_eq!(
+        said.iter().map(|it| it.amount).collect::<Vec<_>>(),
+        [kes(200)],
+        "the other is another drawer's"
+    );
+    a.undo(sale, Some(said[0].id), "slip", (&asha(), world.now()), None).unwrap();
+    exchange(&world, &[&a, &copy, &office]);
+    say(&[&a, &copy, &office], &shop, sale, [300, 600, 0]);
+    assert_eq!(a.shift(world.now()).unwrap().drawer.sales, kes(0));
+    assert_eq!(copy.shift(world.now()).unwrap().drawer.sales, kes(300));
+}
+
+#[test]
+fn a_mistake_that_is_taken_back_before_and_after_a_disk_died_leaves_the_drawer_once() {
+    let world = World::new();
+    let (shop, a, _, office) = counter(&world);
+    let sale = sell(&a, 500, world.now());
+    a.take_cash(sale, None, &asha(), world.now(), None).unwrap();
+    exchange(&world, &[&a, &office]);
+    let backup = a.path.with_extension("backup");
+    a.backup(&backup).unwrap();
+    world.pass(60);
+    a.undo(sale, None, "slip", (&asha(), world.now()), None).unwrap();
+    exchange(&world, &[&a, &office]);
+    let till = restored(&world, &a, &backup);
+    world.pass(60);
+    till.undo(sale, None, "slip", (&asha(), world.now()), None).unwrap();
+    for _ in 0..2 {
+        world.pass(60);
+        exchange(&world, &[&till, &office]);
+    }
+    say(&[&till, &office], &shop, sale, [0, 500, 0]);
+    assert_eq!(till.shift(world.now()).unwrap().drawer.expected(), kes(0));
 }

@@ -116,6 +116,27 @@ fn where_no_shift_was_ever_closed_the_first_begins_as_the_drawer_is_opened() {
 }
 
 #[test]
+fn what_a_copied_till_sold_before_it_had_its_own_name_is_in_its_drawer_when_that_is_opened() {
+    let world = World::new();
+    let (_, till, office) = counter(&world);
+    sell(&till, &world, 10, Tender::Cash);
+    exchange(&world, &[&till, &office]);
+    let copy = world.open(tests::copies::copied(&till, "copy"));
+    copy.offline(true);
+    sell(&copy, &world, 300, Tender::Cash);
+    copy.offline(false);
+    sell(&till, &world, 20, Tender::Cash);
+    for _ in 0..3 {
+        world.pass(60);
+        exchange(&world, &[&till, &copy, &office]);
+    }
+    assert!(copy.identity().actor.incarnation > 0, "it has a name of its own");
+    copy.open_shift(kes(0), &asha(), world.now(), None).unwrap();
+    let closed = copy.close_shift(kes(300), &asha(), world.now(), None).unwrap().closing;
+    assert_eq!((closed.report.drawer.sales, closed.difference()), (kes(300), kes(0)));
+}
+
+#[test]
 fn the_day_and_the_shift_say_the_same_of_what_was_given_back() {
     let world = World::new();
     let (shop, till, _) = counter(&world);

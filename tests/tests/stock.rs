@@ -111,9 +111,18 @@ fn told(till: &Till, shop: &ShopId) -> (String, bool) {
 
 /// A shop in its fifth day, in which two hundred crates came and a hundred and twenty were sold.
 fn shop_with_a_past(world: &World) -> (ShopId, Replica, Replica, Replica, FactId) {
+    shop_with_a_past_and(world, |_, _, _| {})
+}
+
+/// The same, where something became of the first sale at once.
+fn shop_with_a_past_and(
+    world: &World,
+    became: impl Fn(&Replica, &World, FactId),
+) -> (ShopId, Replica, Replica, Replica, FactId) {
     let (shop, a, b, office) = shop_of_two(world);
     receive(&a, &shop, "200", world);
     let first = sell(&a, "1", world);
+    became(&a, world, first);
     for day in 0..4 {
         for _ in 0..if day == 0 { 29 } else { 30 } {
             sell(&a, "1", world);
@@ -174,6 +183,22 @@ fn a_sale_of_the_past_that_is_cancelled_leaves_nobody_believing_a_wrong_figure()
     count(&new, &shop, "81", &world);
     assert_eq!(agree(&world, &shop, &[&a, &b, &office, &new]).as_deref(), Some("81"));
     assert!(told(&new, &shop).1);
+}
+
+#[test]
+fn a_return_of_the_past_that_is_taken_back_leaves_nobody_believing_a_wrong_figure() {
+    let world = World::new();
+    let (shop, a, b, office, first) = shop_with_a_past_and(&world, |a, world, first| {
+        let one = [(0, Quantity::ONE)];
+        a.take_goods_back(first, &one, (true, "sour"), (&asha(), world.now()), None).unwrap();
+    });
+    let new = forgetful(&world, &shop, "New");
+    count(&new, &shop, "81", &world);
+    exchange(&world, &[&new, &a, &office]);
+    office.undo(first, None, "it was another's", (&juma(), world.now()), None).unwrap();
+    assert_eq!(agree(&world, &shop, &[&a, &b, &office]).as_deref(), Some("80"), "it is not there after all");
+    exchange(&world, &[&new]);
+    assert!(!told(&new, &shop).1, "what came back is not known here");
 }
 
 #[test]

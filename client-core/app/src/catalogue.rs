@@ -8,8 +8,8 @@ use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use domain::{
-    Item, ItemId, ItemKey, Kind, Money, Named, Person, Product, ProductId, Quantity, Register, Setting,
-    Staff, StaffRole, TaxRate, Version,
+    Item, ItemId, ItemKey, Kind, Money, Named, Person, Product, ProductId, Quantity, Register, Rules,
+    Setting, Staff, StaffRole, TaxRate, Version,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -250,6 +250,9 @@ impl NewItem {
             }
             (Kind::Setting, _) => {
                 let value = self.value.as_deref().ok_or_else(|| Problem::bad_request("say the value"))?;
+                Rules::make_sense(id.as_str(), value).map_err(|expected| {
+                    Problem::bad_request(&format!("the setting {id} is {expected}: it stays as it was"))
+                })?;
                 Setting::new(id, value).map(Item::Setting).map_err(bad)
             }
         }

@@ -88,6 +88,14 @@ impl Rules {
         (rules, said)
     }
 
+    /// Whether a setting makes sense; the error says what it should look like. Other settings say what they want.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn make_sense(name: &str, value: &str) -> Result<(), &'static str> {
+        Self::default().set(name, value.trim())
+    }
+
     /// Puts one setting in its place; the error says what it should look like.
     fn set(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
         match name {
@@ -166,6 +174,14 @@ fn rounding(value: &str) -> Result<Option<Money>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_in_a_setting_is_told_before_it_counts() {
+        assert_eq!(Rules::make_sense("unverified-per-shift", " 700 "), Ok(()));
+        assert!(Rules::make_sense("unverified-per-shift", "60O").is_err());
+        assert!(Rules::make_sense("tips", "perhaps").is_err());
+        assert_eq!(Rules::make_sense("greeting", "60O"), Ok(()), "what we do not know says what it wants");
+    }
 
     #[test]
     fn a_shop_that_chose_nothing_has_the_defaults_and_nothing_is_said() {

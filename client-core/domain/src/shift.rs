@@ -1,7 +1,8 @@
 //! Shifts: what one drawer took between two closings, and the document that says so and never changes.
 //!
 //! A closing covers everything its till wrote since the one before, so nothing falls between two of them, however
-//! the clocks stood and whether or not anybody opened the drawer. What becomes known afterwards (a payment that is
+//! the clocks stood and whether or not anybody opened the drawer. The first covers what was written since somebody
+//! opened the drawer for the first time: what was sold before there were shifts was banked long ago. What becomes known afterwards (a payment that is
 //! seen at last, one that goes back) does not change the document: the next one tells it, and names the shift it
 //! belongs to. So the documents of a till always add up to what is known of its sales.
 

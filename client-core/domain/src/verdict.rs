@@ -72,6 +72,25 @@ pub fn judge(claims: &[StandingClaim], arrived: Option<Money>) -> Verdict {
     verdict
 }
 
+/// The claims that stand in the way of keeping a payment for a sale: all that do not fit beside its own, which go
+/// first, the others in the order in which they lead.
+pub fn in_the_way(claims: &[StandingClaim], sale: Cited, arrived: Option<Money>) -> Vec<FactId> {
+    let active = claims.iter().filter(|claim| !claim.withdrawn).cloned();
+    let (mut beside, mut others): (Vec<_>, Vec<_>) = active.partition(|claim| claim.claim.sale == sale);
+    others.sort_by_key(|claim| (claim.claim.how, claim.at, claim.id));
+    let mut in_the_way = Vec::new();
+    for other in others {
+        let id = other.id;
+        beside.push(other);
+        let verdict = judge(&beside, arrived);
+        if !verdict.losers.is_empty() || !verdict.shares.contains_key(&sale) {
+            beside.pop();
+            in_the_way.push(id);
+        }
+    }
+    in_the_way
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +200,22 @@ mod tests {
             claims.dedup_by_key(|c| c.id);
             claims
         })
+    }
+
+    #[test]
+    fn what_is_kept_for_one_sale_leaves_others_the_parts_that_fit_beside_it() {
+        let part = |name, sale, minute, shillings| {
+            let mut claim = claim(name, sale, How::Picked, minute);
+            claim.claim.part = Some(kes(shillings));
+            claim
+        };
+        let [a, b, c] = [(1, 1), (1, 3), (2, 1)].map(|(till, number)| id(till, number));
+        let claims = [part(id(1, 2), a, 0, 510), part(id(1, 4), b, 1, 210), part(id(2, 2), c, 2, 520)];
+        let arrived = Some(kes(800));
+        assert_eq!(in_the_way(&claims, Cited::by_name(c), arrived), [id(1, 2)], "the second fits beside it");
+        assert_eq!(in_the_way(&claims, Cited::by_name(a), arrived), [id(2, 2)]);
+        let whole = [claims[0].clone(), claim(id(2, 2), c, How::Typed, 2)];
+        assert_eq!(in_the_way(&whole, Cited::by_name(c), arrived), [id(1, 2)]);
     }
 
     proptest! {

@@ -14,12 +14,14 @@ const WRITTEN: &str = "SELECT till || iif(incarnation = 0, '', '.' || incarnatio
    FROM journal WHERE shop = ?1 AND till = ?2 AND incarnation = ?3
      AND number > ?4 AND number <= ?5 AND document <> 0 AND state = 0";
 
-/// What of a table was taken back as a mistake in the piece of a journal.
+/// What of a table was taken back as a mistake in the piece of a journal; what two took back, by the first.
 fn taken_back(table: &str) -> String {
     format!(
         "(SELECT coalesce(sum(t.amount + t.rounding), 0) FROM written w JOIN undone u USING (id)
           CROSS JOIN {table} t ON t.sale = u.sale AND t.shop = u.shop
-            AND u.what = coalesce(t.formerly, t.id) || '@' || t.at WHERE u.shop = ?1)"
+            AND u.what = coalesce(t.formerly, t.id) || '@' || t.at
+          WHERE u.shop = ?1 AND NOT EXISTS (SELECT 1 FROM undone o WHERE o.sale = u.sale AND o.shop = u.shop
+            AND o.what = u.what AND (o.at, o.id) < (u.at, u.id)))"
     )
 }
 

@@ -362,14 +362,16 @@ impl Reader {
         Ok(before)
     }
 
-    /// What cancelled sales that are older than what is here: nobody here can say what they put back.
+    /// What cancelled sales that are older than what is here, or took back what came back before: nobody here can say
+    /// what that moved.
     fn voids_of_lost_sales(
         &self,
         shop: i64,
         bases: &BTreeMap<Actor, u64>,
     ) -> Result<Vec<FactId>, LedgerError> {
-        let sql = "SELECT id, sale FROM voids v WHERE shop = ?
-                     AND NOT EXISTS (SELECT 1 FROM sales s WHERE s.id = v.sale AND s.shop = v.shop)";
+        let sql = "SELECT id, sale FROM voids v WHERE shop = ?1
+                     AND NOT EXISTS (SELECT 1 FROM sales s WHERE s.id = v.sale AND s.shop = v.shop)
+                   UNION ALL SELECT id, what AS sale FROM undone WHERE shop = ?1";
         let mut find = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
             Ok((parsed(row, "id", str::parse)?, parsed::<Cited>(row, "sale", str::parse)?.id))

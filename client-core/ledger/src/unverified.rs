@@ -21,7 +21,8 @@ pub struct UnverifiedRow {
 }
 
 impl Reader {
-    /// What of a shop's sales that owe something is claimed and was not seen, or was handed out on somebody's word.
+    /// What of a shop's sales that owe something is claimed and was not seen, also where another sale has that, or was
+    /// handed out on somebody's word.
     /// Few, however many sales are open.
     ///
     /// # Errors
@@ -30,6 +31,13 @@ impl Reader {
         let sql = "SELECT c.id, c.sale, s.due, min(coalesce(c.part, s.due), s.due) AS amount, c.phone
                    FROM sales s JOIN claims c ON c.sale = s.id AND c.shop = s.shop
                    WHERE s.shop = ?1 AND s.state = 'claimed'
+                     AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)
+                     AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.shop = c.shop AND p.receipt = c.receipt)
+                   UNION ALL
+                   SELECT c.id, c.sale, s.due, min(coalesce(c.part, s.due), s.due) AS amount, c.phone
+                   FROM sales s JOIN claims c ON c.sale = s.id AND c.shop = s.shop
+                   WHERE s.shop = ?1 AND (s.conflict = 1 OR s.reversed = 1) AND s.conflict = 1 AND s.due > 0
+                     AND s.state NOT IN ('claimed', 'voided')
                      AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.claim = c.id AND r.shop = c.shop)
                      AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.shop = c.shop AND p.receipt = c.receipt)
                    UNION ALL

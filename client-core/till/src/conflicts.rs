@@ -2,6 +2,7 @@
 
 use crate::{Prompted, Till, TillError};
 use domain::conflict::Lead;
+use domain::verdict::in_the_way;
 use domain::{Cited, FactId, Msisdn, Person, ReceiptCode, ShopId, Timestamp};
 use ledger::{ClaimOn, LedgerError, PaymentRow, Reader};
 use std::collections::BTreeSet;
@@ -24,24 +25,20 @@ pub struct Conflict {
 }
 
 impl Conflict {
-    /// The claims of a sale, and those of the other sales.
-    fn claims_of(&self, sale: FactId) -> Result<(Vec<&ClaimOn>, Vec<&ClaimOn>), TillError> {
-        let is_own = |it: &&ClaimOn| it.standing.claim.sale.at.is_none() && it.standing.claim.sale.id == sale;
-        let (own, others): (Vec<&ClaimOn>, Vec<&ClaimOn>) = self.claims.iter().partition(is_own);
+    /// The claims of a sale.
+    fn claims_of(&self, sale: FactId) -> Result<Vec<FactId>, TillError> {
+        let is_own = |it: &&ClaimOn| it.standing.claim.sale == Cited::by_name(sale);
+        let own: Vec<FactId> = self.claims.iter().filter(is_own).map(|it| it.standing.id).collect();
         if own.is_empty() {
             let none = "this sale does not claim the payment: claim it there first";
             return Err(TillError::Refused(none.to_owned()));
         }
-        Ok((own, others))
+        Ok(own)
     }
 
     /// Whether a sale has the payment, or its part of it.
     fn has(&self, sale: FactId) -> bool {
         !self.losers.contains(&Cited::by_name(sale))
-    }
-
-    fn lost(&self, claim: &ClaimOn) -> bool {
-        self.losers.contains(&claim.standing.claim.sale)
     }
 }
 
@@ -58,8 +55,8 @@ impl Till {
         })
     }
 
-    /// Keeps a payment for one sale, with this as the reason: the claims that it can not stand beside are released. Where
-    /// it has its part already, those are the claims that lost; others keep theirs.
+    /// Keeps a payment for one sale, with this as the reason: the claims that do not fit beside its own are released,
+    /// and others keep their parts.
     ///
     /// # Errors
     /// No two sales want it, that sale does not claim it, a period is closed, or not all was recorded: what was is
@@ -72,12 +69,14 @@ impl Till {
         (by, now): (&Person, Timestamp),
     ) -> Result<(), TillError> {
         let found = self.conflict(shop, receipt)?;
-        let (_, others) = found.claims_of(sale)?;
+        found.claims_of(sale)?;
+        let standing: Vec<_> = found.claims.iter().map(|claim| claim.standing.clone()).collect();
         let reference = self.sale(sale)?.reference(&self.letters()?);
         let kept = format!("kept for sale {reference}: {reason}");
         let reason = if reason.trim().is_empty() { format!("kept for sale {reference}") } else { kept };
-        for other in others.into_iter().filter(|it| !found.has(sale) || found.lost(it)) {
-            self.release(other.standing.id, &reason, by, now)?;
+        let arrived = found.payment.as_ref().map(|payment| payment.amount);
+        for other in in_the_way(&standing, Cited::by_name(sale), arrived) {
+            self.release(other, &reason, by, now)?;
         }
         Ok(())
     }
@@ -96,7 +95,7 @@ impl Till {
         (by, now): (&Person, Timestamp),
     ) -> Result<Prompted, TillError> {
         let found = self.conflict(shop, receipt)?;
-        let (own, _) = found.claims_of(sale)?;
+        let own = found.claims_of(sale)?;
         if found.has(sale) {
             let has = "this sale has the payment: keep it for the other sale first, or ask this customer at the sale";
             return Err(TillError::Refused(has.to_owned()));
@@ -104,7 +103,7 @@ impl Till {
         let prompted = self.ask_for_payment(sale, phone, now)?;
         for claim in own {
             let reason = "another sale has the payment: the customer was asked again";
-            self.release(claim.standing.id, reason, by, now)?;
+            self.release(claim, reason, by, now)?;
         }
         Ok(prompted)
     }

@@ -52,9 +52,17 @@ impl Till {
 /// Its books are closed, or the ledger can not be read.
 pub(crate) fn is_open(ledger: &Reader, sale: &SaleRow) -> Result<(), TillError> {
     match ledger.period_closed(&sale.shop)? {
-        Some(until) if sale.at.business_day() <= until => Err(TillError::Refused(format!(
-            "the books are closed up to {until}: take the goods back or give the money back instead, which counts today"
-        ))),
+        closed @ Some(until) if sale.at.business_day() <= until => {
+            Err(TillError::Refused(closed_words(closed)))
+        }
         _ => Ok(()),
     }
+}
+
+/// What is said where something belongs to closed books.
+pub(crate) fn closed_words(until: Option<BusinessDay>) -> String {
+    let until = until.map(|until| format!(" up to {until}")).unwrap_or_default();
+    format!(
+        "the books are closed{until}: take the goods back or give the money back instead, which counts today"
+    )
 }

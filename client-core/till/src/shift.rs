@@ -9,7 +9,7 @@ use domain::{
     Actor, BusinessDay, Closing, Drawer, Entry, FactBody, FactId, Money, Person, Report, ShopId, Span,
     Takings, TillId, Timestamp,
 };
-use ledger::{DrawerKind, Reader};
+use ledger::{DrawerKind, LedgerError, Reader};
 use replica::day_book;
 use std::collections::BTreeMap;
 
@@ -179,8 +179,9 @@ pub(crate) fn spans(ledger: &Reader, shop: &ShopId) -> Result<Vec<Span>, TillErr
             break;
         }
     }
-    // Where nobody ever closed a shift, shifts begin when a drawer is opened first.
-    if let ([_], [only @ Span { after: 0, .. }]) = (&lives[..], &mut spans[..]) {
+    // Where nobody ever closed a shift, shifts begin when a drawer is opened first. A life that another became has
+    // written before, and opens nothing first.
+    if let ([Actor { incarnation: 0, .. }], [only @ Span { after: 0, .. }]) = (&lives[..], &mut spans[..]) {
         let rows = ledger.drawer_rows(shop, *only)?;
         let first = rows.iter().find(|row| row.kind == DrawerKind::Opened);
         only.after = first.map_or(0, |row| row.id.number.saturating_sub(1));
@@ -190,7 +191,7 @@ pub(crate) fn spans(ledger: &Reader, shop: &ShopId) -> Result<Vec<Span>, TillErr
 }
 
 /// This till's present life, and those before it that ended with a restored backup.
-fn lives(ledger: &Reader, shop: &ShopId) -> Result<Vec<Actor>, TillError> {
+pub(crate) fn lives(ledger: &Reader, shop: &ShopId) -> Result<Vec<Actor>, LedgerError> {
     let own = ledger.writer(shop)?;
     Ok([own].into_iter().chain(ledger.restored_from(shop, own)?).collect())
 }

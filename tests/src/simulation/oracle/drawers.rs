@@ -142,6 +142,16 @@ impl Oracle {
     }
 }
 
+/// Whether nobody took the same back before.
+fn is_first(facts: &Facts, undone: &Fact) -> bool {
+    let of = |fact: &Fact| match &fact.body {
+        FactBody::Undone { sale, what, .. } => Some((facts.meant(*sale), facts.meant(*what))),
+        _ => None,
+    };
+    let key = |fact: &Fact| (fact.at, fact.id.to_string());
+    facts.all().all(|other| of(other) != of(undone) || key(other) >= key(undone))
+}
+
 /// What went through a drawer by the facts of these pieces of journals.
 fn drawer(facts: &Facts, spans: &[Span]) -> Drawer {
     let mut sum = Drawer::default();
@@ -153,7 +163,7 @@ fn drawer(facts: &Facts, spans: &[Span]) -> Drawer {
             FactBody::Cash { amount, rounding, .. } => sum.sales = sum.sales + *amount + *rounding,
             FactBody::Refund { amount, rounding, .. } => sum.refunds = sum.refunds + *amount + *rounding,
             // What was a mistake goes back into the drawer, or out of it again, in the shift that goes on.
-            FactBody::Undone { sale, what, .. } => {
+            FactBody::Undone { sale, what, .. } if is_first(facts, fact) => {
                 match facts.meant(*what).and_then(|what| facts.get(what)) {
                     Some(Fact { body: FactBody::Cash { sale: of, amount, rounding }, .. })
                         if facts.meant(*of) == facts.meant(*sale) =>
