@@ -108,9 +108,10 @@ export function shiftSection(root) {
   const state = el("p", { class: "hint", role: "status", testid: "shift-state" });
   const unseen = el("p", { class: "hint", role: "status", testid: "unverified", hidden: true });
   const x = el("div", { class: "stack", testid: "shift-report", hidden: true });
+  const tellSoFar = async () => x.hidden || x.replaceChildren(...report(await get("/v1/shift/report")).filter(Boolean));
   const asked = button("Report so far", async () => {
     x.hidden = !x.hidden;
-    if (!x.hidden) x.replaceChildren(...report(await get("/v1/shift/report")).filter(Boolean));
+    await tellSoFar();
   }, { testid: "shift-x" });
   const reports = el("section", { class: "stack" });
   const past = shiftReports(reports, () => shop);
@@ -136,7 +137,7 @@ export function shiftSection(root) {
     unseen.textContent = unverified.text;
     state.textContent = opened ? `Open since ${when(opened)}.` : "Nobody has said what lay in the drawer.";
     openForm.hidden = Boolean(opened);
-    await past.refresh();
+    await Promise.all([past.refresh(), tellSoFar()]);
   }
   return { refresh };
 }
