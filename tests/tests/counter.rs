@@ -120,6 +120,11 @@ fn a_cashier_works_a_whole_day_from_a_terminal() {
     holds(&closed, &["Z report A1", "closed", "over or short -7.00", "seal "]);
     holds(&at.types(&["shift", "list"]), &["A1", "1570.00"]);
     holds(&at.types(&["stock"]), &["Sugar 1kg"]);
+    // Goods come, go to the other shop, and are counted.
+    holds(&at.types(&["count", "10x sugar"]), &["Sugar 1kg", " 10"]);
+    holds(&at.types(&["receive", "24x", "sugar", "--note", "Mumias"]), &["Sugar 1kg", " 34"]);
+    holds(&at.types(&["transfer", "out", "4.5x sugar", "--note", "to Pwani"]), &["Sugar 1kg", " 29.5"]);
+    holds(&at.refused(&["count", "3x", "gold@5"]), &["the shop sells no gold"]);
     at.types(&["sync"]);
     holds(&at.types(&["status"]), &["Front counter (A)  online", "today 2 sales"]);
 }
