@@ -122,11 +122,10 @@ impl Gateway {
 
     /// The same, of another program.
     pub fn command_of(&self, function: &str, program: &std::path::Path) -> Command {
-        let runtime = self.url.trim_start_matches("http://");
         let mut command = Command::new(program);
         command
             .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", format!("{runtime}/.runtime/{function}"))
+            .env("AWS_LAMBDA_RUNTIME_API", format!("{}/.runtime/{function}", self.url))
             .envs([("AWS_LAMBDA_FUNCTION_NAME", function), ("AWS_LAMBDA_FUNCTION_VERSION", "1")])
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
             .envs([("AWS_REGION", "us-east-1"), ("AWS_EC2_METADATA_DISABLED", "true")])

@@ -2,6 +2,7 @@
 
 pub mod books;
 pub mod browser;
+pub mod cloud;
 pub mod copies;
 pub mod counter;
 pub mod drill;

@@ -16,7 +16,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
+use tests::cloud::quarter_of_an_hour;
 use tests::dynamo::Dynamo;
+use tests::gateway::event;
 use tests::guarded::guarded;
 use tests::process::{Running, built, free_port, tool};
 use tests::secrets::Secret;
@@ -72,7 +74,7 @@ impl Function {
 
     /// What API Gateway gets from the function for a request.
     async fn answer(&self, method: &str, path: &str, headers: Value, body: &[u8]) -> Value {
-        self.invoke(&event(method, path, headers, body)).await
+        self.invoke(&event(method, (path, ""), &headers, body)).await
     }
 
     /// The next line of its log that holds some text.
@@ -109,37 +111,6 @@ async fn start_runtime(function: &str) -> (String, Running, TempDir) {
         tokio::task::yield_now().await;
     }
     (address, runtime, home)
-}
-
-/// An event of an API Gateway HTTP API, payload format 2.0. API Gateway sends a body in base64 unless its
-/// content type is known to be text.
-fn event(method: &str, path: &str, headers: Value, body: &[u8]) -> Value {
-    let text = headers["content-type"] == "application/json";
-    let plain = String::from_utf8_lossy(body).into_owned();
-    json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": headers,
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "leja",
-            "domainName": "leja.execute-api.af-south-1.amazonaws.com",
-            "domainPrefix": "leja",
-            "http": {
-                "method": method, "path": path, "protocol": "HTTP/1.1",
-                "sourceIp": "196.201.214.200", "userAgent": "test"
-            },
-            "requestId": "r1",
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": "21/Nov/2026:09:00:00 +0000",
-            "timeEpoch": 1_795_251_600_000_i64
-        },
-        "body": if text { plain } else { BASE64_STANDARD.encode(body) },
-        "isBase64Encoded": !text
-    })
 }
 
 fn shop() -> Shop {
@@ -216,15 +187,6 @@ fn app(safaricom: &str) -> [(&str, &str); 6] {
 /// The settings of a function that reaches the queue.
 fn queue(sqs: &Sqs) -> [(&str, &str); 2] {
     [("AWS_ENDPOINT_URL_SQS", &sqs.endpoint), ("LEJA_FALLBACK_QUEUE", &sqs.url)]
-}
-
-/// What EventBridge sends when the time has come.
-fn quarter_of_an_hour() -> Value {
-    json!({
-        "version": "0", "id": "e1", "detail-type": "Scheduled Event", "source": "aws.events",
-        "account": "123456789012", "time": "2026-11-21T09:15:00Z", "region": "af-south-1",
-        "resources": ["arn:aws:events:af-south-1:123456789012:rule/sweep"], "detail": {}
-    })
 }
 
 #[tokio::test]
@@ -321,7 +283,7 @@ async fn who_does_not_call_from_safaricom_is_not_believed_whatever_it_says_of_it
 
     let headers =
         json!({ "content-type": "application/json", "x-forwarded-for": "196.201.214.200, 10.0.0.1" });
-    let mut forged = event("POST", &path, headers, confirmation("LGR019G3J2").as_bytes());
+    let mut forged = event("POST", (&path, ""), &headers, confirmation("LGR019G3J2").as_bytes());
     forged["requestContext"]["http"]["sourceIp"] = json!("10.0.0.1");
     assert_eq!(callbacks.invoke(&forged).await["statusCode"], 200);
     assert_eq!(callbacks.post(&path, &confirmation("LGR019G3J3")).await["statusCode"], 200);

@@ -25,11 +25,16 @@ pub struct CloudRequest {
 impl CloudRequest {
     /// A request that nobody signed: only enrolment is asked so.
     pub fn unsigned(method: &'static str, path: &str, body: Vec<u8>) -> Self {
-        let headers = vec![("content-type", "application/json".to_owned())];
+        Self::of_kind("application/json", method, path, body)
+    }
+
+    fn of_kind(kind: &str, method: &'static str, path: &str, body: Vec<u8>) -> Self {
+        let headers = vec![("content-type", kind.to_owned())];
         Self { method, path: path.to_owned(), headers, body, within: None }
     }
 
-    /// A request by a member, signed at a time by the cloud's clock.
+    /// A request by a member, signed at a time by the cloud's clock. Its body is called bytes, whatever they say: what is
+    /// called JSON goes as text through API Gateway, and what is no text does not survive that.
     pub fn signed(
         method: &'static str,
         path: &str,
@@ -39,7 +44,7 @@ impl CloudRequest {
     ) -> Self {
         let writer = writer.to_string();
         let message = request_message(method, path, &writer, at.millis(), &body);
-        let mut request = Self::unsigned(method, path, body);
+        let mut request = Self::of_kind("application/octet-stream", method, path, body);
         request.headers.extend([
             ("leja-actor", writer),
             ("leja-time", at.millis().to_string()),
