@@ -334,7 +334,7 @@ pub async fn new_code<S: Store>(
     Ok((code, expires_at))
 }
 
-/// Tills, head offices and administrators.
+/// Tills, head offices and administrators, by their numbers.
 #[utoipa::path(
     get,
     path = "/v1/admin/members",
@@ -354,7 +354,10 @@ async fn members<S: Store>(
         shop: shop.map(|shop| shop.to_string()),
         revoked: member.revoked,
     };
-    Ok(Json(office.store.members().await?.into_iter().map(form).collect()))
+    let mut members = office.store.members().await?;
+    // Each store lists them in an order of its own.
+    members.sort_by_key(|(member, _)| member.actor);
+    Ok(Json(members.into_iter().map(form).collect()))
 }
 
 /// Keeps a member out from now on.
