@@ -290,7 +290,7 @@ async fn safaricom() -> (Arc<Simulator>, String) {
 /// What can not be the same twice, and what stands in its place when answers are compared.
 struct Masks {
     since: Timestamp,
-    rules: [(Regex, &'static str); 4],
+    rules: [(Regex, &'static str); 5],
 }
 
 impl Masks {
@@ -299,6 +299,8 @@ impl Masks {
         let rules = [
             // One-time codes are random.
             rule(r#""code":"[0-9a-f]{20}""#, r#""code":"(code)""#),
+            // A licence says when it was signed, and its signature covers that.
+            rule(r#""token":"[0-9a-f]{100,}""#, r#""token":"(signed)""#),
             // Seconds until a phone may be asked again.
             rule(r"again in \d+ seconds", "again in (some) seconds"),
             // Instants, where they are no older than this run: what came before it, callbacks above all, says its own.
