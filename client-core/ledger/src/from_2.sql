@@ -305,7 +305,8 @@ CREATE TABLE refunds (
     by     TEXT NOT NULL,
     cited  TEXT,
     rounding INTEGER NOT NULL DEFAULT 0,
-    formerly TEXT
+    formerly TEXT,
+    said TEXT GENERATED ALWAYS AS (coalesce(formerly, id) || '@' || at) VIRTUAL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refunds_of_sale ON refunds (sale, shop);
 CREATE INDEX refunds_unmet ON refunds (sale) WHERE sale = cited;
@@ -324,6 +325,7 @@ CREATE TABLE drawers (
 CREATE INDEX closings ON drawers (shop, at) WHERE kind = 'closed';
 ALTER TABLE cash ADD COLUMN rounding INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE cash ADD COLUMN formerly TEXT;
+ALTER TABLE cash ADD COLUMN said TEXT GENERATED ALWAYS AS (coalesce(formerly, id) || '@' || at) VIRTUAL;
 ALTER TABLE claims ADD COLUMN part INTEGER;
 ALTER TABLE claims ADD COLUMN phone TEXT;
 ALTER TABLE claims ADD COLUMN approved TEXT;
@@ -337,7 +339,8 @@ CREATE TABLE returns (
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
     cited  TEXT,
-    formerly TEXT
+    formerly TEXT,
+    said TEXT GENERATED ALWAYS AS (coalesce(formerly, id) || '@' || at) VIRTUAL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX returns_of_sale ON returns (sale, shop);
 CREATE INDEX returns_unmet ON returns (sale) WHERE sale = cited;
@@ -349,7 +352,8 @@ CREATE TABLE tips (
     at     INTEGER NOT NULL,
     by     TEXT NOT NULL,
     cited  TEXT,
-    formerly TEXT
+    formerly TEXT,
+    said TEXT GENERATED ALWAYS AS (coalesce(formerly, id) || '@' || at) VIRTUAL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tips_of_sale ON tips (sale, shop);
 CREATE INDEX tips_unmet ON tips (sale) WHERE sale = cited;
@@ -378,13 +382,13 @@ CREATE TABLE undone (
 CREATE INDEX undone_of_sale ON undone (sale, shop);
 CREATE INDEX undone_unmet ON undone (sale) WHERE sale = cited;
 CREATE VIEW cash_standing AS SELECT * FROM cash t WHERE NOT EXISTS (SELECT 1 FROM undone u
-  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said);
 CREATE VIEW refunds_standing AS SELECT * FROM refunds t WHERE NOT EXISTS (SELECT 1 FROM undone u
-  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said);
 CREATE VIEW returns_standing AS SELECT * FROM returns t WHERE NOT EXISTS (SELECT 1 FROM undone u
-  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said);
 CREATE VIEW tips_standing AS SELECT * FROM tips t WHERE NOT EXISTS (SELECT 1 FROM undone u
-  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said);
 CREATE TABLE asked_back (
     id      TEXT PRIMARY KEY,
     shop    INTEGER NOT NULL,

@@ -141,12 +141,12 @@ impl Reader {
         })?);
         all.extend(self.happenings(&said("tips"), id, |row| Ok(Deed::Tipped(money(row, "amount")?)))?);
         let undone = format!(
-            "SELECT u.at, u.by, u.what, u.reason, t.said, t.amount FROM undone u
+            "SELECT u.at, u.by, u.what, u.reason, t.kind, t.amount FROM undone u
              JOIN sales s ON s.id = u.sale AND s.shop = u.shop
-             LEFT JOIN ({SAID}) t ON t.sale = u.sale AND t.shop = u.shop AND t.cited = u.what WHERE s.id = ?1"
+             LEFT JOIN ({SAID}) t ON t.sale = u.sale AND t.shop = u.shop AND t.said = u.what WHERE s.id = ?1"
         );
         all.extend(self.happenings(&undone, id, |row| {
-            let said = row.get::<_, Option<String>>("said")?.as_deref().and_then(Said::named);
+            let said = row.get::<_, Option<String>>("kind")?.as_deref().and_then(Said::named);
             let what =
                 said.map(|said| Ok::<_, rusqlite::Error>((said, money(row, "amount")?))).transpose()?;
             Ok(Deed::Undone { fact: parsed(row, "what", str::parse)?, what, reason: row.get("reason")? })

@@ -5,16 +5,12 @@ use crate::{LedgerError, Reader, SaleRow};
 use domain::{Cited, FactId, Money, Timestamp};
 use rusqlite::params;
 
-/// What can be said of the sale `?1` and taken back, taken back or not; `cited` is the first name and the instant.
+/// What can be said of the sale `?1` and taken back, taken back or not.
 pub(crate) const SAID: &str = "
-    SELECT 'cash' AS said, id, sale, shop, amount, at, coalesce(formerly, id) || '@' || at AS cited
-      FROM cash WHERE sale = ?1
-    UNION ALL SELECT 'refund', id, sale, shop, amount, at, coalesce(formerly, id) || '@' || at
-      FROM refunds WHERE sale = ?1
-    UNION ALL SELECT 'return', id, sale, shop, amount, at, coalesce(formerly, id) || '@' || at
-      FROM returns WHERE sale = ?1
-    UNION ALL SELECT 'tip', id, sale, shop, amount, at, coalesce(formerly, id) || '@' || at
-      FROM tips WHERE sale = ?1";
+    SELECT 'cash' AS kind, id, sale, shop, amount, at, said FROM cash WHERE sale = ?1
+    UNION ALL SELECT 'refund', id, sale, shop, amount, at, said FROM refunds WHERE sale = ?1
+    UNION ALL SELECT 'return', id, sale, shop, amount, at, said FROM returns WHERE sale = ?1
+    UNION ALL SELECT 'tip', id, sale, shop, amount, at, said FROM tips WHERE sale = ?1";
 
 /// What can be said of a sale and taken back as a mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,16 +69,16 @@ impl Reader {
     pub fn said_of(&self, sale: &SaleRow) -> Result<Vec<SaidRow>, LedgerError> {
         let sql = format!(
             "SELECT t.* FROM ({SAID}) t WHERE t.shop = ?2 AND NOT EXISTS (
-               SELECT 1 FROM undone u WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.cited)
+               SELECT 1 FROM undone u WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said)
              ORDER BY at DESC, id DESC"
         );
         let mut find = self.connection.prepare_cached(&sql)?;
         let read = |row: &rusqlite::Row<'_>| {
-            let said: String = row.get("said")?;
+            let kind: String = row.get("kind")?;
             Ok(SaidRow {
                 id: parsed(row, "id", str::parse)?,
-                cited: parsed(row, "cited", str::parse)?,
-                said: Said::named(&said).ok_or_else(|| crate::rows::damaged("no such word"))?,
+                cited: parsed(row, "said", str::parse)?,
+                said: Said::named(&kind).ok_or_else(|| crate::rows::damaged("no such word"))?,
                 amount: money(row, "amount")?,
                 at: time(row, "at")?,
             })

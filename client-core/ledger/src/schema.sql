@@ -248,7 +248,9 @@ CREATE TABLE cash (
     -- By how much more went into the drawer.
     rounding INTEGER NOT NULL DEFAULT 0,
     -- The name it had first, if its till had to write it again in a new life.
-    formerly TEXT
+    formerly TEXT,
+    -- How others refer to it: its first name and its instant.
+    said TEXT GENERATED ALWAYS AS (coalesce(formerly, id) || '@' || at) VIRTUAL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cash_of_sale ON cash (sale, shop);
 CREATE INDEX cash_unmet ON cash (sale) WHERE sale = cited;
@@ -327,7 +329,9 @@ CREATE TABLE refunds (
     -- By how much more went out of the drawer.
     rounding INTEGER NOT NULL DEFAULT 0,
     -- The name it had first, if its till had to write it again in a new life.
-    formerly TEXT
+    formerly TEXT,
+    -- How others refer to it: its first name and its instant.
+    said TEXT GENERATED ALWAYS AS (coalesce(formerly, id) || '@' || at) VIRTUAL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refunds_of_sale ON refunds (sale, shop);
 CREATE INDEX refunds_unmet ON refunds (sale) WHERE sale = cited;
@@ -343,7 +347,9 @@ CREATE TABLE returns (
     by     TEXT NOT NULL,
     cited  TEXT,
     -- The name it had first, if its till had to write it again in a new life.
-    formerly TEXT
+    formerly TEXT,
+    -- How others refer to it: its first name and its instant.
+    said TEXT GENERATED ALWAYS AS (coalesce(formerly, id) || '@' || at) VIRTUAL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX returns_of_sale ON returns (sale, shop);
 CREATE INDEX returns_unmet ON returns (sale) WHERE sale = cited;
@@ -358,7 +364,9 @@ CREATE TABLE tips (
     by     TEXT NOT NULL,
     cited  TEXT,
     -- The name it had first, if its till had to write it again in a new life.
-    formerly TEXT
+    formerly TEXT,
+    -- How others refer to it: its first name and its instant.
+    said TEXT GENERATED ALWAYS AS (coalesce(formerly, id) || '@' || at) VIRTUAL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tips_of_sale ON tips (sale, shop);
 CREATE INDEX tips_unmet ON tips (sale) WHERE sale = cited;
@@ -393,13 +401,13 @@ CREATE INDEX undone_unmet ON undone (sale) WHERE sale = cited;
 
 -- What of these stands: what was not taken back as a mistake.
 CREATE VIEW cash_standing AS SELECT * FROM cash t WHERE NOT EXISTS (SELECT 1 FROM undone u
-  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said);
 CREATE VIEW refunds_standing AS SELECT * FROM refunds t WHERE NOT EXISTS (SELECT 1 FROM undone u
-  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said);
 CREATE VIEW returns_standing AS SELECT * FROM returns t WHERE NOT EXISTS (SELECT 1 FROM undone u
-  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said);
 CREATE VIEW tips_standing AS SELECT * FROM tips t WHERE NOT EXISTS (SELECT 1 FROM undone u
-  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = coalesce(t.formerly, t.id) || '@' || t.at);
+  WHERE u.sale = t.sale AND u.shop = t.shop AND u.what = t.said);
 
 -- Payments that Safaricom was asked to give back.
 CREATE TABLE asked_back (

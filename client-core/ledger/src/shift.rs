@@ -19,7 +19,7 @@ fn taken_back(table: &str) -> String {
     format!(
         "(SELECT coalesce(sum(t.amount + t.rounding), 0) FROM written w JOIN undone u USING (id)
           CROSS JOIN {table} t ON t.sale = u.sale AND t.shop = u.shop
-            AND u.what = coalesce(t.formerly, t.id) || '@' || t.at
+            AND u.what = t.said
           WHERE u.shop = ?1 AND NOT EXISTS (SELECT 1 FROM undone o WHERE o.sale = u.sale AND o.shop = u.shop
             AND o.what = u.what AND (o.at, o.id) < (u.at, u.id)))"
     )

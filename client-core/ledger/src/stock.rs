@@ -69,7 +69,7 @@ pub(crate) fn void(c: &Connection, shop: i64, sale: Cited, void: FactId) -> Resu
 /// Takes back what came back by mistake. That this was so is written already.
 pub(crate) fn undone(c: &Connection, shop: i64, what: Cited, undone: FactId) -> Result<(), LedgerError> {
     let sql = "SELECT r.id FROM undone u JOIN returns r ON r.sale = u.sale AND r.shop = u.shop
-                 AND u.what = coalesce(r.formerly, r.id) || '@' || r.at WHERE u.id = ? AND u.what = ?";
+                 AND u.what = r.said WHERE u.id = ? AND u.what = ?";
     let mut find = c.prepare_cached(sql)?;
     let read = |row: &Row<'_>| parsed(row, "id", str::parse);
     let returns = find.query_map(params![undone.to_string(), what.to_string()], read)?;
@@ -180,7 +180,7 @@ impl Facts {
         let sql = "SELECT sale, id FROM voids WHERE shop = ?1
                    UNION ALL SELECT r.id, v.id FROM voids v JOIN returns r USING (sale, shop) WHERE v.shop = ?1
                    UNION ALL SELECT r.id, u.id FROM undone u JOIN returns r USING (sale, shop)
-                     WHERE u.shop = ?1 AND u.what = coalesce(r.formerly, r.id) || '@' || r.at";
+                     WHERE u.shop = ?1 AND u.what = r.said";
         let mut find = c.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
             Ok((parsed::<Cited>(row, "sale", str::parse)?, parsed::<FactId>(row, "id", str::parse)?))
@@ -279,7 +279,7 @@ fn voids_of(c: &Connection, shop: i64, sale: FactId) -> Result<Vec<FactId>, Ledg
     let sql = "SELECT id FROM voids WHERE shop = ?2
                  AND sale IN (SELECT ?1 UNION ALL SELECT sale FROM returns WHERE id = ?1 AND shop = ?2)
                UNION ALL SELECT u.id FROM returns r JOIN undone u USING (sale, shop) WHERE r.id = ?1 AND r.shop = ?2
-                 AND u.what = coalesce(r.formerly, r.id) || '@' || r.at";
+                 AND u.what = r.said";
     let mut find = c.prepare_cached(sql)?;
     let found = find.query_map(params![sale.to_string(), shop], |row| parsed(row, "id", str::parse))?;
     Ok(found.collect::<Result<_, _>>()?)
