@@ -1,7 +1,7 @@
 //! The way to DynamoDB.
 
 use crate::DynamoStore;
-use aws_config::BehaviorVersion;
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::SharedHttpClient;
@@ -15,15 +15,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one try may take before the next: DynamoDB answers within tens of milliseconds.
 const TRY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The store on a table, reached as the environment says: AWS's own variables name the region, the
-/// credentials and, for tests, another endpoint.
-pub async fn connect(table: &str) -> DynamoStore {
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client())
-        .timeout_config(timeouts())
-        .load()
-        .await;
-    DynamoStore::new(Client::new(&config), table)
+/// The store on a table, in an account that is reached so.
+pub fn connect(aws: &SdkConfig, table: &str) -> DynamoStore {
+    DynamoStore::new(Client::new(aws), table)
 }
 
 /// HTTPS with ring, as everywhere else in the house: the SDK's own choice would bring a second crypto

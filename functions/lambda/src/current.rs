@@ -3,12 +3,14 @@
 
 use crate::secrets::{Said, Secrets};
 use crate::{Error, Settings};
+use aws_config::SdkConfig;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// What `make` makes of the settings.
 pub(crate) struct Current<T, M> {
     make: M,
+    aws: SdkConfig,
     secrets: Option<Secrets>,
     remembered: Duration,
     made: Mutex<Made<T>>,
@@ -23,24 +25,24 @@ struct Made<T> {
 impl<T, M, F> Current<T, M>
 where
     T: Clone,
-    M: Fn(Settings) -> F,
+    M: Fn(Settings, SdkConfig) -> F,
     F: Future<Output = Result<T, Error>>,
 {
     /// Made for the first time.
     ///
     /// # Errors
     /// A setting is missing or wrong, or a secret can not be read.
-    pub(crate) async fn start(make: M) -> Result<Self, Error> {
+    pub(crate) async fn start(make: M, aws: SdkConfig) -> Result<Self, Error> {
         let settings = Settings::from_environment();
         let (secrets, remembered) =
-            (Secrets::connect(&settings.secrets()).await, settings.secrets_remembered()?);
+            (Secrets::connect(&aws, &settings.secrets()), settings.secrets_remembered()?);
         let said = match &secrets {
             Some(secrets) => secrets.read().await?,
             None => Said::default(),
         };
-        let it = make(Settings::beside(said.settings.clone())).await?;
+        let it = make(Settings::beside(said.settings.clone()), aws.clone()).await?;
         let made = Mutex::new(Made { it, said, looked: Instant::now() });
-        Ok(Self { make, secrets, remembered, made })
+        Ok(Self { make, aws, secrets, remembered, made })
     }
 
     /// What there is now. Secrets that can not be read again, or make no sense, leave it as it was.
@@ -69,7 +71,7 @@ where
         if said == *before {
             return Ok(None);
         }
-        let it = (self.make)(Settings::beside(said.settings.clone())).await?;
+        let it = (self.make)(Settings::beside(said.settings.clone()), self.aws.clone()).await?;
         Ok(Some((it, said)))
     }
 }

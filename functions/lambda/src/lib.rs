@@ -1,5 +1,12 @@
 //! What the functions have in common when they start in Lambda: settings from the environment and from secrets, the
 //! log and the metrics in it, the fallback queue, and the loop that hands requests to a router or events to a job.
+//!
+//! A start is what the first customer after a quiet hour waits for (`cargo bench -p tests --bench cold`), so these were
+//! left out: a second TLS library (ring alone, as everywhere in the house), what the SDK brings for other ways to
+//! credentials and for its default client, more than one store of connections and certificates, the folders of
+//! certificates beside the one file (`SSL_CERT_FILE` in the template: half of a start), threads beside the one that takes
+//! events, and, by the profile `lambda`, code that is quick only where it runs often. The allocator is the system's: another
+//! one would be larger, and a start makes little.
 
 mod caller;
 mod current;
@@ -14,6 +21,7 @@ pub use queue::SqsQueue;
 pub use settings::Settings;
 pub use texts::SnsTexts;
 
+use aws_config::{BehaviorVersion, SdkConfig};
 use axum::Router;
 use axum::middleware::map_request;
 use current::Current;
@@ -28,11 +36,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// Serves the router that `make` builds from the settings until Lambda ends the process. A setting that
+/// Serves the router that `make` builds from the settings, and from how AWS is reached, until Lambda ends the process. A setting that
 /// is missing or wrong ends it at once and says so.
 pub async fn serve<M, F>(make: M) -> ExitCode
 where
-    M: Fn(Settings) -> F + Send + Sync,
+    M: Fn(Settings, SdkConfig) -> F + Send + Sync,
     F: Future<Output = Result<Router, Error>> + Send,
 {
     run(make, async |current| {
@@ -53,7 +61,7 @@ where
 /// ends the process. A job that fails is an error of the function, which an alarm sees.
 pub async fn repeat<M, F, J, R>(make: M) -> ExitCode
 where
-    M: Fn(Settings) -> F + Send + Sync,
+    M: Fn(Settings, SdkConfig) -> F + Send + Sync,
     F: Future<Output = Result<J, Error>> + Send,
     J: Fn() -> R + Clone + Send + Sync,
     R: Future<Output = Result<Value, Error>> + Send,
@@ -72,11 +80,11 @@ where
 async fn run<T, M, F>(make: M, run: impl AsyncFnOnce(Arc<Current<T, M>>) -> Result<(), Error>) -> ExitCode
 where
     T: Clone,
-    M: Fn(Settings) -> F,
+    M: Fn(Settings, SdkConfig) -> F,
     F: Future<Output = Result<T, Error>>,
 {
     log();
-    let current = match Current::start(make).await {
+    let current = match Current::start(make, aws().await).await {
         Ok(current) => Arc::new(current),
         Err(error) => {
             tracing::error!(error, "the function does not start");
@@ -90,6 +98,17 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+/// How AWS is reached: as the environment says, whose variables name the region, the credentials and, for tests, other
+/// endpoints. Loaded once, with one store of connections and of trusted certificates: each more of them took a start
+/// as long as everything else in it.
+async fn aws() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(dynamodb::http_client())
+        .timeout_config(dynamodb::timeouts())
+        .load()
+        .await
 }
 
 /// One JSON object a line, as CloudWatch reads it: what happened, within the request that Lambda names, and metrics.

@@ -1,6 +1,6 @@
 //! The fallback queue: SQS.
 
-use aws_config::BehaviorVersion;
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
@@ -34,15 +34,10 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue with this URL, reached as the environment says: AWS's own variables name the region, the
-    /// credentials and, for tests, another endpoint.
-    pub async fn connect(url: String) -> Self {
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(dynamodb::http_client())
-            .timeout_config(timeouts(PUT_TIMEOUT, PUT_TRY_TIMEOUT))
-            .load()
-            .await;
-        Self { client: Client::new(&config), url }
+    /// The queue with this URL.
+    pub fn connect(aws: &SdkConfig, url: String) -> Self {
+        let config = Builder::from(aws).timeout_config(timeouts(PUT_TIMEOUT, PUT_TRY_TIMEOUT));
+        Self { client: Client::from_conf(config.build()), url }
     }
 }
 

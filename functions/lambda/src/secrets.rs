@@ -1,7 +1,7 @@
 //! Secrets: AWS Secrets Manager. Each is a JSON object of settings and their values.
 
 use crate::Error;
-use aws_config::BehaviorVersion;
+use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use std::collections::BTreeMap;
@@ -20,18 +20,13 @@ pub(crate) struct Said {
 }
 
 impl Secrets {
-    /// Those with these names, reached as the environment says; `None` where none is named.
-    pub(crate) async fn connect(names: &str) -> Option<Self> {
+    /// Those with these names; `None` where none is named.
+    pub(crate) fn connect(aws: &SdkConfig, names: &str) -> Option<Self> {
         let names: Vec<String> = names.split_whitespace().map(ToOwned::to_owned).collect();
         if names.is_empty() {
             return None;
         }
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(dynamodb::http_client())
-            .timeout_config(dynamodb::timeouts())
-            .load()
-            .await;
-        Some(Self { client: Client::new(&config), names })
+        Some(Self { client: Client::new(aws), names })
     }
 
     /// What they say now. Where two say the same setting, the later named counts.

@@ -1,8 +1,9 @@
 //! Text messages: SNS.
 
-use aws_config::BehaviorVersion;
+use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_sns::Client;
+use aws_sdk_sns::config::Builder;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use domain::Msisdn;
 use service::licence::{TextError, Texts};
@@ -12,16 +13,9 @@ use service::licence::{TextError, Texts};
 pub struct SnsTexts(Client);
 
 impl SnsTexts {
-    /// The service, reached as the environment says. It repeats nothing by itself: what may have gone out must
-    /// not go out twice.
-    pub async fn connect() -> Self {
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(dynamodb::http_client())
-            .timeout_config(dynamodb::timeouts())
-            .retry_config(RetryConfig::disabled())
-            .load()
-            .await;
-        Self(Client::new(&config))
+    /// The service. It repeats nothing by itself: what may have gone out must not go out twice.
+    pub fn connect(aws: &SdkConfig) -> Self {
+        Self(Client::from_conf(Builder::from(aws).retry_config(RetryConfig::disabled()).build()))
     }
 }
 

@@ -11,14 +11,14 @@ use std::time::Duration;
 /// How long a shop and its token are remembered: a token that was withdrawn is good for so long after.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda::serve(async |settings| {
+    lambda::serve(async |settings, aws| {
         let (table, queue) = (settings.table()?, settings.fallback_queue()?);
         let (seed_paths, sources) = (settings.seed_paths()?, settings.sources()?);
         Ok(router(Callbacks {
-            store: Arc::new(dynamodb::connect(&table).await),
-            fallback: Arc::new(SqsQueue::connect(queue).await),
+            store: Arc::new(dynamodb::connect(&aws, &table)),
+            fallback: Arc::new(SqsQueue::connect(&aws, queue)),
             clock: service::system_clock(),
             seed_paths,
             sources,

@@ -4,12 +4,12 @@ use service::office::{Office, router};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda::serve(async |settings| {
+    lambda::serve(async |settings, aws| {
         let (table, callback_base) = (settings.table()?, settings.callback_base()?);
         let secret = settings.callback_secret()?;
-        let store = Arc::new(dynamodb::connect(&table).await);
+        let store = Arc::new(dynamodb::connect(&aws, &table));
         // Callbacks are counted where they come in, which is another function: its log tells.
         Ok(router(Office {
             store,

@@ -11,22 +11,22 @@ use service::sweep::{Sweep, SweepReport};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda::repeat(async |settings| {
+    lambda::repeat(async |settings, aws| {
         let (table, queue) = (settings.table()?, settings.fallback_queue()?);
         // It asks for nothing that is answered by a callback.
         let app = settings.app("")?;
-        let store = Arc::new(dynamodb::connect(&table).await);
+        let store = Arc::new(dynamodb::connect(&aws, &table));
         let owners = Arc::new(Owners {
             store: Arc::clone(&store),
-            texts: Arc::new(SnsTexts::connect().await),
+            texts: Arc::new(SnsTexts::connect(&aws)),
             clock: service::system_clock(),
         });
         let sweep = Arc::new(Sweep {
             store,
             safaricom: Arc::new(settings.safaricom(&app)?),
-            fallback: Arc::new(SqsQueue::connect(queue).await),
+            fallback: Arc::new(SqsQueue::connect(&aws, queue)),
             app: Arc::new(app),
             clock: service::system_clock(),
         });

@@ -5,11 +5,11 @@ use service::sync::{Sync, router};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda::serve(async |settings| {
+    lambda::serve(async |settings, aws| {
         let table = settings.table()?;
-        let store = Arc::new(dynamodb::connect(&table).await);
+        let store = Arc::new(dynamodb::connect(&aws, &table));
         let sync = Sync::new(store, service::system_clock());
         Ok(router(match settings.licence_key()? {
             Some(key) => sync.signing(key),
