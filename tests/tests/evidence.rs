@@ -531,7 +531,7 @@ fn a_large_payment_is_good_for_goods_only_when_a_second_source_agrees() {
     chosen.rules.second_source_from = Some(kes(500));
     chosen.rules.review_from = Money::from_cents(40_000);
     world.put_shop(&chosen);
-    world.pass(61);
+    world.pass(301);
     till.sync(world.now()).unwrap();
     assert!(till.sale(sale).unwrap().unconfirmed, "a callback alone does not suffice");
     assert!(till.payment(&shop, &code("UKL4AB12CD")).unwrap().unwrap().review);

@@ -19,6 +19,8 @@ use tower::ServiceExt;
 
 const PAYBILL: &str = "400200";
 const DAY: i64 = 24 * 3600;
+/// How often a till asks what its shop chose, and a little more.
+const FIVE_MINUTES: i64 = 301;
 
 /// A world in which licences are sold, its administrator, a shop, and a till of it.
 struct Story {
@@ -110,11 +112,11 @@ fn a_new_till_has_its_licence_before_its_first_sync_and_a_payment_buys_a_month()
     story.pass(10);
     assert_eq!(story.standing(), Standing::Licensed(days(paid, 30)));
     story.pay("UKL4LIC002", 2500, "license DUKA MOJA");
-    story.pass(61);
+    story.pass(FIVE_MINUTES);
     assert_eq!(story.standing(), Standing::Licensed(days(paid, 90)), "from the expiry, and twice");
     assert_eq!(story.till.licence(&story.shop, story.world.now()).unwrap().credit, kes(500));
     story.pay("UKL4LIC003", 500, "LICENSE-duka-moja");
-    story.pass(61);
+    story.pass(FIVE_MINUTES);
     assert_eq!(story.standing(), Standing::Licensed(days(paid, 120)), "what was kept adds to the next");
     assert_eq!(story.bought("duka-moja"), ("licensed".to_owned(), vec![30, 60, 30]));
 }
@@ -309,7 +311,7 @@ fn what_comes_twice_late_or_by_another_way_changes_nothing_twice() {
     assert_eq!(story.bought("duka-moja").1, [30], "one receipt is one grant");
     assert_eq!(story.inbox().len(), 1, "what says something else waits for a person");
     // None of it is a payment of the shop's customers.
-    story.pass(61);
+    story.pass(FIVE_MINUTES);
     assert!(story.till.payments(&story.shop, false, 9).unwrap().is_empty());
 }
 
@@ -326,7 +328,7 @@ fn a_licence_payment_that_went_back_takes_its_days_back() {
     let done = [("OriginalTransactionID", "UKL4LIC001"), ("Amount", "1000.00")];
     let result = request_result(asked["request"].as_str().unwrap(), "0", "UKL4REV001", &done);
     story.world.post(&story.world.token_path(&ShopId::of_platform(), "r"), &result);
-    story.pass(61);
+    story.pass(FIVE_MINUTES);
     assert_eq!(story.standing(), Standing::Grace(opened, 7));
     assert_eq!(story.bought("duka-moja"), ("grace".to_owned(), vec![0]));
 }
@@ -362,7 +364,7 @@ fn a_payment_for_a_shop_that_does_not_exist_waits_until_a_person_says_whose_it_i
     reopen().unwrap();
     give("kijiji").unwrap();
     assert_eq!((story.bought("kijiji").1, story.bought("duka-moja").1), (vec![30], vec![]));
-    story.pass(61);
+    story.pass(FIVE_MINUTES);
     assert!(story.till.payments(&story.shop, false, 9).unwrap().is_empty());
 }
 
@@ -408,7 +410,7 @@ fn a_licence_that_another_key_signed_or_that_somebody_changed_does_not_count() {
     let notices = story.till.status().unwrap().notices;
     assert_eq!(story.standing(), Standing::Free, "who paid is not locked out by a bad disk");
     assert!(notices.iter().any(|notice| notice.contains("not as the platform signed it")), "{notices:?}");
-    story.pass(61);
+    story.pass(FIVE_MINUTES);
     assert_eq!(story.standing().name(), "grace");
     assert!(story.till.status().unwrap().notices.is_empty());
 }
@@ -547,7 +549,7 @@ fn a_till_believes_the_platform_it_met_first_and_no_other() {
     let sync = service::sync::Sync::new(Arc::new(world.store.clone()), world.clock()).signing(other);
     till.line = world.line_to(service::sync::router(sync));
     till.restart();
-    world.pass(61);
+    world.pass(FIVE_MINUTES);
     till.sync(world.now()).unwrap();
     assert_eq!(till.licence(&shop, world.now()).unwrap().standing, Standing::Free);
     let notices = till.status().unwrap().notices;

@@ -303,9 +303,9 @@ fn a_sale_is_here_then_in_the_cloud_then_at_head_office() {
     assert_eq!(
         (reach(&front), reach(&office)),
         (Reach::Cloud, Reach::HeadOffice),
-        "a till learns it each minute"
+        "a till learns it every five minutes"
     );
-    world.pass(61);
+    world.pass(301);
     exchange(&world, &[&front, &back]);
     assert_eq!((reach(&front), reach(&back)), (Reach::HeadOffice, Reach::HeadOffice));
     let later = sell(&front, 20, world.now());

@@ -118,7 +118,7 @@ fn the_watermark_never_comes_before_the_payments_that_it_stands_for() {
     let till = Till::open(&Folder::at(&path).unwrap(), Box::new(cloud)).unwrap();
     let mut swept = BTreeMap::new();
     for n in 0..20 {
-        world.pass(61);
+        world.pass(301);
         swept.insert(world.now(), receipt(n));
         till.sync(world.now()).unwrap();
         // The next exchange breaks off at once, or does not.

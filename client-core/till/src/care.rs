@@ -9,8 +9,8 @@ use ledger::{PushRow, SaleRow};
 use replica::wire::json::{AskPush, OpenSale, OpenSales, PushEnded, ShopForm};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often a till asks what its shop chose.
-const LEARN_MILLIS: u64 = 60_000;
+/// How often a till asks what its shop chose: each question is a request that somebody pays for, and shops choose seldom.
+const LEARN_MILLIS: u64 = 5 * 60_000;
 /// How long Safaricom is given before it is asked the first time, and then how often it is asked, by the age
 /// of the push (fact sheet §4.2). The cloud holds it to the same.
 const FIRST_QUESTION_MILLIS: u64 = 10_000;
@@ -49,7 +49,7 @@ impl Till {
         steps().unwrap_or(false)
     }
 
-    /// Learns the shop's numbers and rules: after each start, each break of the line, and every minute.
+    /// Learns the shop's numbers and rules: after each start, each break of the line, and every five minutes.
     fn learn_shop(&self, shop: &ShopId, now: Timestamp) -> Result<(), TillError> {
         let pause = self.learn_again_after(shop, LEARN_MILLIS, now);
         if self.care().learned.is_some_and(|at| at.distance_millis(now) < pause) {

@@ -12,7 +12,7 @@ use replica::licence::Token;
 use replica::wire::json::LicenceForm;
 use std::sync::{Mutex, PoisonError};
 
-/// For how long the prices are remembered: they change once a year, and every till asks every minute.
+/// For how long the prices are remembered: they change once a year, and every till asks every five minutes.
 const REMEMBERED_MILLIS: u64 = 30_000;
 
 /// What licences cost, and where they are paid.

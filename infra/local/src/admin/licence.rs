@@ -56,7 +56,7 @@ impl Administrator {
                 print_all(&self.post("/v1/admin/licences", &SellForm { paybill, price, days, off: false })?);
                 let platform = ShopId::of_platform();
                 eprintln!("register the paybill's addresses with `leja admin register {platform}`");
-                eprintln!("tills learn it within a minute; a shop that never paid may sell for a week");
+                eprintln!("tills learn it within five minutes; a shop that never paid may sell for a week");
             }
             Some(Command::Off) => {
                 let off = SellForm { off: true, ..SellForm::default() };

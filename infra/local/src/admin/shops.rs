@@ -111,7 +111,7 @@ impl Administrator {
         if is_new {
             println!("shop {} is open; register these with Safaricom:", opened.shop.id);
         } else {
-            eprintln!("tills learn what a shop chose within a minute; its addresses are as they were");
+            eprintln!("tills learn what a shop chose within five minutes; its addresses are as they were");
         }
         print_urls(&opened);
         Ok(())
