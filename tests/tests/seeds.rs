@@ -433,6 +433,24 @@ fn the_native_api_tells_all_that_is_known_of_a_payment_and_asks_for_more() {
 }
 
 #[test]
+fn a_tax_that_the_catalogue_does_not_have_is_refused_and_never_left_out() {
+    let counter = Counter::new("till", "123456");
+    let cart = |rate: &str| {
+        let line = json!({ "name": "Tea", "quantity": "1", "unit_price": "116.00", "tax_rate": rate });
+        json!({ "lines": [line], "tender": "cash" })
+    };
+    let vat = json!({ "name": "VAT", "basis_points": 1600 });
+    assert_eq!(counter.ask("PUT", "/v1/catalogue/tax-rate/vat", &vat).0, 200);
+    assert_eq!(counter.post("/v1/price", cart("vat"))["taxes"][0]["amount"], "16.00");
+    for path in ["/v1/price", "/v1/sales"] {
+        let (status, refused) = counter.ask("POST", path, &cart("vta"));
+        assert_eq!((status, &refused["type"]), (400, &json!("leja:bad-request")), "{refused}");
+        assert!(refused["title"].as_str().unwrap().contains("no such tax rate"), "{refused}");
+    }
+    assert_eq!(counter.get("/v1/sales")["sales"], json!([]));
+}
+
+#[test]
 fn a_code_to_scan_is_a_picture() {
     let counter = Counter::new("till", "123456");
     counter.post("/create-sale", json!({ "amount": 300 }));

@@ -201,16 +201,21 @@ impl NewLine {
                 let tax = till.tax(&shop, till.product(&shop, &product)?.tax_rate)?;
                 (line.of(product), tax)
             }
-            None => {
-                let rate = self.tax_rate.as_deref().map(ItemId::parse).transpose();
-                (line, till.tax(&till.only_shop()?.id, rate.map_err(|e| Problem::bad_request(&e))?)?)
-            }
+            None => (line, self.typed_tax(till)?),
         };
         let line = match tax {
             Some(tax) => line.taxed(tax).map_err(bad)?,
             None => line,
         };
         self.cheaper(line)
+    }
+
+    /// The tax that was typed. A product's own may not have come yet; one that is typed was read somewhere.
+    fn typed_tax(&self, till: &Till) -> Result<Option<Tax>, Problem> {
+        let Some(rate) = &self.tax_rate else { return Ok(None) };
+        let rate = ItemId::parse(rate).map_err(|e| Problem::bad_request(&e))?;
+        let tax = till.tax(&till.only_shop()?.id, Some(rate))?;
+        tax.map(Some).ok_or_else(|| Problem::bad_request("the catalogue has no such tax rate"))
     }
 
     fn cheaper(&self, line: Line) -> Result<Line, Problem> {
