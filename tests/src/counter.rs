@@ -183,6 +183,18 @@ pub fn sell(page: &Page<'_>, amount: &str) -> String {
     shown_sale(page)
 }
 
+/// Prints the receipt of the sale that a page shows, which has all of this on it. The browser's own window for printers is
+/// no part of it.
+pub fn has_on_paper(page: &Page<'_>, parts: &[&str]) {
+    page.run("window.print = () => { window.paper = document.querySelector('.slip').innerText; };", vec![]);
+    page.click("print-receipt");
+    let paper = page.run("return window.paper;", vec![]);
+    let paper = paper.as_str().unwrap();
+    for part in parts {
+        assert!(paper.contains(part), "{part} on the receipt: {paper}");
+    }
+}
+
 /// The id of the sale that a page shows.
 pub fn shown_sale(page: &Page<'_>) -> String {
     page.until_text("sale-reference", "");

@@ -1,6 +1,6 @@
 // What has become of a sale: printed, stored, sent, at head office, reconciled. And its receipt on paper.
 
-import { api, button, byId, el, grouped, kes, page, salePath, stateText, uuid, when } from "./api.js";
+import { api, button, byId, cents, decimal, el, grouped, kes, page, salePath, stateText, uuid, when } from "./api.js";
 
 /** Why the money of a sale is not settled, for people. */
 const UNSETTLED = {
@@ -39,14 +39,22 @@ export function stageList(sale) {
     el("p", { class: "hint", testid: "reach" }, waitsFor(sale))];
 }
 
-/** The receipt as this browser prints it: what was sold, what was paid, and no more than is known. */
+/** The receipt as this browser prints it: what was sold, what was taken off, what was paid, and no more than is known. */
 function slip(sale) {
-  const line = (item) => el("tr", {}, el("td", {}, item.name, el("br"), `${item.quantity} × ${grouped(item.unit_price)}`), el("td", { class: "number" }, grouped(item.amount)));
+  const row = (name, amount) => el("tr", {}, el("td", {}, name), el("td", { class: "number" }, amount));
+  const line = (item) => [
+    row([item.name, el("br"), `${item.quantity} × ${grouped(item.unit_price)}`], grouped(item.amount)),
+    item.discount && row(`with ${grouped(item.discount.amount)} off: ${item.discount.reason}`, "")];
+  const whole = sale.lines.reduce((sum, item) => sum + cents(item.amount), 0) - cents(sale.total);
   const receipts = sale.claims.filter((claim) => claim.leads).map((claim) => `M-Pesa ${claim.receipt}`);
   return el("section", { class: "slip" },
     el("h2", {}, byId("shop").textContent), el("p", {}, `Sale ${sale.reference} · ${sale.at.slice(0, 10)} ${sale.at.slice(11, 16)}`),
     el("p", {}, `${sale.till_name}, ${sale.by}`),
-    el("table", {}, el("tbody", {}, sale.lines.map(line), el("tr", {}, el("th", {}, "Total"), el("th", { class: "number" }, kes(sale.total))))),
+    el("table", {}, el("tbody", {}, sale.lines.flatMap(line),
+      whole > 0 && row("Off the whole sale", `−${grouped(decimal(whole))}`),
+      el("tr", {}, el("th", {}, "Total"), el("th", { class: "number" }, kes(sale.total))),
+      sale.taxes.map((tax) => row(`${tax.basis_points / 100}% tax in it`, grouped(tax.amount))),
+      sale.rounding !== "0.00" && row("Rounded, as there are no smaller coins", grouped(sale.rounding)))),
     sale.stages.printed && el("p", {}, "COPY"), el("p", {}, el("strong", {}, stateText(sale))), receipts.map((text) => el("p", {}, text)));
 }
 

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use tests::browser::{Browser, Page};
-use tests::counter::{Shop, assert_calm, fits, fits_at, pretend_at, show_sale, shown_sale, stock, sync};
+use tests::counter::{
+    Shop, assert_calm, fits, fits_at, has_on_paper, pretend_at, show_sale, shown_sale, stock, sync,
+};
 use tests::process::{http, until};
 
 #[test]
@@ -119,14 +121,7 @@ fn a_sale_shows_how_far_it_has_come_and_is_printed_when_the_paper_is_out() {
     page.until_text("reach", "not in the cloud yet");
     page.until_text(&format!("latest-sale-{sale}"), "not sent yet");
 
-    // The browser's own window for printers is no part of this.
-    page.run("window.print = () => { window.paper = document.querySelector('.slip').innerText; };", vec![]);
-    page.click("print-receipt");
-    let paper = page.run("return window.paper;", vec![]);
-    let paper = paper.as_str().unwrap();
-    for part in ["Duka la Mjini", "Bread 400g", "65.00", "PAID"] {
-        assert!(paper.contains(part), "{part} on the receipt: {paper}");
-    }
+    has_on_paper(&page, &["Duka la Mjini", "Bread 400g", "65.00", "PAID"]);
     assert_eq!(stages(&page)[0], "open", "nobody knows yet whether it came out");
     fits(&page, "till-printing");
     page.click("receipt-out");

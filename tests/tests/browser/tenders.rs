@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tests::browser::{Browser, Page};
-use tests::counter::{Shop, assert_calm, fits, fits_at, sell, show_sale, shown_sale, stock};
+use tests::counter::{Shop, assert_calm, fits, fits_at, has_on_paper, sell, show_sale, shown_sale, stock};
 use tests::process::http;
 
 fn counter(shop: &mut Shop) -> String {
@@ -158,6 +158,8 @@ fn what_a_cart_costs_with_taxes_on_top_and_without_small_coins_is_shown_before_i
     page.until_text("sale-facts", "16% tax");
     let sale = http("GET", &format!("{till}/v1/sales/{}", shown_sale(&page)), "").1;
     assert_eq!((&sale["total"], &sale["rounding"]), (&json!("121.14"), &json!("-0.14")));
+    let off = "Off the whole sale−13.46";
+    has_on_paper(&page, &["Milk 500ml", off, "121.14", "16% tax in it8.64", "Rounded", "-0.14"]);
     assert_calm(&browser);
 }
 
