@@ -179,6 +179,12 @@ fn discounts_change_parts_returns_and_carts_that_wait_are_typed_as_well() {
     let off = ["--less", "10%", "--because", "regular customer"];
     let sold = at.types(&[&["sell", "2x milk", "--cash", "--given", "200"][..], &off].concat());
     holds(&sold, &["KES 108.00  paid", "off  KES 12.00", "change  KES 92.00"]);
+    let day_old = ["sell", "milk", "2x bread", "--cash", "--because", "day old", "--less-on"];
+    holds(&at.types(&[&day_old[..], &["2=10%"]].concat()), &["KES 177.00  paid", "off  KES 13.00"]);
+    for nowhere in ["3=10%", "0=5", "bread=5", "10%"] {
+        let refused = at.refused(&[&day_old[..], &[nowhere]].concat());
+        assert_eq!(refused, "--less-on is like 2=10%, for the second of the goods", "{nowhere}");
+    }
     let back = at.types(&["return", reference(&sold), "1x", "milk", "--reason", "sour"]);
     holds(&back, &["to go back  KES 54.00"]);
     at.types(&["refund", reference(&sold), "--amount", "50", "--reason", "sour"]);

@@ -3,12 +3,13 @@
 use super::ask::{Counter, list, text};
 use super::print::print_sale;
 use crate::Failure;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use domain::Money;
 use serde_json::{Value, json};
 
 /// A sale.
 #[derive(Args)]
+#[command(group(ArgGroup::new("off").args(["less", "less_on"]).multiple(true)))]
 pub struct Sell {
     /// What is sold: a product by id, name or barcode, or NAME@PRICE for anything else; with `2x` or `0.5x`
     /// before it, that much of it.
@@ -25,8 +26,11 @@ pub struct Sell {
     /// What is taken off the whole of it: KES, or percent like 10%.
     #[arg(long, value_name = "KES|%", requires = "because")]
     less: Option<String>,
+    /// What is taken off one of the goods, by its place: `2=10%` off the second. May be said for several.
+    #[arg(long, value_name = "N=KES|%", requires = "because")]
+    less_on: Vec<String>,
     /// Why it is taken off.
-    #[arg(long, value_name = "TEXT", requires = "less")]
+    #[arg(long, value_name = "TEXT", requires = "off")]
     because: Option<String>,
 }
 
@@ -52,9 +56,17 @@ impl Tender {
 
 impl Counter {
     pub(super) fn sell(&self, sell: Sell) -> Result<(), Failure> {
-        let lines = self.lines(&sell.goods)?;
+        let mut lines = self.lines(&sell.goods)?;
+        let because = sell.because.as_deref().unwrap_or_default();
+        for said in &sell.less_on {
+            let (place, less) = said.split_once('=').unwrap_or((said, ""));
+            let place = place.trim().parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+            let line = place.and_then(|place| lines.get_mut(place));
+            line.ok_or("--less-on is like 2=10%, for the second of the goods")?["discount"] =
+                off(less, because)?;
+        }
         let mut sale = json!({ "lines": lines, "total": sell.total, "order": sell.order });
-        if let (Some(less), Some(because)) = (&sell.less, &sell.because) {
+        if let Some(less) = &sell.less {
             sale["discount"] = off(less, because)?;
         }
         self.sell_it(sale, &sell.tender)
