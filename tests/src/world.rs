@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use service::guard::{SourceRule, Sources};
 use service::payments::App;
 use service::store::Tokens;
-use service::sweep::Sweep;
+use service::sweep::{AT_ONCE, Sweep};
 use service::{CallbackSecret, Clock, Safaricom, SafaricomError, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -42,6 +42,8 @@ const PASSKEY: &str = "world-passkey";
 pub struct QuietSafaricom {
     asked: Arc<Mutex<Vec<(&'static str, Value)>>>,
     answers: Arc<Mutex<Answers>>,
+    /// What was paid to a number, told when that number is pulled the next time.
+    pages: Arc<Mutex<BTreeMap<String, VecDeque<String>>>>,
     /// The next call gets no answer.
     pub silent: Arc<std::sync::atomic::AtomicBool>,
 }
@@ -76,19 +78,30 @@ impl QuietSafaricom {
     pub fn answer(&self, path: &'static str, status: u16, body: impl Into<String>) {
         self.answers.lock().unwrap().entry(path).or_default().push_back((status, body.into()));
     }
+
+    /// Answers the next pull of a number so, whoever is pulled beside it.
+    pub fn answer_pull(&self, number: &str, body: impl Into<String>) {
+        self.pages.lock().unwrap().entry(number.to_owned()).or_default().push_back(body.into());
+    }
 }
 
 impl Safaricom for QuietSafaricom {
     async fn call<C: Call>(&self, call: &C) -> Result<C::Answer, SafaricomError> {
+        let body: Value = serde_json::from_slice(&call.body().unwrap()).unwrap();
+        let pulled =
+            body["ShortCode"].as_str().filter(|_| call.path() == PULL).unwrap_or_default().to_owned();
         let number = {
             let mut asked = self.asked.lock().unwrap();
-            asked.push((call.path(), serde_json::from_slice(&call.body().unwrap()).unwrap()));
+            asked.push((call.path(), body));
             asked.iter().filter(|(path, _)| *path == call.path()).count()
         };
         if self.silent.swap(false, Ordering::SeqCst) {
             return Err(SafaricomError::Unknown);
         }
-        let told = self.answers.lock().unwrap().get_mut(call.path()).and_then(VecDeque::pop_front);
+        let page = self.pages.lock().unwrap().get_mut(&pulled).and_then(VecDeque::pop_front);
+        let told = page.map(|page| (200, page));
+        let told =
+            told.or_else(|| self.answers.lock().unwrap().get_mut(call.path()).and_then(VecDeque::pop_front));
         let (status, body) = told.unwrap_or_else(|| match call.path() {
             PUSH_QUERY => (200, json!({ "ResponseCode": "0", "ResultCode": "4999" }).to_string()),
             PULL => (200, json!({ "ResponseCode": "1001", "Response": [[]] }).to_string()),
@@ -322,6 +335,7 @@ pub fn app() -> App {
         c2b_version: C2bVersion::V2,
         response_type: ResponseType::Completed,
         pull_method: Some(Method::Post),
+        at_once: AT_ONCE,
         initiator: Some(Initiator::new("testapi", SecurityCredential::from_sealed("c2VhbGVk"))),
     }
 }
@@ -334,24 +348,27 @@ impl World {
 
     /// The hub that lies in a folder, or a new one there, at the same time of the same day.
     pub fn at(home: &Path) -> Self {
-        Self::made(home.to_owned(), None, |store, _| (store, QuietSafaricom::default()))
+        Self::made(home.to_owned(), None, app(), |store, _| (store, QuietSafaricom::default()))
     }
 }
 
 impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
     /// A hub as it is made of the plain store and the world's clock.
     pub fn with(make: impl FnOnce(EmbeddedStore, Clock) -> (S, D)) -> Self {
-        Self::within(tempfile::tempdir().unwrap(), make)
+        let folder = tempfile::tempdir().unwrap();
+        Self::made(folder.path().to_owned(), Some(folder), app(), make)
     }
 
-    /// The same, in a folder of its own that goes away with it.
+    /// The same, in a folder of its own that goes away with it, and so that it repeats exactly: a sweep asks one thing
+    /// after the other.
     pub fn within(folder: tempfile::TempDir, make: impl FnOnce(EmbeddedStore, Clock) -> (S, D)) -> Self {
-        Self::made(folder.path().to_owned(), Some(folder), make)
+        Self::made(folder.path().to_owned(), Some(folder), App { at_once: 1, ..app() }, make)
     }
 
     fn made(
         home: PathBuf,
         folder: Option<tempfile::TempDir>,
+        app: App,
         make: impl FnOnce(EmbeddedStore, Clock) -> (S, D),
     ) -> Self {
         let runtime = Runtime::new().unwrap();
@@ -365,7 +382,7 @@ impl<S: Store + Clone, D: Safaricom + Clone> World<S, D> {
             store: Arc::new(store.clone()),
             fallback: Arc::new(queue.clone()),
             safaricom: Arc::new(safaricom.clone()),
-            app: Arc::new(app()),
+            app: Arc::new(app),
             secret: CallbackSecret::new(SECRET),
             licence_key: replica::Keypair::from_seed(&[5; 32]),
             sources: Sources { rule: SourceRule::Off, ..Sources::default() },

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use tests::faulty::Faulty;
 use tests::world::{
-    PULL, QuietSafaricom, REVERSAL, Replica, World, asha, code, confirmation, kes, of, request_result, sell,
+    QuietSafaricom, REVERSAL, Replica, World, asha, code, confirmation, kes, of, request_result, sell,
 };
 use till::{SaleFilter, TillError};
 use tower::ServiceExt;
@@ -52,11 +52,9 @@ impl Story {
             "sender": "MPESA", "transactiontype": "c2b-pay-bill-debit", "billreference": reference,
             "amount": "1000.0", "organizationname": "Licences",
         });
-        let page =
-            |code: &str, rows: &[Value]| json!({ "ResponseCode": code, "Response": [rows] }).to_string();
-        // Its number is pulled like any other, and comes after the shop's by name.
-        self.world.safaricom.answer(PULL, 200, page("1001", &[]));
-        self.world.safaricom.answer(PULL, 200, page("1000", &[row]));
+        // Its number is pulled like any other.
+        let page = json!({ "ResponseCode": "1000", "Response": [[row]] });
+        self.world.safaricom.answer_pull(PAYBILL, page.to_string());
         self.world.wait(self.world.sweep.run())
     }
 

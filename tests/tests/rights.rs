@@ -19,7 +19,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tests::dynamo::Dynamo;
 use tests::world::{
-    Line2Hub, PULL, QuietSafaricom, World, app, asha, code, confirmation, kes, request_result, sell,
+    Line2Hub, QuietSafaricom, World, app, asha, code, confirmation, kes, request_result, sell,
 };
 use till::{CloudRequest, Folder, Till, enrol};
 use tokio::runtime::Runtime;
@@ -40,7 +40,7 @@ impl Texts for Phones {
 struct Cloud {
     world: World<dynamodb::DynamoStore, QuietSafaricom>,
     line: Line2Hub,
-    sweep: Sweep<dynamodb::DynamoStore, QuietSafaricom, FileQueue>,
+    sweep: Arc<Sweep<dynamodb::DynamoStore, QuietSafaricom, FileQueue>>,
     owners: Owners<dynamodb::DynamoStore, Phones>,
     queue: FileQueue,
     home: TempDir,
@@ -84,13 +84,13 @@ impl Cloud {
             known: None,
             counts: None,
         });
-        let sweep = Sweep {
+        let sweep = Arc::new(Sweep {
             store: store("sweep"),
             safaricom,
             fallback: Arc::new(queue.clone()),
             app: Arc::new(app()),
             clock: clock.clone(),
-        };
+        });
         let owners = Owners { store: store("sweep"), texts: Arc::new(Phones), clock };
         let line = world.line_to(Router::new().merge(callbacks).merge(sync).merge(payments).merge(office));
         Self { world, line, sweep, owners, queue, home, _dynamo: dynamo, _runtime: runtime }
@@ -199,7 +199,7 @@ fn a_shops_day_needs_no_more_than_the_template_allows() {
         "transactiontype": "c2b-pay-bill-debit", "billreference": "", "amount": "500.0",
     });
     let page = json!({ "ResponseCode": "1000", "Response": [[row]] }).to_string();
-    cloud.world.safaricom.answer(PULL, 200, page);
+    cloud.world.safaricom.answer_pull("600638", page);
     let report = cloud.sweep();
     assert_eq!((report.pushes, report.shops["kijiji"].new), (2, 1), "{report:?}");
     cloud.world.pass(3 * 24 * 3600);

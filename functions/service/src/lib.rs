@@ -40,8 +40,10 @@ mod counters;
 mod history;
 mod inbox;
 mod new_life;
+mod pull;
 mod pushes;
 mod requests;
+mod side_by_side;
 mod standing;
 mod validation;
 

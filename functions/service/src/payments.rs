@@ -53,6 +53,9 @@ pub struct App {
     pub response_type: ResponseType,
     /// How Pull Transactions is asked (fact sheet §1.7); not at all by an app that does not hold it.
     pub pull_method: Option<daraja::outbound::Method>,
+    /// How many questions a sweep has on their way at once, as [`crate::sweep::AT_ONCE`] unless they have to come in
+    /// one order.
+    pub at_once: usize,
     /// The API user that asks for status, reversals and balances, if there is one.
     pub initiator: Option<Initiator>,
 }

@@ -105,6 +105,7 @@ impl AppSettings {
             c2b_version,
             response_type,
             pull_method,
+            at_once: crate::sweep::AT_ONCE,
             initiator: self.api_user()?,
         })
     }

@@ -238,7 +238,7 @@ async fn keep_sweeping<S: Store, D: Safaricom, F: Fallback>(
     }
 }
 
-async fn keep_collecting<S: Store, D: Safaricom, F: Fallback>(sweep: &Sweep<S, D, F>, configured: bool) {
+async fn keep_collecting<S: Store, D: Safaricom, F: Fallback>(sweep: &Arc<Sweep<S, D, F>>, configured: bool) {
     let mut ticks = ticks(SWEEP);
     loop {
         ticks.tick().await;
@@ -251,7 +251,7 @@ async fn keep_collecting<S: Store, D: Safaricom, F: Fallback>(sweep: &Sweep<S, D
     }
 }
 
-async fn keep_asking<S: Store, D: Safaricom, F: Fallback>(sweep: &Sweep<S, D, F>, configured: bool) {
+async fn keep_asking<S: Store, D: Safaricom, F: Fallback>(sweep: &Arc<Sweep<S, D, F>>, configured: bool) {
     if !configured {
         return;
     }
@@ -392,6 +392,7 @@ mod tests {
             c2b_version: outbound::C2bVersion::V2,
             response_type: outbound::ResponseType::Completed,
             pull_method: Some(outbound::Method::Post),
+            at_once: sweep::AT_ONCE,
             initiator: None,
         };
         let sweep = Arc::new(Sweep {
