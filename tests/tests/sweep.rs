@@ -297,6 +297,94 @@ fn a_gap_that_can_not_be_pulled_for_does_not_keep_the_rest_from_being_pulled() {
     assert_eq!(world.safaricom.asked(PULL).len() - before, 2, "the gap was not forgotten");
 }
 
+#[test]
+fn a_row_that_was_pulled_before_is_not_written_again_and_one_that_differs_is_judged() {
+    let world = World::with(|store, _| (Faulty::new(store, 0, 1), QuietSafaricom::default()));
+    let shop = world.shop("kijiji", "paybill", "600638");
+    let at = |minutes: i64| {
+        let text = world.now().plus_millis(-60_000 * minutes).to_seed();
+        format!("{}+03:00", text.replacen(' ', "T", 1))
+    };
+    let rows: Vec<Value> = (0..40).map(|n| row(&format!("UKL4AB12{n:02}"), PAID, &at(n))).collect();
+    let sweep = |rows: &[Value]| {
+        let before = world.store.asked();
+        world.safaricom.answer(PULL, 200, page(rows));
+        let report = world.wait(world.sweep.run());
+        assert_eq!(report.failed, Vec::<String>::new());
+        let pulled = &report.shops["kijiji"];
+        (world.store.asked() - before, (pulled.rows, pulled.new, pulled.inbox))
+    };
+    let (first, told) = sweep(&rows);
+    assert_eq!(told, (40, 40, 0));
+    world.pass(900);
+    let (second, told) = sweep(&rows);
+    assert_eq!(told, (40, 0, 0), "told all the same");
+    assert!(second <= first - 40, "{second} calls of the store after {first}");
+    // The same receipt with another amount, and the same payment in other words.
+    world.pass(900);
+    let mut other = rows.clone();
+    other[3]["amount"] = json!("501.0");
+    other[4]["sender"] = json!("somebody");
+    assert_eq!(sweep(&other).1, (40, 0, 1));
+    let inbox = world.wait(world.store.inbox(9)).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&inbox[0].body).unwrap(), other[3]);
+    // What is remembered may be lost.
+    world.wait(world.store.put_note(&shop, NOTE, b"?")).unwrap();
+    assert_eq!(sweep(&rows).1, (40, 0, 0));
+}
+
+/// A confirmation that says what the organisation has after it.
+fn confirmed(world: &World, shop: &ShopId, receipt: &str, (amount, balance): (i64, i64), at: Timestamp) {
+    let body = json!({
+        "TransID": receipt, "TransTime": at.to_daraja(), "TransAmount": format!("{amount}.00"),
+        "BusinessShortCode": "600638", "OrgAccountBalance": format!("{balance}.00"),
+    });
+    assert_eq!(world.post(&world.token_path(shop, "c/confirmation"), &body.to_string()).0, 200);
+}
+
+#[test]
+fn the_last_releases_note_is_read_and_what_it_said_of_the_chain_is_found_in_the_feed() {
+    let (world, shop) = shop();
+    confirmed(&world, &shop, "UKL4AB12C1", (500, 500), world.now());
+    // As it was written after the first payment was read: with all points of the chain.
+    let (at, news) = (world.now().millis(), world.wait(world.store.news(&shop, &[])).unwrap());
+    let note = json!({
+        "pulled_until": at, "utc": false, "cursor": hex::encode(news.cursor), "known_gaps": [], "heard_at": at,
+        "points": [[at, 50_000, 50_000, "UKL4AB12C1"]],
+    });
+    world.wait(world.store.put_note(&shop, NOTE, note.to_string().as_bytes())).unwrap();
+    world.pass(60);
+    confirmed(&world, &shop, "UKL4AB12C3", (500, 1700), world.now());
+    let report = world.wait(world.sweep.run());
+    let gaps = &report.shops["kijiji"].gaps;
+    assert!(gaps.len() == 1 && gaps[0].ends_with("KES 700.00"), "{gaps:?}");
+    let asked = world.safaricom.asked(PULL);
+    assert_eq!(asked.len(), 2, "for the gap, and for everything since the last time");
+    assert_eq!(asked[1]["StartDate"], Timestamp::from_millis(at - 3_600_000).unwrap().to_seed());
+}
+
+#[test]
+fn a_gap_over_a_night_is_noticed_and_stays_told_until_it_is_explained() {
+    let (world, shop) = shop();
+    let sweep = || world.wait(world.sweep.run()).shops["kijiji"].gaps.clone();
+    let evening = world.now();
+    confirmed(&world, &shop, "UKL4AB12C1", (500, 500), evening);
+    for _ in 0..14 {
+        assert_eq!(sweep(), Vec::<String>::new());
+        world.pass(3600);
+    }
+    confirmed(&world, &shop, "UKL4AB12C3", (100, 900), world.now());
+    assert!(sweep()[0].ends_with("KES 300.00"));
+    for hour in 0..20 {
+        world.pass(3600);
+        confirmed(&world, &shop, &format!("UKL4AB13{hour:02}"), (10, 910 + hour * 10), world.now());
+        assert_eq!(sweep().len(), 1, "hour {hour}");
+    }
+    // The lost one is told of after all.
+    confirmed(&world, &shop, "UKL4AB12C2", (300, 800), evening.plus_millis(60_000));
+    assert_eq!(sweep(), Vec::<String>::new());
+}
+
 /// A push whose time to be asked about has come.
 async fn due(store: &impl Store, shop: &ShopId, number: i64, now: Timestamp) {
     let checkout = domain::CheckoutId::parse(&format!("ws_CO_{number}")).unwrap();

@@ -6,11 +6,16 @@ use domain::{
     Shop, ShopId, ShortCode, Source, TillId, Timestamp,
 };
 use dynamodb::DynamoStore;
+use embedded::FileQueue;
 use replica::Head;
+use serde_json::{Value, json};
 use service::Store;
-use service::chain::Point;
 use service::store::{Filing, Purpose, RawCallback, Request, Tokens};
+use service::sweep::{NOTE, Sweep};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tests::dynamo::{Dynamo, Units};
+use tests::world::{QuietSafaricom, app};
 
 fn id() -> ShopId {
     ShopId::parse("duka-moja").unwrap()
@@ -145,20 +150,57 @@ async fn a_batch_costs_six_units_and_a_till_that_asks_in_vain_half_a_unit() {
     assert_eq!(dynamo.units(), cost(0.0, 2.0));
 }
 
-#[tokio::test]
-async fn where_a_sweep_stands_is_the_dearest_thing_it_writes() {
-    let (store, dynamo) = open().await;
-    // Two days of three hundred payments.
-    let point = |n: i64| Point {
-        at: 1_763_712_000_000 + n * 1000,
-        balance: Some(4_919_600 + n),
-        amount: 50_000,
-        receipt: format!("UKL4AB{n:04}"),
+/// The evidence of one source that a payment of this number came at that time.
+fn paid(source: Source, number: i64, at: Timestamp) -> Evidence {
+    let receipt = ReceiptCode::parse(&format!("UKL4AB{number:04}")).unwrap();
+    let balance = Some(Money::from_cents(4_919_600 + number * 50_000));
+    Evidence { receipt, paid_at: Some(at), balance, ..evidence(source) }
+}
+
+/// A page of the listing with the rows of payments of these numbers.
+fn page(numbers: std::ops::Range<i64>, at: impl Fn(i64) -> Timestamp) -> String {
+    let row = |number: i64| {
+        json!({
+            "transactionId": format!("UKL4AB{number:04}"), "sender": "MPESA", "msisdn": 254_712_345_678_u64,
+            "trxDate": format!("{}+03:00", at(number).to_seed().replacen(' ', "T", 1)), "amount": "500.0",
+            "transactiontype": "c2b-pay-bill-debit", "billreference": "account123", "organizationname": "Duka",
+        })
     };
-    let points: Vec<Point> = (0..600).map(point).collect();
-    let note = serde_json::to_vec(&points).unwrap();
-    store.put_note(&id(), service::sweep::NOTE, &note).await.unwrap();
-    assert_eq!(dynamo.units(), cost(26.0, 0.0), "{} bytes", note.len());
-    store.notes(&id(), service::sweep::NOTE).await.unwrap();
-    assert_eq!(dynamo.units(), cost(0.0, 7.0));
+    json!({ "ResponseCode": "1000", "Response": [numbers.map(row).collect::<Vec<Value>>()] }).to_string()
+}
+
+#[tokio::test]
+async fn a_sweep_writes_the_rows_that_are_new_and_two_units_for_where_it_stands() {
+    let (store, dynamo) = open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let hand = Arc::new(AtomicI64::new(noon().millis()));
+    let (now, safaricom) = (Arc::clone(&hand), Arc::new(QuietSafaricom::default()));
+    let sweep = Arc::new(Sweep {
+        store: Arc::new(dynamo.store()),
+        safaricom: Arc::clone(&safaricom),
+        fallback: Arc::new(FileQueue::open(&folder.path().join("waiting")).unwrap()),
+        app: Arc::new(app()),
+        clock: Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)).unwrap()),
+    });
+    // A payment each two minutes and a half, confirmed, and told by each pull of the next hour. The cursor in the note
+    // remembers what arrived in ten minutes, which is all of this: as much as a shop three times as busy has.
+    let at = |number: i64| noon().plus_millis((number - 8) * 150_000);
+    let mut told = Vec::new();
+    for (quarter, numbers) in [(0, 0..8), (1, 8..14), (2, 14..14)] {
+        hand.store(noon().plus_millis(quarter * 900_000).millis(), Ordering::SeqCst);
+        for number in numbers.clone() {
+            let confirmed = FeedItem::Arrival(paid(Source::C2bConfirmation, number, at(number)));
+            let body = raw(&format!("{CONFIRMATION}{number}"));
+            store.record(&body, &Filing::Feed(id(), Box::new(confirmed))).await.unwrap();
+        }
+        safaricom.answer_pull("600638", page(0..numbers.end, at));
+        dynamo.units();
+        let report = sweep.collect().await;
+        assert_eq!((report.failed.len(), report.shops["duka-moja"].gaps.len()), (0, 0), "{report:?}");
+        told.push((dynamo.units(), report.shops["duka-moja"].new));
+    }
+    assert_eq!(told[1], (cost(6.0 * 2.0 + 2.0, 5.5), 6), "new rows, where it stands, and until when");
+    assert_eq!(told[2], (cost(2.0, 4.5), 0), "what was pulled before is not written again");
+    let note = store.notes(&id(), NOTE).await.unwrap();
+    assert!(note[0].1.len() < 900, "{}", String::from_utf8_lossy(&note[0].1));
 }

@@ -4,14 +4,12 @@
 //! It is a hint and no proof: payments of one second have no order of their own, and money that leaves the
 //! account, such as a settlement, breaks the chain downwards, which is no gap.
 
-use domain::{FeedItem, Money, Timestamp};
+use domain::{FeedItem, Money, TimeError, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A payment in the chain. It is written as a row, without the names of its fields, because hundreds of them are written
-/// with every sweep; both forms are read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "Row")]
+/// A payment in the chain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
     /// When it was paid, in milliseconds.
     pub at: i64,
@@ -23,17 +21,10 @@ pub struct Point {
     pub receipt: String,
 }
 
-/// The fields of a [`Point`], in their order.
-type Row = (i64, Option<i64>, i64, String);
-
-impl From<Point> for Row {
-    fn from(Point { at, balance, amount, receipt }: Point) -> Self {
-        (at, balance, amount, receipt)
-    }
-}
-
-/// A stretch of time in which payments came that nobody told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A stretch of time in which payments came that nobody told of. It is written as from, to and how much, in milliseconds
+/// and cents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(i64, i64, i64)", try_from = "(i64, i64, i64)")]
 pub struct Gap {
     /// The payment before.
     pub from: Timestamp,
@@ -67,6 +58,20 @@ impl Gap {
     /// From when to when, in milliseconds.
     pub const fn interval(&self) -> (i64, i64) {
         (self.from.millis(), self.to.millis())
+    }
+}
+
+impl From<Gap> for (i64, i64, i64) {
+    fn from(gap: Gap) -> Self {
+        (gap.from.millis(), gap.to.millis(), gap.missing.cents())
+    }
+}
+
+impl TryFrom<(i64, i64, i64)> for Gap {
+    type Error = TimeError;
+    fn try_from((from, to, missing): (i64, i64, i64)) -> Result<Self, TimeError> {
+        let (from, to) = (Timestamp::from_millis(from)?, Timestamp::from_millis(to)?);
+        Ok(Self { from, to, missing: Money::from_cents(missing) })
     }
 }
 
@@ -116,12 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn a_point_is_a_row_and_the_form_it_had_before_is_read_too() {
-        let written = r#"[1795248000000,10050,5000,"UKL4AB12CD"]"#;
-        let before = r#"{"at":1795248000000,"balance":10050,"amount":5000,"receipt":"UKL4AB12CD"}"#;
-        let read: Vec<Point> = [written, before].map(|text| serde_json::from_str(text).unwrap()).into();
-        assert_eq!(read[0], read[1]);
-        assert_eq!(serde_json::to_string(&read[0]).unwrap(), written);
+    fn a_gap_is_written_as_three_numbers() {
+        let gap = gaps(&[point(0, "A", 100, Some(100)), point(5, "C", 50, Some(350))])[0];
+        let written = "[1795244400000,1795244700000,200]";
+        assert_eq!(serde_json::to_string(&gap).unwrap(), written);
+        assert_eq!(serde_json::from_str::<Gap>(written).unwrap(), gap);
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! One shop's part of a sweep: what the feed and the balances say is missing, and everything that was paid since
 //! the last time, pulled and filed.
 
-use crate::chain::{Gap, Point, gaps};
+use crate::chain::{Gap, Point};
 use crate::filing::{Filed, keep};
 use crate::safaricom::{Safaricom, SafaricomError};
 use crate::side_by_side::Heard;
-use crate::standing::{NOTE, Standing};
+use crate::standing::{KeptRows, NOTE, Standing};
 use crate::store::{Filing, RawCallback};
 use crate::sweep::{Pulled, Sweep};
 use crate::{Fallback, Store, StoreError, history, licence};
 use daraja::outbound::{PullAnswer, PullQuery};
 use daraja::{ListedTime, PullPage, PulledPayment, PulledRow, RowKind, Zone, read_pull_page};
-use domain::{Evidence, FeedItem, Payer, Shop, ShopId, Source, Timestamp};
+use domain::{Evidence, FeedItem, Payer, Shop, Source, Timestamp};
 
 /// How far back Safaricom tells of payments (fact sheet §1.7), less a little for the way there.
 const REACH_MILLIS: i64 = 48 * 3_600_000 - 60_000;
@@ -19,10 +19,38 @@ const REACH_MILLIS: i64 = 48 * 3_600_000 - 60_000;
 const OVERLAP_MILLIS: i64 = 3_600_000;
 /// The most pages of one window; at a hundred rows each, more than any shop sells in two days.
 const MAX_PAGES: u32 = 1000;
-/// The most payments in the chain of balances: the note stays well under what one item of a store holds.
+/// The most payments of a chain of balances that are looked at, the latest.
 const MAX_POINTS: usize = 2000;
 /// The most confirmations looked up in one window only to see whether the remembered zone still holds.
 const MAX_DOUBTS: usize = 25;
+
+/// One shop in one run.
+struct Visit<'a> {
+    shop: &'a Shop,
+    now: Timestamp,
+    standing: Standing,
+    /// The note as it was read.
+    note: Vec<u8>,
+    /// Since when the chain of balances is looked at in this run.
+    since: Timestamp,
+    /// The chain since then, once it was read.
+    points: Option<Vec<Point>>,
+    /// Rows that came in this run, will come again with the next, and are kept.
+    kept_rows: KeptRows,
+    pulled: Pulled,
+    failures: Vec<SweepError>,
+}
+
+/// What was read of a feed.
+#[derive(Default)]
+struct Feed {
+    points: Vec<Point>,
+    cursor: Vec<u8>,
+    /// There was something.
+    heard: bool,
+    /// The cursor was of another history.
+    restarted: bool,
+}
 
 /// What became of one shop's part.
 pub(crate) struct ShopSwept {
@@ -54,62 +82,71 @@ impl ShopSwept {
 impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
     /// Sweeps one shop. What fails on the way is told beside, and the rest goes on.
     pub(crate) async fn shop(&self, shop: &Shop) -> ShopSwept {
-        let mut failures = Vec::new();
-        match self.try_shop(shop, &mut failures).await {
-            Ok((pulled, silent)) => ShopSwept { pulled: Some(pulled), silent, failures },
-            Err(error) => {
-                failures.push(error.into());
-                ShopSwept { pulled: None, silent: false, failures }
-            }
-        }
-    }
-
-    async fn try_shop(
-        &self,
-        shop: &Shop,
-        failures: &mut Vec<SweepError>,
-    ) -> Result<(Pulled, bool), StoreError> {
         let now = (self.clock)();
-        let mut standing = self.standing(&shop.id).await?;
-        let mut pulled = Pulled::default();
-        if let Err(error) = self.read_feed(shop, &mut standing).await {
-            failures.push(error.into());
+        let mut visit = match self.begin(shop, now).await {
+            Ok(visit) => visit,
+            Err(error) => return ShopSwept { pulled: None, silent: false, failures: vec![error.into()] },
+        };
+        if let Err(error) = self.read_feed(&mut visit).await {
+            visit.failures.push(error.into());
         }
         // First exactly what the balances say is missing, then everything since the last time.
-        if let Err(error) = self.fill_gaps(shop, &mut standing, &mut pulled, failures).await {
-            failures.push(error);
+        if let Err(error) = self.fill_gaps(&mut visit).await {
+            visit.failures.push(error);
         }
-        let reach = now.plus_millis(-REACH_MILLIS);
-        let from = self.begin(shop, &standing, now);
+        let from = self.pull_from(&visit);
         // What may have been an outage is pulled again by the next sweep, with what came since.
-        match self.pull(shop, (from, now), &mut standing, &mut pulled).await {
-            Ok(true) => standing.pulled_until = Some(now.millis()),
+        match self.pull(&mut visit, (from, now)).await {
+            Ok(true) => visit.standing.pulled_until = Some(now.millis()),
             Ok(false) => {}
-            Err(error) => failures.push(error),
+            Err(error) => visit.failures.push(error),
         }
-        if let Err(error) = self.read_feed(shop, &mut standing).await {
-            failures.push(error.into());
+        if let Err(error) = self.read_feed(&mut visit).await {
+            visit.failures.push(error.into());
         }
-        pulled.gaps = gaps(&standing.points).iter().map(ToString::to_string).collect();
+        if let Err(error) = self.end(&mut visit).await {
+            visit.failures.push(error.into());
+        }
+        visit.pulled.gaps = visit.standing.gaps.iter().map(ToString::to_string).collect();
+        let silent = visit.standing.is_silent(now);
+        ShopSwept { pulled: Some(visit.pulled), silent, failures: visit.failures }
+    }
+
+    /// Where the shop's sweep stands. A note that can not be read is begun anew.
+    async fn begin<'a>(&self, shop: &'a Shop, now: Timestamp) -> Result<Visit<'a>, StoreError> {
+        let notes = self.store.notes(&shop.id, NOTE).await?.into_iter();
+        let note = notes.filter(|(name, _)| name == NOTE).map(|(_, note)| note).next().unwrap_or_default();
+        let standing: Standing = serde_json::from_slice(&note).unwrap_or_default();
+        let reach = now.plus_millis(-REACH_MILLIS);
+        let since = standing.follow_from().map_or(reach, |at| at.plus_millis(-OVERLAP_MILLIS).max(reach));
+        let (pulled, kept_rows, failures) = (Pulled::default(), KeptRows::default(), Vec::new());
+        Ok(Visit { shop, now, standing, note, since, points: None, kept_rows, pulled, failures })
+    }
+
+    /// Keeps where the sweep stands, unless that says nothing new, and until when all was pulled.
+    async fn end(&self, visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let (shop, now, standing) = (&visit.shop.id, visit.now, &mut visit.standing);
+        let reach = now.plus_millis(-REACH_MILLIS);
+        standing.gaps.retain(|gap| gap.from >= reach);
         standing.known_gaps.retain(|(from, _)| *from >= reach.millis());
-        let content = serde_json::to_vec(&standing).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        if let Err(error) = self.store.put_note(&shop.id, NOTE, &content).await {
-            failures.push(error.into());
+        standing.kept_rows = std::mem::take(&mut visit.kept_rows);
+        let note = serde_json::to_vec(standing).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        if note != visit.note {
+            self.store.put_note(shop, NOTE, &note).await?;
         }
-        if standing.pulled_until == Some(now.millis())
-            && let Err(error) = history::keep_pulled(&*self.store, &shop.id, now).await
-        {
-            failures.push(error.into());
+        if standing.pulled_until == Some(now.millis()) {
+            history::keep_pulled(&*self.store, shop, now).await?;
         }
-        Ok((pulled, standing.is_silent(now)))
+        Ok(())
     }
 
     /// From when everything is pulled: a little before the last time, as far as Safaricom looks back.
-    fn begin(&self, shop: &Shop, standing: &Standing, now: Timestamp) -> Timestamp {
+    fn pull_from(&self, visit: &Visit<'_>) -> Timestamp {
+        let Visit { shop, now, standing, .. } = visit;
         let reach = now.plus_millis(-REACH_MILLIS);
         let before = standing.pulled_until.and_then(|millis| Timestamp::from_millis(millis).ok());
         // A last time that is still to come is a clock's that was wrong, and says nothing.
-        let before = before.filter(|before| *before <= now);
+        let before = before.filter(|before| before <= now);
         if self.app.pull_method.is_some() && before.is_some_and(|before| before < reach) {
             tracing::error!(alarm = "pull_gap", shop = %shop.id, "nothing was pulled for two days: import the statement");
         }
@@ -118,66 +155,74 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
 
     /// Pulls for the gaps in the balances that nobody pulled for yet. Whoever does not answer for one gap is
     /// not asked for the next; a page that makes no sense is its own gap's trouble only.
-    async fn fill_gaps(
-        &self,
-        shop: &Shop,
-        standing: &mut Standing,
-        pulled: &mut Pulled,
-        failures: &mut Vec<SweepError>,
-    ) -> Result<(), SweepError> {
-        for gap in gaps(&standing.points) {
-            if standing.known_gaps.contains(&gap.interval()) {
+    async fn fill_gaps(&self, visit: &mut Visit<'_>) -> Result<(), SweepError> {
+        for gap in visit.standing.gaps.clone() {
+            if visit.standing.known_gaps.contains(&gap.interval()) {
                 continue;
             }
-            let Gap { from, to, missing } = gap;
-            tracing::warn!(alarm = "balance_gap", shop = %shop.id, %from, %to, %missing, "payments were not told");
+            let (Gap { from, to, missing }, shop) = (gap, &visit.shop.id);
+            tracing::warn!(alarm = "balance_gap", %shop, %from, %to, %missing, "payments were not told");
             let window = (from.plus_millis(-1000), to.plus_millis(1000));
-            match self.pull(shop, window, standing, pulled).await {
-                Ok(true) => standing.known_gaps.push(gap.interval()),
+            match self.pull(visit, window).await {
+                Ok(true) => visit.standing.known_gaps.push(gap.interval()),
                 Ok(false) => {}
-                Err(error @ SweepError::Page(_)) => failures.push(error),
+                Err(error @ SweepError::Page(_)) => visit.failures.push(error),
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    async fn standing(&self, shop: &ShopId) -> Result<Standing, StoreError> {
-        let notes = self.store.notes(shop, NOTE).await?;
-        // One that can not be read is begun anew, which repeats what was done and loses nothing.
-        let read = |(name, content): &(String, Vec<u8>)| {
-            (name == NOTE).then(|| serde_json::from_slice(content).unwrap_or_default())
-        };
-        Ok(notes.iter().find_map(read).unwrap_or_default())
+    /// Reads what is new in the feed and, where that tells of payments, follows the chain of balances over them; all of
+    /// it or, on an error, nothing: half a chain would show gaps that are none.
+    ///
+    /// The chain lies in the feed. It is read again from a little before the payment to which it was followed, or from
+    /// where something is missing in it, and once in a run.
+    async fn read_feed(&self, visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let cursor = hex::decode(&visit.standing.cursor).unwrap_or_default();
+        let reach = visit.now.plus_millis(-REACH_MILLIS);
+        let mut new = self.news_since(visit.shop, cursor, visit.since).await?;
+        if new.restarted {
+            // Another history: what the note remembers of it is not there.
+            visit.standing.kept_rows = KeptRows::default();
+            visit.standing.followed_until = None;
+            (visit.since, visit.points) = (reach, None);
+            new.points.clear();
+        }
+        let follow = !new.points.is_empty() || visit.standing.followed_until.is_none();
+        if visit.points.is_none() && follow {
+            let cursor = self.store.cursor_at(&visit.shop.id, visit.since).await?;
+            visit.points = Some(self.news_since(visit.shop, cursor, visit.since).await?.points);
+        }
+        if let Some(points) = visit.points.as_mut().filter(|_| follow) {
+            points.extend(new.points);
+            Point::merge(points);
+            let beyond = points.len().saturating_sub(MAX_POINTS);
+            points.drain(..beyond);
+            visit.standing.follow(points, visit.now);
+        }
+        if new.heard {
+            visit.standing.hear((self.clock)());
+        }
+        visit.standing.cursor = hex::encode(new.cursor);
+        Ok(())
     }
 
-    /// Reads what is new in the feed into the chain of balances, all of it or, on an error, nothing: half a
-    /// chain would show gaps that are none.
-    async fn read_feed(&self, shop: &Shop, standing: &mut Standing) -> Result<(), StoreError> {
-        let mut cursor = hex::decode(&standing.cursor).unwrap_or_default();
-        let mut points = standing.points.clone();
+    /// What is new in a feed since a cursor, of payments those that were paid since a time.
+    async fn news_since(&self, shop: &Shop, cursor: Vec<u8>, since: Timestamp) -> Result<Feed, StoreError> {
+        let begun = !cursor.is_empty();
+        let mut feed = Feed { cursor, ..Feed::default() };
         loop {
-            let news = self.store.news(&shop.id, &cursor).await?;
-            if news.restarted && !cursor.is_empty() {
-                points.clear();
-            }
-            if !news.items.is_empty() || !news.journals.is_empty() {
-                standing.hear((self.clock)());
-            }
-            points.extend(news.items.iter().filter_map(Point::of));
-            cursor = news.cursor;
+            let news = self.store.news(&shop.id, &feed.cursor).await?;
+            feed.restarted |= news.restarted && begun;
+            feed.heard |= !news.items.is_empty() || !news.journals.is_empty();
+            let points = news.items.iter().filter_map(Point::of);
+            feed.points.extend(points.filter(|point| point.at >= since.millis()));
+            feed.cursor = news.cursor;
             if !news.more {
-                break;
+                return Ok(feed);
             }
         }
-        standing.cursor = hex::encode(cursor);
-        let reach = (self.clock)().plus_millis(-REACH_MILLIS).millis();
-        points.retain(|point| point.at >= reach);
-        Point::merge(&mut points);
-        let beyond = points.len().saturating_sub(MAX_POINTS);
-        points.drain(..beyond);
-        standing.points = points;
-        Ok(())
     }
 
     /// Pulls a window. Whether it is certain that this was all.
@@ -185,18 +230,12 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
     /// First every page, then the zone of their times, then the rows: a row is kept once, so one that is
     /// kept before the zone is known keeps a wrong time for ever. Where a page fails, what the others
     /// brought is kept all the same: that money arrived counts more than its hour.
-    async fn pull(
-        &self,
-        shop: &Shop,
-        window: (Timestamp, Timestamp),
-        standing: &mut Standing,
-        pulled: &mut Pulled,
-    ) -> Result<bool, SweepError> {
+    async fn pull(&self, visit: &mut Visit<'_>, window: (Timestamp, Timestamp)) -> Result<bool, SweepError> {
         let mut pages = Vec::new();
-        let all = self.read_pages(shop, window, &mut pages).await;
-        self.settle_zone(shop, &pages, window, standing).await?;
+        let all = self.read_pages(visit.shop, window, &mut pages).await;
+        self.settle_zone(visit.shop, &pages, window, &mut visit.standing).await?;
         for row in pages.into_iter().flat_map(|page| page.rows) {
-            self.file_row(shop, row, (window, standing.zone()), pulled).await?;
+            self.file_row(visit, row, window).await?;
         }
         all
     }
@@ -285,12 +324,17 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
 
     async fn file_row(
         &self,
-        shop: &Shop,
+        visit: &mut Visit<'_>,
         row: PulledRow,
-        times: ((Timestamp, Timestamp), Option<Zone>),
-        pulled: &mut Pulled,
+        window: (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
+        let Visit { shop, pulled, .. } = visit;
         let mut raw = RawCallback { body: row.raw, received_at: (self.clock)() };
+        if visit.standing.kept_rows.has(&raw.body) {
+            pulled.rows = pulled.rows.saturating_add(1);
+            visit.kept_rows.add(&raw.body);
+            return Ok(());
+        }
         let filing = match row.content {
             Ok(PulledPayment { kind, .. }) if kind.is_settlement() => {
                 pulled.other = pulled.other.saturating_add(1);
@@ -302,7 +346,7 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
             }
             Ok(payment) => {
                 pulled.rows = pulled.rows.saturating_add(1);
-                let evidence = self.evidence(shop, payment, times);
+                let evidence = self.evidence(shop, payment, (window, visit.standing.zone()));
                 if shop.id.is_platform() {
                     licence::filing(&*self.store, evidence).await?
                 } else {
@@ -317,7 +361,13 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         match keep(&*self.store, &raw, &filing).await? {
             Filed::New => pulled.new = pulled.new.saturating_add(1),
             Filed::Again => {}
-            Filed::Inbox(_) => pulled.inbox = pulled.inbox.saturating_add(1),
+            Filed::Inbox(_) => {
+                pulled.inbox = pulled.inbox.saturating_add(1);
+                return Ok(());
+            }
+        }
+        if comes_again(&filing, visit.now) {
+            visit.kept_rows.add(&raw.body);
         }
         Ok(())
     }
@@ -342,6 +392,14 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
             received_at: (self.clock)(),
         }
     }
+}
+
+/// Whether the next pull brings the row again from which this came, and it need not be judged anew. What is paid to the
+/// platform is: what it means may have been noted in part only.
+fn comes_again(filing: &Filing, now: Timestamp) -> bool {
+    let Filing::Feed(shop, item) = filing else { return false };
+    let paid_at = item.evidence().and_then(|evidence| evidence.paid_at);
+    !shop.is_platform() && paid_at.is_none_or(|at| at >= now.plus_millis(-OVERLAP_MILLIS))
 }
 
 /// Why a part of the sweep of a shop stopped.

@@ -1,13 +1,21 @@
-//! Where the sweep of a shop stands, from one run to the next.
+//! Where the sweep of a shop stands, from one run to the next: one small note, because it is written with every run.
+//! What is not in it is computed from the feed. A note that is lost, or that cannot be read, makes the next sweep begin
+//! anew, which repeats what was done and loses nothing.
 
-use crate::chain::{Point, gaps};
+use crate::chain::{Gap, Point, gaps};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use daraja::Zone;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// The name of the note in which a shop's sweep keeps where it stands.
 pub const NOTE: &str = "sweep";
 
+/// The most rows remembered: more are only written once more.
+const MAX_KEPT_ROWS: usize = 500;
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 /// When shops are open, in milliseconds after midnight in Nairobi: from eight to eight.
 const OPEN_MILLIS: std::ops::Range<i64> = (8 * 3_600_000)..(20 * 3_600_000);
@@ -26,12 +34,12 @@ impl Swept {
     pub fn read(note: &[u8]) -> Self {
         let standing: Standing = serde_json::from_slice(note).unwrap_or_default();
         let pulled_until = standing.pulled_until.and_then(|millis| Timestamp::from_millis(millis).ok());
-        Self { pulled_until, gaps: gaps(&standing.points).iter().map(ToString::to_string).collect() }
+        Self { pulled_until, gaps: standing.gaps.iter().map(ToString::to_string).collect() }
     }
 }
 
 /// Where a shop's sweep stands.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Standing {
     /// Until when everything was pulled, in milliseconds.
     pub(crate) pulled_until: Option<i64>,
@@ -40,20 +48,83 @@ pub(crate) struct Standing {
     /// How far the shop's feed was read, in hex.
     #[serde(default)]
     pub(crate) cursor: String,
-    /// The latest payments of the last two days, for the chain of balances.
+    /// Up to which payment the chain of balances was followed, in milliseconds; nothing where that is to begin anew.
     #[serde(default)]
-    pub(crate) points: Vec<Point>,
+    pub(crate) followed_until: Option<i64>,
+    /// Gaps in the chain of balances that nothing explains.
+    #[serde(default)]
+    pub(crate) gaps: Vec<Gap>,
     /// Gaps that were pulled for before.
     #[serde(default)]
     pub(crate) known_gaps: Vec<(i64, i64)>,
     /// When something new was found last: a payment, or what a till wrote.
     #[serde(default)]
     heard_at: Option<i64>,
+    /// Rows that are kept, of those that the next pull brings again.
+    #[serde(default)]
+    pub(crate) kept_rows: KeptRows,
+}
+
+/// Rows of a listing that were filed in the feed. Who finds a row here, byte for byte, need not write it again.
+///
+/// Eight bytes of each row's hash are remembered. By chance two rows of an hour share them in one shop of a million in a
+/// million years; and nobody can make them, because the receipt code in each is Safaricom's.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) struct KeptRows(BTreeSet<[u8; 8]>);
+
+impl KeptRows {
+    /// Whether this very row is kept.
+    pub(crate) fn has(&self, row: &[u8]) -> bool {
+        self.0.contains(&mark(row))
+    }
+
+    /// This row is kept.
+    pub(crate) fn add(&mut self, row: &[u8]) {
+        if self.0.len() < MAX_KEPT_ROWS {
+            self.0.insert(mark(row));
+        }
+    }
+}
+
+fn mark(row: &[u8]) -> [u8; 8] {
+    let digest: [u8; 32] = Sha256::digest(row).into();
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+/// Their marks, one after the other, in base64.
+impl From<KeptRows> for String {
+    fn from(rows: KeptRows) -> Self {
+        STANDARD_NO_PAD.encode(rows.0.into_iter().flatten().collect::<Vec<u8>>())
+    }
+}
+
+/// What can not be read is forgotten.
+impl From<String> for KeptRows {
+    fn from(text: String) -> Self {
+        let bytes = STANDARD_NO_PAD.decode(text).unwrap_or_default();
+        Self(bytes.as_chunks().0.iter().copied().collect())
+    }
 }
 
 impl Standing {
     pub(crate) fn zone(&self) -> Option<Zone> {
         self.utc.map(|utc| if utc { Zone::Utc } else { Zone::Nairobi })
+    }
+
+    /// From where the chain of balances is to be followed on: from where it was followed to, or from where something is
+    /// missing in it. Nothing: it begins anew.
+    pub(crate) fn follow_from(&self) -> Option<Timestamp> {
+        let until = Timestamp::from_millis(self.followed_until?).ok()?;
+        self.gaps.iter().map(|gap| gap.from).chain([until]).min()
+    }
+
+    /// The chain was followed over these, which are merged. Without a balance in it, what comes is linked to nothing
+    /// before.
+    pub(crate) fn follow(&mut self, points: &[Point], now: Timestamp) {
+        let last = points.iter().rev().find(|point| point.balance.is_some());
+        self.followed_until = Some(last.map_or(now.millis(), |point| point.at));
+        self.gaps = gaps(points);
     }
 
     /// Something new was found.
@@ -74,6 +145,51 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_has_its_form_and_the_last_releases_note_is_read_too() {
+        let mut kept_rows = KeptRows::default();
+        kept_rows.add(b"a row");
+        let at = |text| Timestamp::parse_daraja(text).unwrap();
+        let gap = Gap {
+            from: at("20261121100000"),
+            to: at("20261121100500"),
+            missing: domain::Money::from_cents(200),
+        };
+        let standing = Standing {
+            pulled_until: Some(1),
+            utc: Some(true),
+            cursor: "0a".to_owned(),
+            followed_until: Some(2),
+            gaps: vec![gap],
+            known_gaps: vec![gap.interval()],
+            heard_at: Some(3),
+            kept_rows,
+        };
+        let written = r#"{"pulled_until":1,"utc":true,"cursor":"0a","followed_until":2,"gaps":[[1795244400000,1795244700000,200]],"known_gaps":[[1795244400000,1795244700000]],"heard_at":3,"kept_rows":"rcN287Yy3jw"}"#;
+        assert_eq!(serde_json::to_string(&standing).unwrap(), written);
+        assert_eq!(serde_json::from_str::<Standing>(written).unwrap(), standing);
+        assert_eq!(Swept::read(written.as_bytes()).gaps, [gap.to_string()]);
+        let before = r#"{"pulled_until":1,"utc":true,"cursor":"0a","points":[[1795248000000,10050,5000,"UKL4AB12CD"]],"known_gaps":[[1795244400000,1795244700000]],"heard_at":3}"#;
+        let read: Standing = serde_json::from_str(before).unwrap();
+        assert_eq!(
+            read,
+            Standing { followed_until: None, gaps: vec![], kept_rows: KeptRows::default(), ..standing }
+        );
+    }
+
+    #[test]
+    fn the_very_row_is_known_and_no_other_and_what_is_damaged_is_forgotten() {
+        let mut kept = KeptRows::default();
+        for number in 0..1000_u32 {
+            kept.add(&number.to_be_bytes());
+        }
+        let again = KeptRows::from(String::from(kept.clone()));
+        assert_eq!(again, kept);
+        let known = (0..1000_u32).filter(|number| again.has(&number.to_be_bytes())).count();
+        assert_eq!((known, again.has(b"\0\0\0\x01 ")), (MAX_KEPT_ROWS, false));
+        assert_eq!(KeptRows::from("no base64!".to_owned()), KeptRows::default());
+    }
 
     #[test]
     fn a_shop_is_silent_after_a_day_without_news_and_only_while_shops_are_open() {
