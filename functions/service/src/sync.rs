@@ -5,7 +5,7 @@ use crate::counters::{TILLS, letters_of};
 use crate::licence::Signer;
 use crate::new_life::new_life;
 use crate::openapi::described;
-use crate::store::StoreError;
+use crate::store::{News, StoreError};
 use crate::{Clock, METRICS, Problem, Store, claims, history};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use domain::{Actor, Member, Role, ShopId, TillId, Timestamp};
+use domain::{Actor, Member, Role, ShopId, TillId};
 use replica::wire::json::{Enrol, Enrolled, Joined, LicenceForm, OpenSales, ShopForm};
 use replica::wire::{MAX_BODY_BYTES, SyncAnswer, SyncRequest};
 use replica::{Batch, Head, Keypair, PublicKey};
@@ -89,36 +89,41 @@ async fn exchange<S: Store>(
     let (shop, now) = (ShopId::parse(&shop), (sync.clock)());
     let shop = shop.map_err(|e| Problem::bad_request(e.to_string()))?;
     let recalled = sync.acquaintances.recall(&signed, now);
-    let answer = match sync.nothing_new(&shop, recalled.as_ref(), &body, now).await? {
-        Some(answer) => answer,
-        None => {
+    let answer = match sync.look(&shop, recalled.as_ref(), &body).await? {
+        Some(news) if recalled.as_ref().is_some_and(|caller| !tells(&news, caller)) => {
+            SyncAnswer { cursor: news.cursor, ..SyncAnswer::nothing(now) }
+        }
+        news => {
             let caller = sync.acquaintances.ask(&*sync.store, &signed, recalled.as_ref(), now).await?;
             caller.may_act_for(&shop)?;
             let request = SyncRequest::decode(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
-            sync.answer(&shop, &caller.member, &request).await?
+            sync.answer(&shop, &caller.member, &request, news).await?
         }
     };
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], answer.encode()).into_response())
 }
 
+/// Whether there is anything in the news for a caller. That its own journal has grown is nothing new to it.
+fn tells(news: &News, caller: &Caller) -> bool {
+    let grown = news.journals.iter().any(|actor| *actor != caller.member.actor);
+    grown || !news.items.is_empty() || news.more || news.restarted
+}
+
 impl<S: Store> Sync<S> {
-    /// The answer to a caller we know who only asks whether there is anything new, where there is nothing.
-    /// It is what nearly all tills hear nearly always, and costs one read.
-    async fn nothing_new(
+    /// What is new, for a caller we know who asks for nothing else. Nearly always it is nothing: then that is the answer,
+    /// and costs one read.
+    async fn look(
         &self,
         shop: &ShopId,
         caller: Option<&Caller>,
         body: &[u8],
-        now: Timestamp,
-    ) -> Result<Option<SyncAnswer>, Problem> {
+    ) -> Result<Option<News>, Problem> {
         if caller.is_none_or(|caller| caller.may_act_for(shop).is_err()) {
             return Ok(None);
         }
         let asks = SyncRequest::decode(body).ok().filter(|r| r.batch.is_none() && !r.behind);
         let Some(request) = asks else { return Ok(None) };
-        let news = self.store.news(shop, &request.cursor).await?;
-        let nothing = news.items.is_empty() && news.journals.is_empty() && !news.more && !news.restarted;
-        Ok(nothing.then(|| SyncAnswer { cursor: news.cursor, ..SyncAnswer::nothing(now) }))
+        Ok(Some(self.store.news(shop, &request.cursor).await?))
     }
 
     async fn answer(
@@ -126,8 +131,12 @@ impl<S: Store> Sync<S> {
         shop: &ShopId,
         member: &Member,
         request: &SyncRequest,
+        news: Option<News>,
     ) -> Result<SyncAnswer, Problem> {
-        let news = self.store.news(shop, &request.cursor).await?;
+        let news = match news {
+            Some(news) => news,
+            None => self.store.news(shop, &request.cursor).await?,
+        };
         let behind = request.behind || news.restarted;
         let (taken, refused) = self.take(shop, member, request, behind).await?;
         let (grown, listed): (Vec<(Actor, Option<Head>)>, _) = if behind {
