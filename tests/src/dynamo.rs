@@ -10,6 +10,8 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
 };
 use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
+use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
 };
@@ -89,6 +91,44 @@ pub struct Units {
     pub read: f64,
 }
 
+impl std::ops::AddAssign for Units {
+    fn add_assign(&mut self, other: Self) {
+        self.written += other.written;
+        self.read += other.read;
+    }
+}
+
+/// What some work asked of DynamoDB.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Bill {
+    /// What the answers say that it cost, and a unit for each write that was refused, of which they say nothing.
+    pub units: Units,
+    /// Requests, repetitions included.
+    pub requests: u32,
+    /// Writes whose condition did not hold.
+    pub refused: u32,
+    /// Other answers that were none: throttled, in conflict with another transaction, failed.
+    pub failed: u32,
+}
+
+tokio::task_local! {
+    static OWN: Arc<Mutex<Bill>>;
+}
+
+/// Does some work and tells what it alone asked of DynamoDB, however much goes on beside it. Work that it gives to other
+/// tasks is not counted.
+pub async fn billed<T>(work: impl Future<Output = T>) -> (T, Bill) {
+    let own: Arc<Mutex<Bill>> = Arc::default();
+    let done = OWN.scope(Arc::clone(&own), work).await;
+    let bill = *own.lock().unwrap();
+    (done, bill)
+}
+
+/// Adds to the bill of the work in whose course this is called, if it has one.
+fn charge(add: impl FnOnce(&mut Bill)) {
+    let _ = OWN.try_with(|own| add(&mut own.lock().unwrap()));
+}
+
 /// What reaches a test server: any credentials do, and nothing is looked up elsewhere.
 fn config(endpoint: &str) -> aws_sdk_dynamodb::config::Builder {
     Config::builder()
@@ -132,17 +172,29 @@ impl Requests {
         self.sent.lock().unwrap().push(what.to_owned());
     }
 
-    /// Adds what an answer to the last request says of its cost; a transaction's says it for each table.
-    fn count(&self, answer: &[u8]) {
-        let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return };
-        let consumed = &answer["ConsumedCapacity"];
-        let parts = consumed.as_array().map_or_else(|| std::slice::from_ref(consumed), Vec::as_slice);
-        let sum: f64 = parts.iter().filter_map(|part| part["CapacityUnits"].as_f64()).sum();
-        let mut units = self.units.lock().unwrap();
-        let reads =
-            self.sent.lock().unwrap().last().is_some_and(|last| ["Query", "GetItem"].contains(&&**last));
-        *(if reads { &mut units.read } else { &mut units.written }) += sum;
+    /// Adds what an answer says of its cost.
+    fn count(&self, cost: Units) {
+        *self.units.lock().unwrap() += cost;
+        charge(|bill| bill.units += cost);
     }
+}
+
+/// What an answer says that its request cost; a transaction's says it for each table.
+fn cost_in(context: &AfterDeserializationInterceptorContextRef<'_>) -> Units {
+    let body = context.response().body().bytes().unwrap_or_default();
+    let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let consumed = &answer["ConsumedCapacity"];
+    let parts = consumed.as_array().map_or_else(|| std::slice::from_ref(consumed), Vec::as_slice);
+    let sum = parts.iter().filter_map(|part| part["CapacityUnits"].as_f64()).sum();
+    let reads = context.output_or_error().is_ok_and(|output| {
+        output.downcast_ref::<GetItemOutput>().is_some() || output.downcast_ref::<QueryOutput>().is_some()
+    });
+    if reads { Units { read: sum, written: 0.0 } } else { Units { written: sum, read: 0.0 } }
+}
+
+/// Whether an error's answer tells of this.
+fn tells_of(answer: &[u8], what: &[u8]) -> bool {
+    answer.windows(what.len()).any(|part| part == what)
 }
 
 impl Intercept for Requests {
@@ -178,6 +230,7 @@ impl Intercept for Requests {
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").unwrap_or_default();
         self.note(target.rsplit('.').next().unwrap_or_default());
+        charge(|bill| bill.requests += 1);
         Ok(())
     }
 
@@ -187,12 +240,19 @@ impl Intercept for Requests {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        self.count(cost_in(context));
+        if context.response().status().is_success() {
+            return Ok(());
+        }
         let body = context.response().body().bytes().unwrap_or_default();
-        self.count(body);
-        if context.response().status().is_client_error()
-            && body.windows(CONDITION_FAILED.len()).any(|part| part == CONDITION_FAILED)
-        {
+        if tells_of(body, CONDITION_FAILED) {
             self.note(REFUSED);
+            charge(|bill| {
+                bill.refused += 1;
+                bill.units.written += 1.0;
+            });
+        } else {
+            charge(|bill| bill.failed += 1);
         }
         Ok(())
     }

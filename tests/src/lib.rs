@@ -15,6 +15,7 @@ pub mod metered;
 pub mod plain;
 pub mod process;
 pub mod rules;
+pub mod scale;
 pub mod secrets;
 pub mod simulation;
 pub mod sqs;

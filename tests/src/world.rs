@@ -171,21 +171,24 @@ impl Line2Hub {
     /// # Errors
     /// The hub refused.
     pub fn deliver(&self, request: &CloudRequest) -> Result<Vec<u8>, CloudError> {
-        let mut builder = Request::builder().method(request.method).uri(&request.path);
-        for (name, value) in &request.headers {
-            builder = builder.header(*name, value);
-        }
-        let carried = builder.body(Body::from(request.body.clone())).unwrap();
-        let (status, body) = self.runtime.block_on(async {
-            let answer = self.router.clone().oneshot(carried).await.unwrap();
-            (answer.status(), to_bytes(answer.into_body(), usize::MAX).await.unwrap())
-        });
-        if status.is_success() {
-            Ok(body.to_vec())
-        } else {
-            Err(CloudError::from_answer(status.as_u16(), &body))
-        }
+        self.runtime.block_on(hand_over(&self.router, request))
     }
+}
+
+/// Hands what a replica asks to functions, as a server would, and gives what they answer.
+///
+/// # Errors
+/// They refused.
+pub async fn hand_over(router: &Router, request: &CloudRequest) -> Result<Vec<u8>, CloudError> {
+    let mut builder = Request::builder().method(request.method).uri(&request.path);
+    for (name, value) in &request.headers {
+        builder = builder.header(*name, value);
+    }
+    let carried = builder.body(Body::from(request.body.clone())).unwrap();
+    let answer = router.clone().oneshot(carried).await.unwrap();
+    let status = answer.status();
+    let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    if status.is_success() { Ok(body.to_vec()) } else { Err(CloudError::from_answer(status.as_u16(), &body)) }
 }
 
 impl Cloud for Line2Hub {

@@ -85,7 +85,7 @@ fn run(till: &Till, clock: &Clock, nudges: &Receiver<Nudge>) {
         }
         let pause = match &synced {
             Ok(report) if report.history_left => BETWEEN_PAGES,
-            Ok(_) => rest(awaits_payment(till), happened.elapsed()),
+            Ok(_) => pause(till, happened.elapsed()),
             Err(_) => back_off(failures),
         };
         match nudges.recv_timeout(pause) {
@@ -117,6 +117,12 @@ fn tell_of_jumps(till: &Till, clock: &Clock, (shown, seen): &mut (Timestamp, Ins
     }
 }
 
+/// How long a till that reached the cloud waits until it asks again, where nothing was recorded at it and no payment came
+/// for so long.
+pub fn pause(till: &Till, quiet: Duration) -> Duration {
+    rest(awaits_payment(till), quiet)
+}
+
 fn awaits_payment(till: &Till) -> bool {
     let open = |shop: &domain::Shop| {
         till.sales(&shop.id, SaleFilter::Open, None, 1).is_ok_and(|sales| !sales.is_empty())
@@ -124,7 +130,6 @@ fn awaits_payment(till: &Till) -> bool {
     till.shops().is_ok_and(|shops| shops.iter().any(open))
 }
 
-/// How long to wait, where nothing was recorded here and no payment came for so long.
 fn rest(awaiting: bool, quiet: Duration) -> Duration {
     let (least, part) = if awaiting { AWAITING } else { IDLE };
     quiet.checked_div(part).unwrap_or(SELDOM).clamp(least, SELDOM)

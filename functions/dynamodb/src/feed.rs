@@ -26,9 +26,9 @@ const VERSION: u8 = 1;
 pub(crate) struct Arrival(u64);
 
 impl Arrival {
-    /// Now.
-    pub(crate) fn now() -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    /// At a time of the store's clock.
+    pub(crate) fn at(time: SystemTime) -> Self {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 

@@ -2,7 +2,6 @@
 //! a scan. What a list names is read again from the table.
 
 use crate::DynamoStore;
-use crate::feed::Arrival;
 use crate::items::{self, Item};
 use crate::keys::{self, DECIDED, ENROLMENTS, GSK, Key, MEMBERS, SHOPS, SK};
 use crate::request::{all, failed};
@@ -114,7 +113,7 @@ impl DynamoStore {
         let (list, mut place) = after.split_once('|').unwrap_or_default();
         let mut page = Page::default();
         if list != DECIDED {
-            let last = Arrival::now().day().number().saturating_add(1);
+            let last = self.now().day().number().saturating_add(1);
             let first = list.parse().unwrap_or(FIRST_DAY);
             for number in (first..=last).take(DAYS_AT_ONCE) {
                 let Ok(day) = BusinessDay::from_number(number) else { break };
@@ -144,7 +143,7 @@ impl DynamoStore {
         if let (Some(request), Some(_)) = (&orphan.item.request, &orphan.decided) {
             self.put(items::early_inbox_item(&orphan.item.hash, request)).await?;
         }
-        self.put(items::orphan_item(orphan, Arrival::now())).await
+        self.put(items::orphan_item(orphan, self.now())).await
     }
 }
 

@@ -85,7 +85,7 @@ impl Store for DynamoStore {
     }
 
     async fn inbox(&self, limit: usize) -> Result<Vec<InboxItem>, StoreError> {
-        let today = Arrival::now().day().number();
+        let today = self.now().day().number();
         let mut found = Vec::new();
         for back in 0..INBOX_DAYS {
             let Ok(day) = BusinessDay::from_number(today.saturating_sub(back)) else { break };
@@ -102,7 +102,7 @@ impl Store for DynamoStore {
             // First the way back to it: settled, it is in no list in which its hash could be found.
             self.put(items::early_inbox_item(&item.hash, request)).await?;
         }
-        let decided = items::decided_attributes(&item.hash, Arrival::now());
+        let decided = items::decided_attributes(&item.hash, self.now());
         self.decide(item, Condition::waiting(), outcome, &decided).await
     }
 
@@ -120,7 +120,7 @@ impl Store for DynamoStore {
     }
 
     async fn reopen_inbox(&self, item: &InboxItem, note: &str) -> Result<(), StoreError> {
-        let waiting = items::waiting_attributes(&item.hash, Arrival::now());
+        let waiting = items::waiting_attributes(&item.hash, self.now());
         self.decide(item, Condition::decided(), note, &waiting).await
     }
 
@@ -327,7 +327,7 @@ impl Store for DynamoStore {
         } else {
             Condition::same(CHAIN, AttributeValue::B(Blob::new(before.chain)))
         };
-        let head = items::head_item(shop, batch.actor, after, Arrival::now());
+        let head = items::head_item(shop, batch.actor, after, self.now());
         let batch = items::batch_item(shop, batch, at);
         let parts = [self.put_part(batch, Condition::new()), self.put_part(head, journal_ends)];
         self.transact(parts.into_iter().collect::<Result<_, _>>()?).await
@@ -391,7 +391,7 @@ impl Store for DynamoStore {
         let query = query
             .expression_attribute_values(":from", AttributeValue::S(cursor.start()))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let now = Arrival::now();
+        let now = self.now();
         let (mut news, mut places, mut from, mut cut) = (News::default(), Vec::new(), None, false);
         loop {
             let answer = query.clone().set_exclusive_start_key(from).send().await.map_err(failed)?;
@@ -473,7 +473,7 @@ impl DynamoStore {
         hash: [u8; 32],
         filing: &Filing,
     ) -> Result<Recorded, StoreError> {
-        let item = items::callback_item(key, raw, hash, filing, Arrival::now());
+        let item = items::callback_item(key, raw, hash, filing, self.now());
         match (self.put_if(item, Condition::new()).await?, filing) {
             (None, _) => Ok(Recorded::New),
             (Some(kept), _) if items::read_body_hash(&kept)? == hash => Ok(Recorded::Again),
