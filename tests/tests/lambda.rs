@@ -223,6 +223,8 @@ async fn the_log_counts_for_cloudwatch_and_names_the_request_that_it_tells_of() 
     let stored = callbacks.logged("CallbacksStored");
     assert_eq!((&stored["Function"], &stored["CallbacksStored"]), (&json!("callbacks"), &json!(1)));
     assert_eq!(stored["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Leja");
+    // Nobody but Safaricom's addresses is on the list, and `log` is what is chosen where nothing is.
+    assert_eq!(callbacks.logged("Suspects")["Suspects"], 1);
     callbacks.post("/mpesa/c2b/confirmation", &confirmation("LGR019G3J2")).await;
     assert_eq!(callbacks.logged("Duplicates")["Duplicates"], 1);
     callbacks.post("/mpesa/c2b/confirmation", "no JSON").await;

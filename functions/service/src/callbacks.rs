@@ -72,20 +72,20 @@ pub fn router<S: Store, F: Fallback>(callbacks: Callbacks<S, F>) -> Router {
     router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(Arc::new(callbacks))
 }
 
-/// A callback on its way in: the body, and whether the caller's address is believed.
+/// A callback on its way in: the body, and whether the caller's address is not on the list.
 struct Incoming {
     body: Bytes,
-    suspect: Option<&'static str>,
+    foreign: bool,
 }
 
 impl<S: Store, F: Fallback> FromRequest<Arc<Callbacks<S, F>>> for Incoming {
     type Rejection = Response;
     async fn from_request(request: Request, callbacks: &Arc<Callbacks<S, F>>) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
-        let suspect = callbacks.suspect(&parts);
+        let foreign = callbacks.is_foreign(&parts);
         let request = Request::from_parts(parts, body);
         let body = Bytes::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { body, suspect })
+        Ok(Self { body, foreign })
     }
 }
 
@@ -144,11 +144,12 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
             return self.wrong_token();
         };
         let raw = RawCallback { body: incoming.body.into(), received_at: (self.clock)() };
-        let suspect = incoming.suspect;
+        let doubted = incoming.foreign && self.sources.rule == SourceRule::Enforce;
+        let suspect = doubted.then_some("it came from an address that is not on the list of Safaricom's");
         let keeping = self.keep(token.as_ref(), &raw, suspect, timed_out);
         match tokio::time::timeout(STORE_PATIENCE, keeping).await {
             Ok(Ok(Some(filed))) => {
-                self.counted(&filed, suspect.is_some());
+                self.counted(&filed, incoming.foreign, doubted);
                 acknowledge(ack::ACCEPTED)
             }
             Ok(Ok(None)) => self.wrong_token(),
@@ -178,7 +179,8 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
         file(&*self.store, raw, &Arrived { bound, timed_out, suspect }).await.map(Some)
     }
 
-    fn counted(&self, filed: &Filed, suspect: bool) {
+    /// Who calls from elsewhere and has a token that is good is told of, believed or not.
+    fn counted(&self, filed: &Filed, foreign: bool, doubted: bool) {
         Counts::count(match filed {
             Filed::New => &self.counts.kept,
             Filed::Again => &self.counts.repeated,
@@ -187,8 +189,11 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
         match filed {
             Filed::New => trace!(target: METRICS, CallbacksStored = 1),
             Filed::Again => trace!(target: METRICS, Duplicates = 1),
-            Filed::Inbox(_) if suspect => trace!(target: METRICS, CallbacksStored = 1, Suspects = 1),
+            Filed::Inbox(_) if doubted => trace!(target: METRICS, CallbacksStored = 1),
             Filed::Inbox(_) => trace!(target: METRICS, CallbacksStored = 1, Orphans = 1),
+        }
+        if foreign {
+            trace!(target: METRICS, Suspects = 1);
         }
     }
 
@@ -251,15 +256,17 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
         Ok(decide(shop, &payment, &told, (self.clock)()))
     }
 
-    /// Why a caller is not believed, by its address.
-    fn suspect(&self, parts: &axum::http::request::Parts) -> Option<&'static str> {
-        if self.sources.rule == SourceRule::Off || self.sources.know(parts) {
-            return None;
+    /// Whether the caller has an address that is not on the list, where that is looked at.
+    fn is_foreign(&self, parts: &axum::http::request::Parts) -> bool {
+        let foreign = self.sources.rule != SourceRule::Off && !self.sources.know(parts);
+        if foreign {
+            Counts::count(&self.counts.foreign_addresses);
+            tracing::warn!(
+                alarm = "foreign_address",
+                "a callback came from an address that is not on the list"
+            );
         }
-        Counts::count(&self.counts.foreign_addresses);
-        tracing::warn!(alarm = "foreign_address", "a callback came from an address that is not on the list");
-        let reason = "it came from an address that is not on the list of Safaricom's";
-        (self.sources.rule == SourceRule::Enforce).then_some(reason)
+        foreign
     }
 
     fn wrong_token(&self) -> Response {

@@ -186,7 +186,10 @@ async fn list<S: Store>(
     (method, uri, headers): Head,
 ) -> Result<Json<Vec<InboxForm>>, Problem> {
     office.platform((&method, &uri, &headers), &[]).await?;
-    Ok(Json(office.store.inbox(PAGE).await?.iter().map(form).collect()))
+    let mut waiting = office.store.inbox(PAGE).await?;
+    // What was taken back waits where it came in, and not where a store lists it now.
+    waiting.sort_by(|a, b| (b.received_at, &a.hash).cmp(&(a.received_at, &b.hash)));
+    Ok(Json(waiting.iter().map(form).collect()))
 }
 
 /// One callback, with its body.
