@@ -223,14 +223,40 @@ async fn the_log_counts_for_cloudwatch_and_names_the_request_that_it_tells_of() 
     let stored = callbacks.logged("CallbacksStored");
     assert_eq!((&stored["Function"], &stored["CallbacksStored"]), (&json!("callbacks"), &json!(1)));
     assert_eq!(stored["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Leja");
-    // Nobody but Safaricom's addresses is on the list, and `log` is what is chosen where nothing is.
-    assert_eq!(callbacks.logged("Suspects")["Suspects"], 1);
     callbacks.post("/mpesa/c2b/confirmation", &confirmation("LGR019G3J2")).await;
     assert_eq!(callbacks.logged("Duplicates")["Duplicates"], 1);
     callbacks.post("/mpesa/c2b/confirmation", "no JSON").await;
     let told = callbacks.logged("a callback went to the inbox");
     assert!(told["span"]["requestId"].as_str().is_some_and(|id| !id.is_empty()), "{told}");
     assert_eq!(callbacks.logged("Orphans")["Orphans"], 1);
+    // Where nothing else was chosen, who calls from elsewhere is believed and counted.
+    let headers = json!({ "content-type": "application/json" });
+    let body = confirmation("LGR019G3J3");
+    let mut foreign = event("POST", ("/mpesa/c2b/confirmation", ""), &headers, body.as_bytes());
+    foreign["requestContext"]["http"]["sourceIp"] = json!("10.0.0.1");
+    assert_eq!(callbacks.invoke(&foreign).await["statusCode"], 200);
+    assert_eq!(callbacks.logged("CallbacksStored")["CallbacksStored"], 1);
+    assert_eq!(callbacks.logged("Suspects")["Suspects"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sweep_tells_of_one_shop_names_its_run_too() {
+    let (dynamo, sqs) = tokio::join!(Dynamo::start(), Sqs::start());
+    let path = open_shop(&dynamo.store()).await;
+    let callbacks = Function::start("callbacks", &dynamo, &[NO_QUEUE]).await;
+    let now = Timestamp::from_system(SystemTime::now());
+    for (receipt, ago, balance) in [("LGR019G3J2", 120_000, "500.00"), ("LGR019G3J3", 60_000, "9000.00")] {
+        let at = now.plus_millis(-ago);
+        let body = tests::world::confirmation(receipt, "600638", "100.00", "", at);
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        body["OrgAccountBalance"] = json!(balance);
+        assert_eq!(callbacks.post(&path, &body.to_string()).await["statusCode"], 200);
+    }
+    let settings: Vec<_> = queue(&sqs).into_iter().chain(app(NOBODY)).collect();
+    let sweep = Function::start("sweep", &dynamo, &settings).await;
+    sweep.invoke(&quarter_of_an_hour()).await;
+    let told = sweep.logged("balance_gap");
+    assert!(told["span"]["requestId"].as_str().is_some_and(|id| !id.is_empty()), "{told}");
 }
 
 #[tokio::test]

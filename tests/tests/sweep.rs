@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tests::drill::Drill;
 use tests::faulty::Faulty;
+use tests::process::repository;
 use tests::world::{PULL, PUSH_QUERY, QuietSafaricom, World, app, kes};
 use tokio::sync::Barrier;
 
@@ -385,6 +386,55 @@ fn a_gap_over_a_night_is_noticed_and_stays_told_until_it_is_explained() {
     assert_eq!(sweep(), Vec::<String>::new());
 }
 
+#[test]
+fn a_payment_that_says_it_is_still_to_come_hides_no_gap() {
+    let (world, shop) = shop();
+    let sweep = || world.wait(world.sweep.run()).shops["kijiji"].gaps.clone();
+    confirmed(&world, &shop, "UKL4AB12C1", (500, 500), world.now());
+    confirmed(&world, &shop, "UKL4AB12C2", (10, 510), world.now().plus_millis(1000 * 24 * 3_600_000));
+    assert_eq!(sweep(), Vec::<String>::new());
+    world.pass(60);
+    confirmed(&world, &shop, "UKL4AB12C3", (500, 1700), world.now());
+    assert!(sweep().iter().any(|gap| gap.ends_with("KES 700.00")));
+    // And what a run noted whose clock was ahead is not believed.
+    let ahead = world.now().plus_millis(24 * 3_600_000).millis();
+    let note = json!({ "pulled_until": null, "utc": null, "followed_until": ahead }).to_string();
+    world.wait(world.store.put_note(&shop, NOTE, note.as_bytes())).unwrap();
+    assert!(sweep().iter().any(|gap| gap.ends_with("KES 700.00")));
+}
+
+#[test]
+fn a_payment_that_is_told_late_shows_that_another_is_missing_beside_it() {
+    // Before what was told late, and after it: 30 shillings nobody told of came in between.
+    for (late, lost, lost_ago) in [((50, 1080), (30, 1030), 200), ((50, 120), (30, 150), 100)] {
+        let (world, shop) = shop();
+        let sweep = || world.wait(world.sweep.run()).shops["kijiji"].gaps.clone();
+        let minutes_ago = |minutes: i64| world.now().plus_millis(-60_000 * minutes);
+        confirmed(&world, &shop, "UKL4AB12C1", (1000, 1000), minutes_ago(300));
+        // Most of it went to the bank, so nobody can say whether something is missing.
+        confirmed(&world, &shop, "UKL4AB12C4", (20, 170), minutes_ago(10));
+        assert_eq!(sweep(), Vec::<String>::new());
+        confirmed(&world, &shop, "UKL4AB12C2", late, minutes_ago(180));
+        let gaps = sweep();
+        assert!(gaps.len() == 1 && gaps[0].ends_with("KES 30.00"), "{late:?}: {gaps:?}");
+        confirmed(&world, &shop, "UKL4AB12C3", lost, minutes_ago(lost_ago));
+        assert_eq!(sweep(), Vec::<String>::new(), "{late:?}");
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_the_number_of_the_smoke_test() {
+    let deploy = std::fs::read_to_string(repository().join("infra/aws/deploy")).unwrap();
+    let (_, number) = deploy.split_once("smoke_number=").unwrap();
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let world = World::new();
+    world.shop("leja-smoke", "till", &number);
+    world.shop("kijiji", "paybill", "600638");
+    assert_eq!(world.wait(world.sweep.run()).failed, Vec::<String>::new());
+    let asked: Vec<_> = world.safaricom.asked(PULL).iter().map(|it| it["ShortCode"].clone()).collect();
+    assert_eq!(asked, ["600638"]);
+}
+
 /// A push whose time to be asked about has come.
 async fn due(store: &impl Store, shop: &ShopId, number: i64, now: Timestamp) {
     let checkout = domain::CheckoutId::parse(&format!("ws_CO_{number}")).unwrap();
@@ -517,11 +567,20 @@ fn safaricom_is_asked_less_at_once_after_it_said_that_it_is_too_much() {
         }
     });
     let world = World::with(|store, _| (store, safaricom));
+    let take = || std::mem::take(&mut *seen.lock().unwrap());
     many_shops(&world, 5 * AT_ONCE);
-    let report = world.wait(world.sweep.run());
+    let report = world.wait(world.sweep.collect());
     assert_eq!(report.failed.len(), 5 * AT_ONCE, "each is asked all the same");
-    let seen = seen.lock().unwrap();
-    assert!(seen[2 * AT_ONCE..].iter().all(|beside| *beside == 1), "{seen:?}");
+    let shops = take();
+    assert!(shops[2 * AT_ONCE..].iter().all(|beside| *beside == 1), "{shops:?}");
+    let shop = world.shop("kijiji", "paybill", "600638");
+    for number in 1..=i64::try_from(5 * AT_ONCE).unwrap() {
+        world.wait(due(&world.store, &shop, number, world.now()));
+    }
+    world.wait(world.sweep.ask_about_open_pushes()).unwrap();
+    let pushes = take();
+    assert_eq!(pushes.len(), 5 * AT_ONCE);
+    assert!(pushes[2 * AT_ONCE..].iter().all(|beside| *beside == 1), "{pushes:?}");
 }
 
 #[test]

@@ -258,6 +258,18 @@ fn what_alarms_listen_for_the_functions_count() {
 }
 
 #[test]
+fn a_sweep_that_failed_is_repeated_by_the_next_one_and_by_nobody_else() {
+    let template = template();
+    let sweep = template.resource("Sweep");
+    let invoked = &sweep["EventInvokeConfig"];
+    // A schedule hands its event over, and Lambda repeats what failed twice unless it is told otherwise.
+    assert_eq!(invoked["MaximumRetryAttempts"], 0);
+    let events =
+        template.resources(FUNCTION).into_iter().filter(|(_, it)| it["Events"]["EveryQuarter"].is_object());
+    assert_eq!(events.map(|(name, _)| name).collect::<Vec<_>>(), ["Sweep"]);
+}
+
+#[test]
 fn every_alarm_has_its_heading_in_the_runbook_and_says_so() {
     let runbook = std::fs::read_to_string(repository().join("infra/aws/README.md")).unwrap();
     let (_, alarms) = runbook.split_once("\n## At each alarm\n").unwrap();

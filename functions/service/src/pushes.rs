@@ -28,12 +28,14 @@ const FIRST_QUESTION_MILLIS: i64 = 10_000;
 const QUESTIONS: [(u64, i64); 3] = [(120_000, 10_000), (15 * 60_000, 60_000), (24 * 3_600_000, 15 * 60_000)];
 
 /// What is known of a push.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Known {
     /// Its result code, once it ended.
     pub(crate) code: Option<String>,
     /// When it is worth asking again.
     pub(crate) ask_at: Option<Timestamp>,
+    /// Safaricom said that too much is asked of it.
+    pub(crate) busy: bool,
 }
 
 impl<S: Store, D: Safaricom> Payments<S, D> {
@@ -179,14 +181,14 @@ pub(crate) async fn query<S: Store, D: Safaricom>(
     request: &Request,
     now: Timestamp,
 ) -> Result<Known, StoreError> {
-    let Some((checkout, _)) = &request.accepted else { return Ok(Known { code: None, ask_at: None }) };
+    let Some((checkout, _)) = &request.accepted else { return Ok(Known::default()) };
     if let Some(code) = result_of(store, shop, checkout).await? {
         if request.ask_at.is_some() {
             store.ask_again(request, None).await?;
         }
-        return Ok(Known { code: Some(code), ask_at: None });
+        return Ok(Known { code: Some(code), ..Known::default() });
     }
-    let open = |ask_at| Known { code: None, ask_at };
+    let open = |ask_at| Known { ask_at, ..Known::default() };
     match request.ask_at {
         Some(at) if at <= now => {}
         ask_at => return Ok(open(ask_at)),
@@ -198,7 +200,8 @@ pub(crate) async fn query<S: Store, D: Safaricom>(
         Ok(answer) => answer,
         Err(error) => {
             tracing::info!(%error, "what became of a push is not known yet");
-            return Ok(open(next));
+            let busy = matches!(&error, SafaricomError::Refused(refused) if refused.is_busy());
+            return Ok(Known { busy, ..open(next) });
         }
     };
     let StkQueryAnswer::Ended { code, description } = answer else { return Ok(open(next)) };
@@ -212,7 +215,7 @@ pub(crate) async fn query<S: Store, D: Safaricom>(
         PushQuery { checkout: checkout.clone(), sale, code: code.clone(), description, received_at: now };
     keep(store, &raw, &Filing::Feed(shop.id.clone(), Box::new(FeedItem::PushQuery(item)))).await?;
     store.ask_again(request, None).await?;
-    Ok(Known { code: Some(code), ask_at: None })
+    Ok(Known { code: Some(code), ..Known::default() })
 }
 
 /// The result code of a push, whoever told of it. A success leads.

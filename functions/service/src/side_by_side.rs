@@ -4,6 +4,7 @@ use crate::{Clock, StoreError};
 use domain::Timestamp;
 use std::future::Future;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// So many things in a row that the store does not answer for mean that it is down.
 const STORE_IS_DOWN: usize = 10;
@@ -82,7 +83,8 @@ impl Pace {
             }
             if self.begins(running.len()) {
                 let (place, work) = (done.len(), work(thing));
-                running.spawn(async move { (place, work.await) });
+                // Within the span that it was begun in, so that the log names the run.
+                running.spawn(async move { (place, work.await) }.in_current_span());
             }
             done.push(None);
         }

@@ -113,16 +113,16 @@ impl Standing {
     }
 
     /// From where the chain of balances is to be followed on: from where it was followed to, or from where something is
-    /// missing in it. Nothing: it begins anew.
-    pub(crate) fn follow_from(&self) -> Option<Timestamp> {
-        let until = Timestamp::from_millis(self.followed_until?).ok()?;
+    /// missing in it. Nothing: it begins anew. A time that is still to come is a wrong clock's, and says nothing.
+    pub(crate) fn follow_from(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = Timestamp::from_millis(self.followed_until?).ok().filter(|until| *until <= now)?;
         self.gaps.iter().map(|gap| gap.from).chain([until]).min()
     }
 
     /// The chain was followed over these, which are merged. Without a balance in it, what comes is linked to nothing
-    /// before.
+    /// before. Behind a payment that says it is still to come, others come: the chain is followed up to now only.
     pub(crate) fn follow(&mut self, points: &[Point], now: Timestamp) {
-        let last = points.iter().rev().find(|point| point.balance.is_some());
+        let last = points.iter().rev().find(|point| point.balance.is_some() && point.at <= now.millis());
         self.followed_until = Some(last.map_or(now.millis(), |point| point.at));
         self.gaps = gaps(points);
     }

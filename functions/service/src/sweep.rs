@@ -30,7 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// How many shops are asked about at once, and how many pushes. Nobody publishes how much an app may ask (fact sheet
 /// §1.9); a question takes a third of a second and a shop two of them, so this is some twenty a second. Where Safaricom
-/// says that it is too much, the rest of the run goes on with fewer.
+/// says that it is too much, the rest of the shops, or of the pushes, goes on with fewer.
 pub const AT_ONCE: usize = 8;
 /// In how many shops batches are joined at once. Each transaction writes a hundred items: more would take from
 /// callbacks what a table can write in a second.
@@ -273,11 +273,15 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
                 (request, asked)
             }
         };
-        let done = pace.each(due, ask, |(_, asked)| Heard::from_store(asked)).await;
+        let heard = |(_, asked): &(Request, Result<Asked, StoreError>)| match asked {
+            Ok(Asked { busy: true, .. }) => Heard::Busy,
+            asked => Heard::from_store(asked),
+        };
+        let done = pace.each(due, ask, heard).await;
         let (left, mut last) = (done.iter().filter(|done| done.is_none()).count(), None);
         for (Request { name, shop, .. }, asked) in done.into_iter().flatten() {
             match asked {
-                Ok(Asked { asked, ended }) => {
+                Ok(Asked { asked, ended, .. }) => {
                     report.pushes = report.pushes.saturating_add(u64::from(asked));
                     report.ended = report.ended.saturating_add(u64::from(ended));
                 }
@@ -297,10 +301,10 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         let Some(asking) = asking else {
             // Nobody can ask: the shop is gone, or its number has no passkey any more.
             self.store.ask_again(request, None).await?;
-            return Ok(Asked { asked: false, ended: false });
+            return Ok(Asked { asked: false, ended: false, busy: false });
         };
         let known = pushes::query((&*self.store, &*self.safaricom), asking, request, (self.clock)()).await?;
-        Ok(Asked { asked: true, ended: known.code.is_some() })
+        Ok(Asked { asked: true, ended: known.code.is_some(), busy: known.busy })
     }
 }
 
@@ -320,6 +324,7 @@ fn in_turn(mut shops: Vec<Shop>, now: Timestamp) -> Vec<Shop> {
 struct Asked {
     asked: bool,
     ended: bool,
+    busy: bool,
 }
 
 #[cfg(test)]

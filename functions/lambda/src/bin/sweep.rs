@@ -2,7 +2,7 @@
 //!
 //! It goes on past what fails, and at the end is an error of the function if anything did: the function's
 //! `Errors` is the one figure that an alarm has to watch. Repeating it at once would only press on whoever
-//! is down, so the schedule asks for no retries: the next run does what is left.
+//! is down, so the template asks Lambda for no retries: the next run does what is left.
 
 use lambda::{Error, SnsTexts, SqsQueue};
 use serde_json::Value;

@@ -62,8 +62,10 @@ impl Counter {
             let (place, less) = said.split_once('=').unwrap_or((said, ""));
             let place = place.trim().parse::<usize>().ok().and_then(|place| place.checked_sub(1));
             let line = place.and_then(|place| lines.get_mut(place));
-            line.ok_or("--less-on is like 2=10%, for the second of the goods")?["discount"] =
-                off(less, because)?;
+            let line = line.filter(|line| line["discount"].is_null());
+            let line =
+                line.ok_or("--less-on is like 2=10%, for the second of the goods, and once for each")?;
+            line["discount"] = off(less, because)?;
         }
         let mut sale = json!({ "lines": lines, "total": sell.total, "order": sell.order });
         if let Some(less) = &sell.less {
