@@ -19,7 +19,7 @@ const DAY: Load = Load { shops: 2, sales: 500, minutes: 14 * 60 };
 /// How many sales at the beginning and at the end of a day are compared.
 const SOME: usize = 100;
 /// What is too seldom says nothing of an average.
-const ENOUGH: u32 = 50;
+const ENOUGH: u32 = 200;
 
 fn from_environment<T: std::str::FromStr>(name: &str, or: T) -> T {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
@@ -59,10 +59,10 @@ fn print(title: &str, outcome: &Outcome) -> Sum {
     all
 }
 
-/// How many times more the dearer of some units are.
+/// How many times more some units cost: one that is written costs as much as five that are read.
 fn grown(few: Units, many: Units) -> f64 {
-    let times = |few: f64, many: f64| if few > 0.0 { many / few } else { 1.0 };
-    times(few.written, many.written).max(times(few.read, many.read))
+    let price = |units: Units| 5.0 * units.written + units.read;
+    price(many) / price(few)
 }
 
 /// The most that any kind of request grew, where there are enough of it, and which.
