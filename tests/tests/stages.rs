@@ -12,10 +12,10 @@ fn stages(till: &Replica, sale: FactId) -> Stages {
     till.stages(&till.sale(sale).unwrap(), &till.claims(sale).unwrap()).unwrap()
 }
 
-/// A minute passes, in which everybody hears of everybody.
-fn a_minute(world: &World, replicas: &[&Replica]) {
+/// Five minutes pass, in which everybody hears of everybody.
+fn five_minutes(world: &World, replicas: &[&Replica]) {
     exchange(world, replicas);
-    world.pass(61);
+    world.pass(301);
     exchange(world, replicas);
 }
 
@@ -39,7 +39,7 @@ fn a_receipt_is_printed_when_whoever_prints_says_so_and_everybody_learns_when() 
     assert_eq!(prints(&front, sale), 1, "the same word again is one word");
     front.printed(sale, &asha(), world.now(), None).unwrap();
     assert_eq!(prints(&front, sale), 2, "a copy");
-    a_minute(&world, &[&front, &back, &office]);
+    five_minutes(&world, &[&front, &back, &office]);
     for replica in [&front, &back, &office] {
         assert_eq!((stages(replica, sale).printed, prints(replica, sale)), (Some(at), 2), "the first time");
     }
@@ -61,7 +61,7 @@ fn a_cash_sale_is_reconciled_when_head_office_has_it() {
     assert_eq!(told(&front), (Reach::Here, false, None));
     front.sync(world.now()).unwrap();
     assert_eq!(told(&front), (Reach::Cloud, false, None));
-    a_minute(&world, &[&front, &office]);
+    five_minutes(&world, &[&front, &office]);
     for replica in [&front, &office] {
         assert_eq!(told(replica), (Reach::HeadOffice, true, None));
     }
@@ -73,7 +73,7 @@ fn an_m_pesa_sale_is_reconciled_when_a_second_source_agrees_and_head_office_know
     let shop = world.shop("mjini", "till", "123456");
     let (front, office) = (world.till(&shop, "Front"), world.office());
     let sale = sell(&front, 500, world.now());
-    a_minute(&world, &[&front, &office]);
+    five_minutes(&world, &[&front, &office]);
     assert_eq!(stages(&front, sale).unsettled, Some(Unsettled::Due));
     front.claim(sale, (code("UKL4AB12CD"), How::Typed), &asha(), world.now()).unwrap();
     assert_eq!(stages(&front, sale).unsettled, Some(Unsettled::Due), "a code alone is no money");
@@ -96,13 +96,13 @@ fn an_m_pesa_sale_is_reconciled_when_a_second_source_agrees_and_head_office_know
     let told = stages(&front, sale);
     assert_eq!((told.unsettled, told.reach), (None, Reach::HeadOffice));
     assert!(!told.reconciled, "head office does not know of the claim yet");
-    a_minute(&world, &[&front, &office]);
+    five_minutes(&world, &[&front, &office]);
     assert!(stages(&front, sale).reconciled && stages(&office, sale).reconciled);
 
     // What a person takes back is not settled any more.
     let claim = front.claims(sale).unwrap()[0].id;
     office.release(claim, "slip", &asha(), world.now()).unwrap();
-    a_minute(&world, &[&office, &front]);
+    five_minutes(&world, &[&office, &front]);
     for replica in [&front, &office] {
         let told = stages(replica, sale);
         assert_eq!((told.reconciled, told.unsettled), (false, Some(Unsettled::Due)));
@@ -120,7 +120,7 @@ fn money_that_has_to_go_back_is_not_reconciled_and_a_cancelled_sale_without_mone
         sale
     };
     let (cash, unpaid) = (cancelled(Tender::Cash), cancelled(Tender::Mpesa));
-    a_minute(&world, &[&front, &office]);
+    five_minutes(&world, &[&front, &office]);
     assert_eq!(stages(&front, cash).unsettled, Some(Unsettled::Over));
     assert!(!stages(&front, cash).reconciled && stages(&front, unpaid).reconciled);
 }
