@@ -16,6 +16,14 @@ impl Template {
         Self(serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
     }
 
+    /// The names of its parameters, in order.
+    pub fn parameters(&self) -> Vec<&str> {
+        let mut names: Vec<_> =
+            self.0["Parameters"].as_object().unwrap().keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Its resources of a type, by name: what they are made with.
     pub fn resources(&self, kind: &str) -> BTreeMap<&str, &Value> {
         let all = self.0["Resources"].as_object().unwrap().iter();

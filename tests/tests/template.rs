@@ -236,12 +236,21 @@ fn leads(by: &str, at: &str, method: &str, path: &str) -> bool {
 #[test]
 fn a_function_ends_before_its_caller_gives_up() {
     // Safaricom waits eight seconds; a till and API Gateway thirty; the sweep comes every quarter of an hour.
-    let patience = [("Callbacks", 8), ("Sync", 29), ("Payments", 29), ("Office", 29), ("Sweep", 899)];
+    let patience = [("Callbacks", 8), ("Sync", 30), ("Payments", 30), ("Office", 30), ("Sweep", 900)];
     let template = template();
     for (function, seconds) in patience {
         let timeout = template.resource(function)["Timeout"].as_u64().unwrap();
-        assert!(timeout <= seconds, "{function}: {timeout} s");
+        assert!(timeout < seconds, "{function}: {timeout} s");
     }
+    // What is done within it ends before: the store's time and then the queue's.
+    let seconds = |file: &str, name: &str| -> u64 {
+        let code = std::fs::read_to_string(repository().join("functions").join(file)).unwrap();
+        let said = code.split_once(&format!("const {name}: Duration = Duration::from_secs(")).unwrap().1;
+        said.split_once(')').unwrap().0.parse().unwrap()
+    };
+    let within =
+        seconds("service/src/callbacks.rs", "STORE_PATIENCE") + seconds("lambda/src/queue.rs", "PUT_TIMEOUT");
+    assert!(within < template.resource("Callbacks")["Timeout"].as_u64().unwrap(), "{within} s");
 }
 
 #[test]
@@ -253,6 +262,24 @@ fn what_alarms_listen_for_the_functions_count() {
         if alarm["Namespace"] == "Leja" {
             let metric = text(&alarm["MetricName"]);
             assert!(code.contains(&format!("{metric} = ")), "{name}: nothing counts {metric}");
+        }
+    }
+}
+
+#[test]
+fn an_alarm_on_what_a_sweep_says_waits_for_the_next_before_it_is_over() {
+    let every = 15 * 60;
+    assert_eq!(
+        template().resource("Sweep")["Events"]["EveryQuarter"]["Properties"]["ScheduleExpression"],
+        "rate(15 minutes)"
+    );
+    for (name, alarm) in Template::read("watch").resources("AWS::CloudWatch::Alarm") {
+        if alarm["Namespace"] == "Leja" && list(&alarm["Dimensions"])[0]["Value"] == "Sweep" {
+            let period = alarm["Period"].as_u64().unwrap();
+            assert!(
+                period >= 2 * every,
+                "{name}: one sweep may end late in its quarter of an hour, and the next early"
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use service::Fallback;
 use service::fallback::{FallbackError, Waiting};
 use std::time::Duration;
 
-/// How long keeping a callback may take, and one try of it. The store had five seconds before; Safaricom
+/// How long keeping a callback may take, and one try of it. The store had four seconds before; Safaricom
 /// waits about eight, the network included (fact sheet §5.3).
 const PUT_TIMEOUT: Duration = Duration::from_secs(2);
 const PUT_TRY_TIMEOUT: Duration = Duration::from_millis(900);

@@ -28,8 +28,8 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How long a validation may think. Safaricom waits about eight seconds, the network included (fact sheet
 /// §5.3); then the registered default decides, which is to take the money.
 const VALIDATION_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the store may take before the fallback queue is asked.
-const STORE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the store may take before the fallback queue is asked, which is given two seconds more.
+const STORE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// What whoever has no token is told.
 const NOTHING_HERE: &str = "There is nothing here.";
