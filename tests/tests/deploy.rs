@@ -14,10 +14,45 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tests::dynamo::Dynamo;
 use tests::process::{Running, built, repository};
+use tests::template::Template;
 use tokio::net::TcpListener;
 
 /// Where nobody listens.
 const NOBODY: &str = "http://127.0.0.1:9";
+
+/// AWS's command line, as far as the script goes: an account with one stack, whose template and parameters are what the
+/// last deployment said, and a bucket. As in AWS's own, a parameter that is not named stays as it was.
+const AWS: &str = r#"
+echo "aws $*" >>"$asked"
+words=("$@")
+option() { for i in "${!words[@]}"; do [ "${words[i]}" != "$1" ] || echo "${words[i + 1]}"; done; }
+case "$1 $2" in
+"sts get-caller-identity") echo 123456789012 ;;
+"s3 cp")
+    from="${words[-2]/#s3:/$account}" to="${words[-1]/#s3:/$account}"
+    [ ! -e "$from" ] || { mkdir -p "$to" && cp -r "$from/." "$to"; }
+    ;;
+"cloudformation package") cp "$(option --template-file)" "$(option --output-template-file)" ;;
+"cloudformation deploy")
+    [ "$(option --stack-name)" = leja-sandbox ] || exit 0
+    touch "$account/parameters"
+    printf '%s\n' "$@" | sed '1,/--parameter-overrides/d' | cat "$account/parameters" - |
+        awk -F= '{ said[$1] = $0 } END { for (name in said) print said[name] }' >"$account/new"
+    mv "$account/new" "$account/parameters"
+    cp "$(option --template-file)" "$account/template"
+    ;;
+"cloudformation get-template") cat "$account/template" ;;
+"cloudformation describe-stacks")
+    [ -e "$account/template" ] || exit 254
+    case "$(option --query)" in
+    *StackStatus) cat "$account/status" ;;
+    *StackId) echo "arn:aws:cloudformation:af-south-1:123456789012:stack/leja-sandbox/$(cat "$account/identity")" ;;
+    *Parameters*) cat "$account/parameters" ;;
+    *"=='Hub'"* | *"=='CallbackBase'"*) echo "$url" ;;
+    esac
+    ;;
+esac
+"#;
 
 /// A copy of the script and what lies beside it, with an `aws` and a `cargo` that write down what they are asked.
 struct House {
@@ -28,28 +63,42 @@ impl House {
     /// With a stack that is reached at a URL.
     fn new(url: &str) -> Self {
         let house = Self { home: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(house.path("account")).unwrap();
+        house.say("status", "CREATE_COMPLETE");
+        house.say("identity", "one");
         let beside = house.path("infra/aws");
         std::fs::create_dir_all(&beside).unwrap();
         for file in repository().join("infra/aws").read_dir().unwrap() {
             let file = file.unwrap();
             std::fs::copy(file.path(), beside.join(file.file_name())).unwrap();
         }
-        let parameters = std::fs::read_to_string(beside.join("sandbox.env")).unwrap();
-        std::fs::write(beside.join("sandbox.env"), parameters.replace("example.com", "duka.co.ke")).unwrap();
+        house.write("sandbox.env", |parameters| parameters.replace("example.com", "duka.co.ke"));
         house.reached_at(url);
         let asked = house.path("asked").display().to_string();
         house.program("cargo", &format!("echo \"cargo $*\" >>{asked}\n"));
         house
     }
 
-    /// Makes an `aws` that knows a stack there.
+    /// Makes an `aws` whose stack is reached there.
     fn reached_at(&self, url: &str) {
-        let asked = self.path("asked").display().to_string();
-        let aws = format!(
-            "echo \"aws $*\" >>{asked}\ncase \"$*\" in\n*\"=='Hub'\"*|*\"=='CallbackBase'\"*) echo {url} ;;\n\
-             *get-caller-identity*) echo 123456789012 ;;\n*get-template*) echo before ;;\nesac\n"
-        );
-        self.program("aws", &aws);
+        let home = self.home.path().display();
+        self.program("aws", &format!("url={url}\nasked={home}/asked\naccount={home}/account\n{AWS}"));
+    }
+
+    /// Changes a file beside the script.
+    fn write(&self, file: &str, change: impl FnOnce(String) -> String) {
+        let path = self.path("infra/aws").join(file);
+        std::fs::write(&path, change(std::fs::read_to_string(&path).unwrap())).unwrap();
+    }
+
+    /// Something of the account, such as the stack's `template` and its `parameters`.
+    fn account(&self, what: &str) -> String {
+        std::fs::read_to_string(self.path("account").join(what)).unwrap()
+    }
+
+    /// Sets what the account says of the stack: its `status`, its `identity`.
+    fn say(&self, what: &str, said: &str) {
+        std::fs::write(self.path("account").join(what), said).unwrap();
     }
 
     fn path(&self, inside: &str) -> PathBuf {
@@ -107,6 +156,7 @@ fn a_dry_run_says_every_step_and_asks_nobody() {
         "CallbackDomain=pay.sandbox.duka.co.ke",
         "shop leja-smoke",
         "inbox dismiss",
+        "--stack-name leja-sandbox-budget",
     ]
     .into_iter()
     .filter(|step| !said.contains(step))
@@ -114,6 +164,57 @@ fn a_dry_run_says_every_step_and_asks_nobody() {
     assert_eq!(steps, [""; 0], "{said}");
     assert_eq!(house.asked(), [""; 0]);
     assert!(!house.path("target").exists());
+}
+
+#[test]
+fn the_one_command_does_every_step() {
+    let house = House::new(NOBODY);
+    let (_hub, url) = hub(&house);
+    house.reached_at(&url);
+    let output = house.deploy(&["sandbox"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let expected = [
+        "cargo lambda build",
+        "aws s3api head-bucket",
+        "aws cloudformation package",
+        "aws cloudformation deploy",
+        "aws cloudformation deploy",
+    ];
+    assert_eq!(house.asked(), expected);
+    let asked = std::fs::read_to_string(house.path("asked")).unwrap();
+    let last = asked.lines().last().unwrap();
+    assert!(last.contains("--stack-name leja-sandbox-budget") && last.ends_with("Usd=50"), "{last}");
+    // Whoever may not see bills goes without.
+    house.write("sandbox.env", |parameters| parameters.replace("BudgetUsd=50", "BudgetUsd="));
+    assert!(house.deploy(&["sandbox", "budget"]).status.success());
+    assert_eq!(house.asked(), expected);
+}
+
+#[test]
+fn every_parameter_is_as_the_files_say_at_each_deployment() {
+    let house = House::new(NOBODY);
+    house.write("sandbox.env", |parameters| parameters + "RestoredTable=leja-restored\nLogDays=7\n");
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    assert!(house.account("parameters").contains("RestoredTable=leja-restored\n"));
+    // A line that is taken out is as if it had never been there.
+    house.write("sandbox.env", |it| {
+        it.replace("RestoredTable=leja-restored\n", "").replace("LogDays=7\n", "")
+    });
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    let parameters = house.account("parameters");
+    let mut names: Vec<&str> = parameters.lines().map(|line| line.split_once('=').unwrap().0).collect();
+    names.sort_unstable();
+    assert_eq!(names, Template::read("template").parameters());
+    for expected in
+        ["RestoredTable=", "LogDays=30", "ReservedCallbacks=0", "ApiDomain=leja.sandbox.duka.co.ke"]
+    {
+        assert!(parameters.lines().any(|line| line == expected), "{expected}: {parameters}");
+    }
+    house.write("sandbox.env", |parameters| parameters + "SourcCheck=enforce\n");
+    let output = house.deploy(&["sandbox", "stack"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("no parameter of template.yaml: SourcCheck"), "{}", said(&output));
+    assert_eq!(house.account("parameters"), parameters);
 }
 
 #[test]
@@ -132,6 +233,7 @@ fn the_smoke_test_finds_its_confirmation_and_lays_it_aside() {
     let house = House::new(NOBODY);
     let (_hub, url) = hub(&house);
     house.reached_at(&url);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
     // Two within one second, however fast the machine is: the clock stands.
     let now = Command::new("date").arg("+%s").output().unwrap();
     let now = String::from_utf8(now.stdout).unwrap();
@@ -146,27 +248,108 @@ fn the_smoke_test_finds_its_confirmation_and_lays_it_aside() {
     assert_eq!(String::from_utf8_lossy(&inbox.output().unwrap().stdout), "0 in the inbox\n");
 }
 
+/// As by somebody who changed a piece of the house, and a parameter.
+fn changed(house: &House) {
+    house.write("template.yaml", |template| template + "# and more\n");
+    house.write("sandbox.env", |parameters| parameters + "LogDays=7\n");
+}
+
+/// As in a checkout that deployed nothing, with the parameters of another day.
+fn elsewhere(house: &House) {
+    std::fs::remove_dir_all(house.path("target")).unwrap();
+    house.write("sandbox.env", |parameters| parameters + "LogDays=365\n");
+}
+
+#[test]
+fn what_a_deployment_took_the_place_of_is_brought_back_from_any_checkout() {
+    let house = House::new(NOBODY);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    let before = [house.account("template"), house.account("parameters")];
+    elsewhere(&house);
+    let output = house.deploy(&["sandbox", "rollback"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("nothing was deployed before"), "{}", said(&output));
+
+    changed(&house);
+    // The second time nothing is other, and what was there before stays what it was.
+    for _ in 0..2 {
+        assert!(house.deploy(&["sandbox", "stack"]).status.success());
+        assert_ne!([house.account("template"), house.account("parameters")], before);
+    }
+    elsewhere(&house);
+    for _ in 0..2 {
+        let output = house.deploy(&["sandbox", "rollback"]);
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!([house.account("template"), house.account("parameters")], before);
+    }
+}
+
+#[test]
+fn parameters_alone_are_brought_back_too() {
+    let house = House::new(NOBODY);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    let before = house.account("parameters");
+    house.write("sandbox.env", |parameters| parameters + "SourceCheck=enforce\n");
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    assert!(house.account("parameters").contains("SourceCheck=enforce\n"));
+    assert!(house.deploy(&["sandbox", "rollback"]).status.success());
+    assert_eq!(house.account("parameters"), before);
+}
+
+#[test]
+fn there_is_no_way_back_to_another_stack_of_the_same_name() {
+    let house = House::new(NOBODY);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    changed(&house);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    // Deleted, and made anew.
+    house.say("identity", "two");
+    let output = house.deploy(&["sandbox", "rollback"]);
+    assert!(said(&output).contains("nothing was deployed before"), "{}", said(&output));
+    // One whose first deployment failed is none, whatever its template says.
+    house.say("status", "ROLLBACK_COMPLETE");
+    house.write("template.yaml", |template| template + "# and more\n");
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    let output = house.deploy(&["sandbox", "rollback"]);
+    assert!(said(&output).contains("there is no stack leja-sandbox"), "{}", said(&output));
+    house.say("status", "CREATE_COMPLETE");
+    let output = house.deploy(&["sandbox", "rollback"]);
+    assert!(said(&output).contains("nothing was deployed before"), "{}", said(&output));
+}
+
 #[test]
 fn a_deployment_that_does_not_work_is_rolled_back() {
     let house = House::new(NOBODY);
     std::fs::create_dir_all(house.path("hub/admin")).unwrap();
+    std::fs::write(house.path("hub/admin/ledger.sqlite"), "").unwrap();
+    let first = house.deploy(&["sandbox"]);
+    assert_eq!(first.status.code(), Some(1));
+    assert!(said(&first).contains("there is nothing to go back to"), "{}", said(&first));
+    let before = [house.account("template"), house.account("parameters")];
+
+    changed(&house);
     let output = house.deploy(&["sandbox"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("what was there before is there again"), "{}", said(&output));
-    let expected = [
-        "cargo lambda build",
-        "aws s3api head-bucket",
-        "aws cloudformation package",
-        "aws cloudformation get-template",
-        "aws cloudformation deploy",
-        "aws cloudformation deploy",
-    ];
-    assert_eq!(house.asked(), expected);
-    let asked = std::fs::read_to_string(house.path("asked")).unwrap();
-    let last = asked.lines().rfind(|line| line.contains("cloudformation deploy")).unwrap();
-    assert!(last.contains("leja-sandbox.before.yaml"), "{last}");
-    let before = std::fs::read_to_string(house.path("target/lambda/leja-sandbox.before.yaml")).unwrap();
-    assert_eq!(before, "before\n");
+    assert_eq!([house.account("template"), house.account("parameters")], before);
+
+    // One that changes nothing did not break what does not work.
+    house.write("template.yaml", |template| template.replace("# and more\n", ""));
+    house.write("sandbox.env", |parameters| parameters.replace("LogDays=7\n", ""));
+    let output = house.deploy(&["sandbox"]);
+    assert!(said(&output).contains("there is nothing to go back to"), "{}", said(&output));
+    assert_eq!([house.account("template"), house.account("parameters")], before);
+}
+
+#[test]
+fn an_administrator_whose_enrolment_failed_is_enrolled_the_next_time() {
+    let house = House::new(NOBODY);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    for tries in 1..=2 {
+        assert_eq!(house.deploy(&["sandbox", "administrator"]).status.code(), Some(1));
+        let asked = house.asked();
+        assert_eq!(asked.iter().filter(|asked| *asked == "aws dynamodb put-item").count(), tries);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
