@@ -297,6 +297,21 @@ fn parameters_alone_are_brought_back_too() {
 }
 
 #[test]
+fn a_deployment_that_is_not_over_is_not_what_the_next_goes_back_to() {
+    let house = House::new(NOBODY);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    let before = house.account("template");
+    changed(&house);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    house.say("status", "UPDATE_IN_PROGRESS");
+    house.write("template.yaml", |template| template + "# and more\n");
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    house.say("status", "UPDATE_COMPLETE");
+    assert!(house.deploy(&["sandbox", "rollback"]).status.success());
+    assert_eq!(house.account("template"), before);
+}
+
+#[test]
 fn there_is_no_way_back_to_another_stack_of_the_same_name() {
     let house = House::new(NOBODY);
     assert!(house.deploy(&["sandbox", "stack"]).status.success());
@@ -311,7 +326,11 @@ fn there_is_no_way_back_to_another_stack_of_the_same_name() {
     house.write("template.yaml", |template| template + "# and more\n");
     assert!(house.deploy(&["sandbox", "stack"]).status.success());
     let output = house.deploy(&["sandbox", "rollback"]);
-    assert!(said(&output).contains("there is no stack leja-sandbox"), "{}", said(&output));
+    assert!(
+        said(&output).contains("no stack leja-sandbox to roll back: ROLLBACK_COMPLETE"),
+        "{}",
+        said(&output)
+    );
     house.say("status", "CREATE_COMPLETE");
     let output = house.deploy(&["sandbox", "rollback"]);
     assert!(said(&output).contains("nothing was deployed before"), "{}", said(&output));
