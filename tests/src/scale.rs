@@ -348,7 +348,7 @@ struct Counter {
     customers: BTreeMap<i64, Money>,
     /// When it asks the cloud again.
     ask_at: i64,
-    /// When something was recorded here, or a payment came.
+    /// When something was recorded here, or a payment was claimed.
     happened: i64,
     /// Totals that no other sale of the shop may have: each payment fits one sale alone.
     totals: BTreeSet<i64>,
@@ -411,7 +411,7 @@ impl Counter {
 
     fn sync(&mut self, second: i64) {
         let report = self.till.sync(self.functions.now()).unwrap();
-        if report.payments > 0 || report.claimed > 0 {
+        if report.claimed > 0 {
             self.happened = second;
         }
         let quiet = u64::try_from(second - self.happened).unwrap();

@@ -1,14 +1,19 @@
 //! Stories of what a till and head office see to with Safaricom's help: rules, open sales, large payments,
 //! money that goes back, codes to scan.
 
+use app::{SiblingLoop, SyncLoop, pause};
+use axum::body::Body;
+use axum::http::Request;
 use domain::standing::SaleState;
 use domain::{FactId, How, Money, Msisdn, Person, Shop, ShopId, ShopRules, Tender, Validation};
 use serde_json::json;
 use service::Store;
+use std::time::Duration;
 use tests::world::{
     REVERSAL, Replica, STATUS, World, asha, code, confirmation, exchange, kes, request_result, sell,
 };
 use till::{Deed, Event, SaleFilter};
+use tower::ServiceExt;
 
 fn wambui() -> Person {
     Person::named("Wambui")
@@ -270,4 +275,44 @@ fn a_till_asks_for_a_code_to_scan_and_for_its_addresses_to_be_registered() {
     let customer = Msisdn::parse_phone("0708374149").unwrap();
     till.simulate(&shop, kes(10), &customer, "A1", world.now()).unwrap();
     assert_eq!(world.safaricom.asked(simulate)[0]["BillRefNumber"], "A1");
+}
+
+#[test]
+fn a_till_asks_often_for_its_own_customers_and_not_for_those_of_the_next_till() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (front, back, office) = (world.till(&shop, "Front"), world.till(&shop, "Back"), world.office());
+    let all = [&front, &back, &office];
+    let asked = || all.map(|replica| pause(replica, Duration::from_secs(8)).as_secs());
+    assert_eq!(asked(), [10, 10, 10]);
+    sell(&front, 500, world.now());
+    exchange(&world, &all);
+    assert_eq!(back.sales(&shop, SaleFilter::Open, None, 9).unwrap().len(), 1, "it knows of that sale");
+    assert_eq!(asked(), [1, 10, 10]);
+    world.pay("UKL4AB12CD", "123456", 500, "");
+    front.sync(world.now()).unwrap();
+    assert_eq!(asked(), [10, 10, 10]);
+}
+
+#[test]
+fn who_opens_a_page_or_shows_a_code_that_is_not_here_has_the_cloud_asked_at_once() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let till = world.till(&shop, "Front");
+    let sale = sell(&till, 500, world.now());
+    let (sync, nudges) = SyncLoop::by_hand();
+    let router = app::router(till.shared(), world.clock(), sync, SiblingLoop::idle()).unwrap();
+    let ask = |method: &str, path: &str, body: String| {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let request = request.body(Body::from(body)).unwrap();
+        assert_eq!(world.wait(router.clone().oneshot(request)).unwrap().status(), 200, "{path}");
+        nudges.any()
+    };
+    let shown = json!({ "sale": sale.to_string(), "text": "UKL4AB12CD" }).to_string();
+    assert!(!ask("GET", "/v1/status", String::new()));
+    assert!(ask("GET", "/v1/events", String::new()), "somebody opened a page");
+    assert!(ask("POST", "/v1/codes", shown.clone()), "the cloud may know of it");
+    world.pay("UKL4AB12CD", "123456", 500, "");
+    till.sync(world.now()).unwrap();
+    assert!(!ask("POST", "/v1/codes", shown), "it is here");
 }

@@ -189,6 +189,8 @@ async fn part(State(app): State<App>, Path(address): Path<String>) -> Result<Jso
     responses((status = 200, body = String, content_type = "text/event-stream", description = "Events, until the listener leaves"))
 )]
 async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    // Somebody opened a page, and wants to see how things are now.
+    app.nudge.nudge();
     let changes = BroadcastStream::new(app.events.subscribe());
     // A listener that was too slow has missed changes, which is a change.
     let events = changes.map(|change| {

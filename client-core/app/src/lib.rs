@@ -30,7 +30,7 @@ mod tenders;
 
 pub use lan::lan_router;
 pub use siblings::{InTouch, Meeting, SiblingLoop, keep_in_touch};
-pub use sync_loop::{SyncLoop, keep_in_sync, pause};
+pub use sync_loop::{Nudges, SyncLoop, keep_in_sync, pause};
 
 use axum::Router;
 use axum::body::to_bytes;

@@ -1,8 +1,9 @@
-//! The thread that talks to the cloud: soon after something was recorded, often while a payment is
-//! awaited, and less and less often while nothing happens or the line is down.
+//! The thread that talks to the cloud: soon after something was recorded or somebody looks, often while a payment is
+//! awaited here, and less and less often while nothing happens or the line is down.
 //!
 //! Each request costs whoever runs the cloud: a till that asked every three seconds all day would cost more than
-//! all that it sells (`functions/dynamodb/DESIGN.md`).
+//! all that it sells (`functions/dynamodb/DESIGN.md`). So a till asks often for its own sales alone: what others of its
+//! shop await reaches them, and here it is news for later.
 
 use crate::Clock;
 use domain::Timestamp;
@@ -10,13 +11,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use till::{SaleFilter, Till};
+use till::Till;
 
-/// Between syncs while an open sale waits for its payment, at first, and then an eighth of how long nothing happened:
+/// Between syncs while an open sale of this till waits for its payment, at first, and then an eighth of how long nothing happened:
 /// a customer who pays within half a minute is seen within four seconds.
 const AWAITING: (Duration, u32) = (Duration::from_secs(1), 8);
 /// Between syncs when nothing is expected, at first, and then half of how long nothing happened.
-const IDLE: (Duration, u32) = (Duration::from_secs(3), 2);
+const IDLE: (Duration, u32) = (Duration::from_secs(10), 2);
 /// The longest pause while the cloud can be reached.
 const SELDOM: Duration = Duration::from_secs(60);
 /// Between pages of a new till's history: whoever waits for the ledger comes first.
@@ -39,10 +40,16 @@ enum Nudge {
 impl SyncLoop {
     /// A handle on no thread, for a program that syncs at its own times.
     pub fn idle() -> Self {
-        Self(channel().0)
+        Self::by_hand().0
     }
 
-    /// Something was recorded: sync now. Harmless when the thread has ended.
+    /// The same, for one that wants to know when there is a reason to.
+    pub fn by_hand() -> (Self, Nudges) {
+        let (sender, nudges) = channel();
+        (Self(sender), Nudges(nudges))
+    }
+
+    /// Something was recorded, or somebody looks: sync now. Harmless when the thread has ended.
     pub fn nudge(&self) {
         let _ = self.0.send(Nudge::Now);
     }
@@ -50,6 +57,16 @@ impl SyncLoop {
     /// Ends the thread after what it is doing.
     pub fn stop(&self) {
         let _ = self.0.send(Nudge::Stop);
+    }
+}
+
+/// What a handle on no thread was nudged for.
+pub struct Nudges(Receiver<Nudge>);
+
+impl Nudges {
+    /// Whether there was a reason to sync since this was asked last.
+    pub fn any(&self) -> bool {
+        self.0.try_iter().count() > 0
     }
 }
 
@@ -74,7 +91,7 @@ fn run(till: &Till, clock: &Clock, nudges: &Receiver<Nudge>) {
         match &synced {
             Ok(report) => {
                 failures = 0;
-                if report.payments > 0 || report.claimed > 0 {
+                if report.claimed > 0 {
                     happened = Instant::now();
                 }
             }
@@ -117,17 +134,10 @@ fn tell_of_jumps(till: &Till, clock: &Clock, (shown, seen): &mut (Timestamp, Ins
     }
 }
 
-/// How long a till that reached the cloud waits until it asks again, where nothing was recorded at it and no payment came
-/// for so long.
+/// How long a till that reached the cloud waits until it asks again, where nothing was recorded at it, and nothing that
+/// came was claimed, for so long.
 pub fn pause(till: &Till, quiet: Duration) -> Duration {
-    rest(awaits_payment(till), quiet)
-}
-
-fn awaits_payment(till: &Till) -> bool {
-    let open = |shop: &domain::Shop| {
-        till.sales(&shop.id, SaleFilter::Open, None, 1).is_ok_and(|sales| !sales.is_empty())
-    };
-    till.shops().is_ok_and(|shops| shops.iter().any(open))
+    rest(till.awaits_payment().unwrap_or(false), quiet)
 }
 
 fn rest(awaiting: bool, quiet: Duration) -> Duration {
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_till_where_nothing_happens_asks_once_a_minute_whatever_sale_was_left_open() {
-        assert_eq!(asks(false, 40), [0, 3, 6, 9, 13, 20, 30]);
+        assert_eq!(asks(false, 70), [0, 10, 20, 30, 45, 67]);
         for awaiting in [false, true] {
             let asked = asks(awaiting, 14 * 3600);
             assert!((14 * 60..15 * 60).contains(&asked.len()), "{}", asked.len());

@@ -86,6 +86,22 @@ impl Till {
         Ok(())
     }
 
+    /// Whether a sale that was made here waits for its payment.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    pub fn awaits_payment(&self) -> Result<bool, TillError> {
+        self.read(|ledger| {
+            for shop in ledger.shops()? {
+                let own = ledger.writer(&shop.id)?.till;
+                if !ledger.open_sales(&shop.id, own, 1)?.is_empty() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
     /// Tells the cloud what this till has open, where the shop wants its payments validated.
     fn tell_open_sales(&self, shop: &ShopId, now: Timestamp) -> Result<(), TillError> {
         let sales = {
