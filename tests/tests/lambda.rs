@@ -229,6 +229,10 @@ async fn the_log_counts_for_cloudwatch_and_names_the_request_that_it_tells_of() 
     let told = callbacks.logged("a callback went to the inbox");
     assert!(told["span"]["requestId"].as_str().is_some_and(|id| !id.is_empty()), "{told}");
     assert_eq!(callbacks.logged("Orphans")["Orphans"], 1);
+    assert_eq!(callbacks.logged("CallbacksStored")["CallbacksStored"], 1);
+    // The same again rings nobody twice: the next figure is no orphan.
+    callbacks.post("/mpesa/c2b/confirmation", "no JSON").await;
+    assert_eq!(callbacks.logged("_aws")["Duplicates"], 1);
     // Where nothing else was chosen, who calls from elsewhere is believed and counted.
     let headers = json!({ "content-type": "application/json" });
     let body = confirmation("LGR019G3J3");
@@ -320,7 +324,7 @@ async fn who_does_not_call_from_safaricom_is_not_believed_whatever_it_says_of_it
     assert!(matches!(&inbox[..], [item] if item.reason.contains("address")), "{inbox:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_table_does_not_take_waits_in_the_queue_until_a_sweep_files_it() {
     let (dynamo, sqs, (_simulator, safaricom)) = tokio::join!(Dynamo::start(), Sqs::start(), safaricom());
     let store = dynamo.store();
@@ -343,6 +347,11 @@ async fn what_the_table_does_not_take_waits_in_the_queue_until_a_sweep_files_it(
 
     let again = sweep.invoke(&quarter_of_an_hour()).await;
     assert_eq!((&again["redriven"], receipts(&store).await.len()), (&json!(0), 2), "{again}");
+
+    // What nobody understands rings although it waited.
+    assert_eq!(callbacks.post(&path, "no JSON").await["statusCode"], 200);
+    sweep.invoke(&quarter_of_an_hour()).await;
+    assert_eq!(sweep.logged("Orphans")["Orphans"], 1);
 }
 
 #[tokio::test]

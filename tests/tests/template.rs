@@ -285,6 +285,15 @@ fn an_alarm_on_what_a_sweep_says_waits_for_the_next_before_it_is_over() {
 }
 
 #[test]
+fn what_goes_to_the_inbox_rings_whoever_files_it() {
+    let watch = Template::read("watch");
+    let alarms = watch.resources("AWS::CloudWatch::Alarm").into_values();
+    let orphans = alarms.filter(|alarm| alarm["MetricName"] == "Orphans");
+    let of: BTreeSet<&str> = orphans.map(|alarm| text(&list(&alarm["Dimensions"])[0]["Value"])).collect();
+    assert_eq!(of, BTreeSet::from(["Callbacks", "Sweep"]));
+}
+
+#[test]
 fn a_sweep_that_failed_is_repeated_by_the_next_one_and_by_nobody_else() {
     let template = template();
     let sweep = template.resource("Sweep");

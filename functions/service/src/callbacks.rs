@@ -149,7 +149,7 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
         let keeping = self.keep(token.as_ref(), &raw, suspect, timed_out);
         match tokio::time::timeout(STORE_PATIENCE, keeping).await {
             Ok(Ok(Some(filed))) => {
-                self.counted(&filed, incoming.foreign, doubted);
+                self.counted(&filed, incoming.foreign);
                 acknowledge(ack::ACCEPTED)
             }
             Ok(Ok(None)) => self.wrong_token(),
@@ -180,17 +180,15 @@ impl<S: Store, F: Fallback> Callbacks<S, F> {
     }
 
     /// Who calls from elsewhere and has a token that is good is told of, believed or not.
-    fn counted(&self, filed: &Filed, foreign: bool, doubted: bool) {
+    fn counted(&self, filed: &Filed, foreign: bool) {
         Counts::count(match filed {
             Filed::New => &self.counts.kept,
-            Filed::Again => &self.counts.repeated,
-            Filed::Inbox(_) => &self.counts.inbox,
+            Filed::Again | Filed::Inbox { again: true, .. } => &self.counts.repeated,
+            Filed::Inbox { .. } => &self.counts.inbox,
         });
         match filed {
-            Filed::New => trace!(target: METRICS, CallbacksStored = 1),
-            Filed::Again => trace!(target: METRICS, Duplicates = 1),
-            Filed::Inbox(_) if doubted => trace!(target: METRICS, CallbacksStored = 1),
-            Filed::Inbox(_) => trace!(target: METRICS, CallbacksStored = 1, Orphans = 1),
+            Filed::Again | Filed::Inbox { again: true, .. } => trace!(target: METRICS, Duplicates = 1),
+            Filed::New | Filed::Inbox { .. } => trace!(target: METRICS, CallbacksStored = 1),
         }
         if foreign {
             trace!(target: METRICS, Suspects = 1);

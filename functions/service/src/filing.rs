@@ -30,8 +30,13 @@ pub enum Filed {
     New,
     /// It was there before.
     Again,
-    /// It waits for a person, for this reason.
-    Inbox(String),
+    /// It waits for a person.
+    Inbox {
+        /// For this reason.
+        reason: String,
+        /// It waited there before.
+        again: bool,
+    },
 }
 
 /// Keeps one callback.
@@ -39,10 +44,11 @@ pub enum Filed {
 /// # Errors
 /// The store kept nothing; the caller must not acknowledge.
 pub async fn file<S: Store>(store: &S, raw: &RawCallback, arrived: &Arrived) -> Result<Filed, StoreError> {
-    let filing = match &arrived.suspect {
-        Some(reason) => inbox(reason.as_str()),
-        None => filing(store, raw, arrived).await?,
-    };
+    if let Some(reason) = &arrived.suspect {
+        // No orphan: whoever took it tells of it as a suspect.
+        return record(store, raw, &inbox(reason.as_str())).await;
+    }
+    let filing = filing(store, raw, arrived).await?;
     let filed = keep(store, raw, &filing).await?;
     // The request may have become known between our look and our note that it is not: whoever made it known
     // looked before the note was there, so we look once more.
@@ -89,7 +95,7 @@ pub(crate) async fn file_again<S: Store>(
     }
     match keep(store, raw, &filing).await? {
         Filed::New | Filed::Again => store.settle_early_answer(waiting).await,
-        Filed::Inbox(_) => Ok(()),
+        Filed::Inbox { .. } => Ok(()),
     }
 }
 
@@ -123,8 +129,8 @@ pub async fn assign<S: Store>(
 }
 
 /// Records a filing. What differs from what is kept under the same name goes to the inbox; what only says
-/// the same in other words does not. What is paid to the platform is noted with the shop whose licence it is,
-/// each time anew: the last time may have been interrupted before.
+/// the same in other words does not. Whatever is new in the inbox is counted, whoever brings it. What is paid to the
+/// platform is noted with the shop whose licence it is, each time anew: the last time may have been interrupted before.
 pub(crate) async fn keep<S: Store>(
     store: &S,
     raw: &RawCallback,
@@ -135,6 +141,7 @@ pub(crate) async fn keep<S: Store>(
         (Filing::Feed(shop, item), Filed::New | Filed::Again) if shop.is_platform() => {
             licence::note(store, item).await?;
         }
+        (_, Filed::Inbox { again: false, .. }) => tracing::trace!(target: METRICS, Orphans = 1),
         _ => {}
     }
     Ok(filed)
@@ -142,11 +149,8 @@ pub(crate) async fn keep<S: Store>(
 
 async fn record<S: Store>(store: &S, raw: &RawCallback, filing: &Filing) -> Result<Filed, StoreError> {
     let kept = store.record(raw, filing).await?;
-    match (kept, filing) {
-        (Recorded::New, Filing::Inbox(reason, _)) => {
-            tracing::warn!(alarm = "inbox", reason, "a callback went to the inbox");
-            Ok(Filed::Inbox(reason.clone()))
-        }
+    match (&kept, filing) {
+        (Recorded::New | Recorded::Again, Filing::Inbox(reason, _)) => Ok(waits(reason, &kept)),
         (Recorded::New, _) => {
             if let Filing::Feed(_, item) = filing
                 && let Some(paid_at) = item.evidence().and_then(|evidence| evidence.paid_at)
@@ -156,18 +160,24 @@ async fn record<S: Store>(store: &S, raw: &RawCallback, filing: &Filing) -> Resu
             }
             Ok(Filed::New)
         }
-        (Recorded::Again, Filing::Inbox(reason, _)) => Ok(Filed::Inbox(reason.clone())),
         (Recorded::Again, _) => Ok(Filed::Again),
         (Recorded::Differs(Some(kept)), Filing::Feed(_, item)) if kept.says_the_same(item) => {
             Ok(Filed::Again)
         }
         (Recorded::Differs(_), _) => {
             let reason = "another message under the same name came before and says something else";
-            tracing::warn!(alarm = "inbox", reason, "a callback went to the inbox");
-            store.record(raw, &inbox(reason)).await?;
-            Ok(Filed::Inbox(reason.to_owned()))
+            Ok(waits(reason, &store.record(raw, &inbox(reason)).await?))
         }
     }
+}
+
+/// It lies in the inbox: now, or before.
+fn waits(reason: &str, kept: &Recorded) -> Filed {
+    let again = *kept != Recorded::New;
+    if !again {
+        tracing::warn!(alarm = "inbox", reason, "a callback went to the inbox");
+    }
+    Filed::Inbox { reason: reason.to_owned(), again }
 }
 
 async fn filing<S: Store>(store: &S, raw: &RawCallback, arrived: &Arrived) -> Result<Filing, StoreError> {

@@ -243,7 +243,7 @@ async fn give<S: Store>(
     let raw = RawCallback { body: item.body.clone(), received_at: item.received_at };
     let nothing = "Nothing in it says that money arrived, so it can be no shop's payment: dismiss it.";
     let filed = assign(&*office.store, &raw, &shop).await?.ok_or_else(|| Problem::bad_request(nothing))?;
-    if let Filed::Inbox(reason) = filed {
+    if let Filed::Inbox { reason, .. } = filed {
         let title = format!("It stays in the inbox: {reason}. Look at the payment first.");
         return Err(Problem::bad_request(title));
     }

@@ -370,8 +370,8 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         match keep(&*self.store, &raw, &filing).await? {
             Filed::New => pulled.new = pulled.new.saturating_add(1),
             Filed::Again => {}
-            Filed::Inbox(_) => {
-                pulled.inbox = pulled.inbox.saturating_add(1);
+            Filed::Inbox { again, .. } => {
+                pulled.inbox = pulled.inbox.saturating_add(u64::from(!again));
                 return Ok(());
             }
         }

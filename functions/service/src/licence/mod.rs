@@ -191,7 +191,8 @@ pub(crate) async fn give<S: Store>(
     shop: &ShopId,
 ) -> Result<Filed, StoreError> {
     if let Some(other) = whose(store, &evidence.receipt).await?.filter(|other| other != shop) {
-        return Ok(Filed::Inbox(format!("{} pays the licence of {other}", evidence.receipt)));
+        let reason = format!("{} pays the licence of {other}", evidence.receipt);
+        return Ok(Filed::Inbox { reason, again: true });
     }
     bind(store, &evidence.receipt, Some(shop)).await?;
     // What was taken back from this shop before counts again.
