@@ -13,9 +13,9 @@ use embedded::{EmbeddedStore, FileQueue};
 use peers::SeedA;
 use service::Store;
 use service::callbacks::{Callbacks, router};
-use service::fallback::redrive;
 use service::guard::{KnownTokens, SourceRule, Sources};
 use service::store::Tokens;
+use service::sweep::Sweep;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use tests::faulty::Faulty;
 use tests::figures::{figure, percentile};
 use tests::process::{Running, built, repository};
-use tests::world::confirmation;
+use tests::world::{QuietSafaricom, app, confirmation};
 
 const CONNECTIONS: [u32; 3] = [1, 16, 128];
 const TURNS: usize = 3;
@@ -119,8 +119,16 @@ impl Hub {
             let store = EmbeddedStore::open(&self.database).unwrap();
             // What waits in the fallback queue is acknowledged as well: it is filed as the sweep does it.
             let queue = FileQueue::open(&queue_of(&self.database)).unwrap();
-            let filed = redrive(&store, &queue, (service::system_clock())()).await.unwrap().filed;
-            (filed, kept(&store).await)
+            let sweep = Arc::new(Sweep {
+                store: Arc::new(store.clone()),
+                safaricom: Arc::new(QuietSafaricom::default()),
+                fallback: Arc::new(queue),
+                app: Arc::new(app()),
+                clock: service::system_clock(),
+            });
+            let report = sweep.tidy().await;
+            assert_eq!(report.failed, Vec::<String>::new());
+            (report.redriven, kept(&store).await)
         });
         println!("{name}: {filed} of them waited in the fallback queue");
         let rows = kept.len() as u64;

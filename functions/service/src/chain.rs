@@ -8,6 +8,9 @@ use domain::{FeedItem, Money, TimeError, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The most payments of a chain that are looked at: each may have a gap, and a note says all of them.
+pub(crate) const MAX_POINTS: usize = 2000;
+
 /// A payment in the chain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
@@ -46,11 +49,12 @@ impl Point {
         })
     }
 
-    /// Orders points and keeps one for each receipt: the one with a balance, if any has.
+    /// Orders points and keeps one for each receipt: the one with a balance, if any has. Of very many it keeps the latest.
     pub fn merge(points: &mut Vec<Self>) {
         points.sort_by(|a, b| (&a.receipt, a.balance.is_none()).cmp(&(&b.receipt, b.balance.is_none())));
         points.dedup_by(|later, kept| later.receipt == kept.receipt);
         points.sort();
+        points.drain(..points.len().saturating_sub(MAX_POINTS));
     }
 }
 
@@ -160,6 +164,15 @@ mod tests {
         ];
         Point::merge(&mut points);
         assert_eq!(points, [point(0, "A", 100, Some(100)), point(1, "B", 200, Some(300))]);
+    }
+
+    #[test]
+    fn of_very_many_payments_the_latest_are_looked_at() {
+        let minutes = 0..=i64::try_from(MAX_POINTS).unwrap();
+        let mut points: Vec<Point> =
+            minutes.map(|minute| point(minute, &format!("R{minute}"), 1, None)).rev().collect();
+        Point::merge(&mut points);
+        assert_eq!((points.len(), &points[0]), (MAX_POINTS, &point(1, "R1", 1, None)));
     }
 
     proptest! {

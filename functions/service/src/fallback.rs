@@ -1,11 +1,6 @@
 //! Where callbacks wait when the store does not take them: a second sink, from which they are filed later.
 
-use crate::filing::{Arrived, Filed, file};
-use crate::store::RawCallback;
-use crate::{Store, StoreError};
-use domain::{Shop, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::future::Future;
 
 /// A fallback that can not answer.
@@ -49,103 +44,4 @@ pub(crate) struct Spilled {
     pub(crate) received_at: i64,
     /// The body, in hex: queues carry text.
     pub(crate) body: String,
-}
-
-/// What a redrive did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Redriven {
-    /// Callbacks that lie in the store now.
-    pub filed: u64,
-}
-
-/// How many in a row the store may refuse before it counts as down.
-const REFUSED_IN_A_ROW: u32 = 3;
-
-/// Files what waits. One that the store does not take waits on and stops no other; several in a row mean
-/// that the store is down, and everything waits on.
-///
-/// # Errors
-/// The store or the queue does not answer, or something still waits that the store did not take.
-pub async fn redrive<S: Store, F: Fallback>(
-    store: &S,
-    fallback: &F,
-    now: Timestamp,
-) -> Result<Redriven, RedriveError> {
-    let mut done = Redriven::default();
-    let mut refused: BTreeMap<String, StoreError> = BTreeMap::new();
-    loop {
-        let mut waiting = fallback.take().await?;
-        waiting.retain(|waiting| !refused.contains_key(&waiting.ticket));
-        if waiting.is_empty() {
-            return refused.into_values().next().map_or(Ok(done), |error| Err(error.into()));
-        }
-        let mut in_a_row = 0_u32;
-        for Waiting { ticket, content } in waiting {
-            match file_one(store, content, now).await {
-                Ok(_) => done.filed = done.filed.saturating_add(1),
-                Err(error) => {
-                    // Only a store that does not answer is down; one that can not take this one takes the next.
-                    let down = matches!(error, StoreError::Unreachable(_));
-                    in_a_row = if down { in_a_row.saturating_add(1) } else { 0 };
-                    if in_a_row == REFUSED_IN_A_ROW {
-                        return Err(error.into());
-                    }
-                    refused.insert(ticket, error);
-                    continue;
-                }
-            }
-            in_a_row = 0;
-            fallback.done(&ticket).await?;
-        }
-    }
-}
-
-/// Why a redrive stopped.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RedriveError {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The queue.
-    #[error(transparent)]
-    Fallback(#[from] FallbackError),
-}
-
-/// Files one. Everything here was acknowledged, so nothing is dropped: what this release can not read (a newer
-/// one may have written it), and what came with a token that is nobody's now, goes to the inbox.
-async fn file_one<S: Store>(store: &S, content: Vec<u8>, now: Timestamp) -> Result<Filed, StoreError> {
-    let suspected = |why: &str| Arrived { suspect: Some(why.to_owned()), ..Arrived::default() };
-    let Some((spilled, raw)) = read(&content) else {
-        let raw = RawCallback { body: content, received_at: now };
-        let arrived = suspected("it waited in the fallback queue in a form that is not understood");
-        return file(store, &raw, &arrived).await;
-    };
-    let bound = match &spilled.token {
-        None => None,
-        Some(token) => match shop_of(store, token).await? {
-            Some(shop) => Some(shop),
-            None => {
-                let arrived = suspected("it waited in the fallback queue, and its token is nobody's now");
-                return file(store, &raw, &arrived).await;
-            }
-        },
-    };
-    let arrived = Arrived { bound, timed_out: spilled.timed_out, suspect: spilled.suspect };
-    file(store, &raw, &arrived).await
-}
-
-async fn shop_of<S: Store>(store: &S, token: &str) -> Result<Option<Shop>, StoreError> {
-    let hash = hex::decode(token).ok().and_then(|bytes| bytes.try_into().ok());
-    let Some(hash) = hash else { return Ok(None) };
-    match store.shop_of_token(&hash).await? {
-        Some(shop) => store.shop(&shop).await,
-        None => Ok(None),
-    }
-}
-
-fn read(content: &[u8]) -> Option<(Spilled, RawCallback)> {
-    let spilled: Spilled = serde_json::from_slice(content).ok()?;
-    let (body, received_at) =
-        (hex::decode(&spilled.body).ok()?, Timestamp::from_millis(spilled.received_at).ok()?);
-    Some((spilled, RawCallback { body, received_at }))
 }

@@ -42,6 +42,7 @@ mod inbox;
 mod new_life;
 mod pull;
 mod pushes;
+mod redrive;
 mod requests;
 mod side_by_side;
 mod standing;

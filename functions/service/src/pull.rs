@@ -19,8 +19,6 @@ const REACH_MILLIS: i64 = 48 * 3_600_000 - 60_000;
 const OVERLAP_MILLIS: i64 = 3_600_000;
 /// The most pages of one window; at a hundred rows each, more than any shop sells in two days.
 const MAX_PAGES: u32 = 1000;
-/// The most payments of a chain of balances that are looked at, the latest.
-const MAX_POINTS: usize = 2000;
 /// The most digits of a number at Safaricom (fact sheet §1.3). With more it is a test's, such as that of
 /// `infra/aws/deploy`: about it nobody is asked.
 const MAX_DIGITS: usize = 9;
@@ -131,7 +129,7 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         let (shop, now, standing) = (&visit.shop.id, visit.now, &mut visit.standing);
         let reach = now.plus_millis(-REACH_MILLIS);
         standing.gaps.retain(|gap| gap.from >= reach);
-        standing.known_gaps.retain(|(from, _)| *from >= reach.millis());
+        standing.known_gaps.retain(|known| standing.gaps.iter().any(|gap| gap.interval() == *known));
         standing.kept_rows = std::mem::take(&mut visit.kept_rows);
         let note = serde_json::to_vec(standing).map_err(|e| StoreError::Damaged(e.to_string()))?;
         if note != visit.note {
@@ -185,14 +183,13 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
     async fn read_feed(&self, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let cursor = hex::decode(&visit.standing.cursor).unwrap_or_default();
         let reach = visit.now.plus_millis(-REACH_MILLIS);
-        let mut new = self.news_since(visit.shop, cursor, reach).await?;
+        let new = self.news_since(visit.shop, cursor, reach).await?;
         if new.restarted {
             // Another history: what the note remembers of it is not there.
             visit.standing.kept_rows = KeptRows::default();
             visit.standing.followed_until = None;
-            (visit.since, visit.points) = (reach, None);
-            new.points.clear();
-        } else if new.points.iter().any(|point| point.at < visit.since.millis()) {
+        }
+        if new.points.iter().any(|point| point.at < visit.since.millis()) {
             (visit.since, visit.points) = (reach, None);
         }
         let follow = !new.points.is_empty() || visit.standing.followed_until.is_none();
@@ -203,14 +200,12 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         if let Some(points) = visit.points.as_mut().filter(|_| follow) {
             points.extend(new.points);
             Point::merge(points);
-            let beyond = points.len().saturating_sub(MAX_POINTS);
-            points.drain(..beyond);
             visit.standing.follow(points, visit.now);
         }
         if new.heard {
             visit.standing.hear((self.clock)());
         }
-        visit.standing.cursor = hex::encode(new.cursor);
+        visit.standing.read_to(&new.cursor);
         Ok(())
     }
 
@@ -403,12 +398,11 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
     }
 }
 
-/// Whether the next pull brings the row again from which this came, and it need not be judged anew. What is paid to the
-/// platform is: what it means may have been noted in part only.
+/// Whether the next pull brings the row again from which this came.
 fn comes_again(filing: &Filing, now: Timestamp) -> bool {
-    let Filing::Feed(shop, item) = filing else { return false };
+    let Filing::Feed(_, item) = filing else { return false };
     let paid_at = item.evidence().and_then(|evidence| evidence.paid_at);
-    !shop.is_platform() && paid_at.is_none_or(|at| at >= now.plus_millis(-OVERLAP_MILLIS))
+    paid_at.is_none_or(|at| at >= now.plus_millis(-OVERLAP_MILLIS))
 }
 
 /// Why a part of the sweep of a shop stopped.

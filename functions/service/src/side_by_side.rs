@@ -48,8 +48,18 @@ impl Pace {
         self.unanswered >= STORE_IS_DOWN
     }
 
+    /// Whether the time is over: nothing more is begun.
+    pub(crate) fn is_over(&self) -> bool {
+        (self.clock)() >= self.until
+    }
+
+    /// How many things are done at once by now.
+    pub(crate) const fn at_once(&self) -> usize {
+        self.at_once
+    }
+
     fn begins(&self, running: usize) -> bool {
-        running < self.at_once && !self.is_down() && (self.clock)() < self.until
+        running < self.at_once && !self.is_down() && !self.is_over()
     }
 
     /// Each that hears that it is too much leaves one fewer at once for the rest.

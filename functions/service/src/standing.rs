@@ -16,6 +16,9 @@ pub const NOTE: &str = "sweep";
 
 /// The most rows remembered: more are only written once more.
 const MAX_KEPT_ROWS: usize = 500;
+/// The largest cursor remembered. A store takes notes of 400 KB; a cursor is twice as long in a note, which may have
+/// to say some two thousand gaps beside it.
+const MAX_CURSOR_BYTES: usize = 100_000;
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 /// When shops are open, in milliseconds after midnight in Nairobi: from eight to eight.
 const OPEN_MILLIS: std::ops::Range<i64> = (8 * 3_600_000)..(20 * 3_600_000);
@@ -127,6 +130,14 @@ impl Standing {
         self.gaps = gaps(points);
     }
 
+    /// The feed was read up to here. A cursor may remember all that arrived in minutes; where that is very much, as after a
+    /// move, the one before stays, and what came since is read once more.
+    pub(crate) fn read_to(&mut self, cursor: &[u8]) {
+        if cursor.len() <= MAX_CURSOR_BYTES {
+            self.cursor = hex::encode(cursor);
+        }
+    }
+
     /// Something new was found.
     pub(crate) fn hear(&mut self, now: Timestamp) {
         self.heard_at = Some(now.millis());
@@ -145,6 +156,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::MAX_POINTS;
 
     #[test]
     fn a_note_has_its_form_and_the_last_releases_note_is_read_too() {
@@ -176,6 +188,34 @@ mod tests {
             read,
             Standing { followed_until: None, gaps: vec![], kept_rows: KeptRows::default(), ..standing }
         );
+    }
+
+    #[test]
+    fn a_note_is_never_larger_than_a_store_takes() {
+        let now = Timestamp::parse_daraja("20261121100000").unwrap();
+        let mut standing =
+            Standing { pulled_until: Some(now.millis()), utc: Some(true), ..Standing::default() };
+        let point = |minute: i64| Point {
+            at: now.millis() - minute * 60_000,
+            balance: Some(-minute * 99_999_999),
+            amount: 1,
+            receipt: minute.to_string(),
+        };
+        let mut points: Vec<Point> = (0..3000).map(point).collect();
+        Point::merge(&mut points);
+        standing.follow(&points, now);
+        standing.known_gaps = standing.gaps.iter().map(Gap::interval).collect();
+        assert_eq!(standing.gaps.len(), MAX_POINTS - 1);
+        for number in 0..1000_u32 {
+            standing.kept_rows.add(&number.to_be_bytes());
+        }
+        standing.read_to(&[1; 15]);
+        standing.read_to(&[2; MAX_CURSOR_BYTES + 1]);
+        assert_eq!(standing.cursor, "01".repeat(15), "it reads from there again");
+        standing.read_to(&[3; MAX_CURSOR_BYTES]);
+        assert_eq!(standing.cursor.len(), 2 * MAX_CURSOR_BYTES);
+        let note = serde_json::to_vec(&standing).unwrap().len();
+        assert!(note < 390_000, "{note} bytes");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use crate::auth::{Signed, authenticate};
 use crate::compaction::compact;
-use crate::fallback::{Fallback, RedriveError, Redriven, redrive};
+use crate::fallback::Fallback;
 use crate::openapi::described;
 use crate::payments::App;
 use crate::pull::ShopSwept;
@@ -37,8 +37,10 @@ pub const AT_ONCE: usize = 8;
 const JOINED_AT_ONCE: usize = 2;
 /// The most open pushes looked at in one run.
 const MAX_PUSHES: usize = 500;
-/// After so long in a run no shop is begun any more, no joining, and no question about a push: a function has 14 minutes
-/// (`infra/aws/template.yaml`), each of the three has its part of them, and what was begun comes to its end.
+/// After so long in a run no callback that waited is filed any more, no shop is begun, no joining, and no question about a
+/// push: a function has 14 minutes (`infra/aws/template.yaml`), each of the four has its part of them, and what was begun
+/// comes to its end.
+const REDRIVING_MILLIS: i64 = 3 * 60_000;
 const PULLING_MILLIS: i64 = 8 * 60_000;
 const JOINING_MILLIS: i64 = 10 * 60_000;
 const ASKING_MILLIS: i64 = 12 * 60_000;
@@ -88,6 +90,14 @@ async fn now<S: Store, D: Safaricom, F: Fallback>(
     // In a task of its own: whoever asked may hang up long before everything is swept.
     let sweeping = tokio::spawn(async move { sweep.run().await });
     Ok(Json(sweeping.await.map_err(|_| StoreError::Unreachable("the sweep broke off".to_owned()))?))
+}
+
+/// One run.
+struct Run {
+    begun: Timestamp,
+    /// How much is asked of Safaricom at once: less, once it said that it is too much.
+    at_once: usize,
+    report: SweepReport,
 }
 
 /// What a sweep did.
@@ -157,57 +167,69 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
     /// Does everything once. What fails for one shop stops no other. The questions about pushes come last:
     /// Safaricom may be slow to answer each, and lost payments do not wait for that.
     pub async fn run(self: &Arc<Self>) -> SweepReport {
-        let begun = (self.clock)();
-        let mut report = self.collect().await;
-        if let Err(error) = self.ask(begun, &mut report).await {
+        let mut run = self.begin_run();
+        self.collect_in(&mut run).await;
+        if let Err(error) = self.ask(&mut run).await {
             tracing::error!(alarm = "sweep", %error, "open pushes were not asked about");
-            report.failed.push(format!("pushes: {error}"));
+            run.report.failed.push(format!("pushes: {error}"));
         }
-        report
+        run.report
     }
 
     /// Everything but the questions about pushes, for whoever asks those beside it.
     pub async fn collect(self: &Arc<Self>) -> SweepReport {
-        let begun = (self.clock)();
-        let mut report = SweepReport::default();
-        if let Some(shops) = self.redrive_and_list(&mut report).await {
-            let shops = in_turn(shops, begun);
-            self.pull_all(&shops, begun, &mut report).await;
-            self.join_batches(shops, begun, &mut report).await;
-        }
-        report.tell();
-        let gaps: usize = report.shops.values().map(|pulled| pulled.gaps.len()).sum();
-        trace!(target: METRICS, Gaps = gaps, SilentShops = report.silent.len(), Redriven = report.redriven);
-        report
+        let mut run = self.begin_run();
+        self.collect_in(&mut run).await;
+        run.report
     }
 
     /// What needs nobody at Safaricom: files what waits, and joins what is old.
     pub async fn tidy(self: &Arc<Self>) -> SweepReport {
-        let begun = (self.clock)();
-        let mut report = SweepReport::default();
-        if let Some(shops) = self.redrive_and_list(&mut report).await {
-            self.join_batches(in_turn(shops, begun), begun, &mut report).await;
+        let mut run = self.begin_run();
+        if let Some(shops) = self.redrive_and_list(&mut run).await {
+            self.join_batches(in_turn(shops, run.begun), &mut run).await;
         }
-        report.tell();
-        report
+        run.report.tell();
+        run.report
     }
 
-    async fn redrive_and_list(&self, report: &mut SweepReport) -> Option<Vec<Shop>> {
-        match self.redrive().await {
-            Ok(Redriven { filed, .. }) => report.redriven = filed,
-            Err(error) => report.failed.push(format!("fallback queue: {error}")),
+    fn begin_run(&self) -> Run {
+        Run { begun: (self.clock)(), at_once: self.app.at_once, report: SweepReport::default() }
+    }
+
+    /// A part of a run, for as long as it has.
+    fn pace(&self, run: &Run, until_millis: i64) -> Pace {
+        Pace::new(run.at_once, &self.clock, run.begun.plus_millis(until_millis))
+    }
+
+    async fn collect_in(self: &Arc<Self>, run: &mut Run) {
+        if let Some(shops) = self.redrive_and_list(run).await {
+            let shops = in_turn(shops, run.begun);
+            self.pull_all(&shops, run).await;
+            self.join_batches(shops, run).await;
         }
-        self.store.shops().await.map_err(|error| report.failed.push(format!("shops: {error}"))).ok()
+        let report = &run.report;
+        report.tell();
+        let gaps: usize = report.shops.values().map(|pulled| pulled.gaps.len()).sum();
+        trace!(target: METRICS, Gaps = gaps, SilentShops = report.silent.len(), Redriven = report.redriven);
+    }
+
+    async fn redrive_and_list(&self, run: &mut Run) -> Option<Vec<Shop>> {
+        self.redrive(self.pace(run, REDRIVING_MILLIS), &mut run.report).await;
+        let failed = &mut run.report.failed;
+        self.store.shops().await.map_err(|error| failed.push(format!("shops: {error}"))).ok()
     }
 
     /// Sweeps the shops, several at once. The report has them by their names, whichever was ready first.
-    async fn pull_all(self: &Arc<Self>, shops: &[Shop], begun: Timestamp, report: &mut SweepReport) {
-        let mut pace = Pace::new(self.app.at_once, &self.clock, begun.plus_millis(PULLING_MILLIS));
+    async fn pull_all(self: &Arc<Self>, shops: &[Shop], run: &mut Run) {
+        let mut pace = self.pace(run, PULLING_MILLIS);
         let pull = |shop: Shop| {
             let sweep = Arc::clone(self);
             async move { sweep.shop(&shop).await }
         };
         let done = pace.each(shops.iter().cloned(), pull, ShopSwept::heard).await;
+        run.at_once = pace.at_once();
+        let report = &mut run.report;
         let by_name: BTreeMap<&ShopId, Option<ShopSwept>> =
             shops.iter().map(|shop| &shop.id).zip(done).collect();
         let left = by_name.values().filter(|done| done.is_none()).count();
@@ -221,9 +243,10 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
     }
 
     /// What fails for one shop stops no other.
-    async fn join_batches(self: &Arc<Self>, shops: Vec<Shop>, begun: Timestamp, report: &mut SweepReport) {
-        let mut pace =
-            Pace::new(self.app.at_once.min(JOINED_AT_ONCE), &self.clock, begun.plus_millis(JOINING_MILLIS));
+    async fn join_batches(self: &Arc<Self>, shops: Vec<Shop>, run: &mut Run) {
+        let until = run.begun.plus_millis(JOINING_MILLIS);
+        let mut pace = Pace::new(self.app.at_once.min(JOINED_AT_ONCE), &self.clock, until);
+        let report = &mut run.report;
         let join = |shop: Shop| {
             let sweep = Arc::clone(self);
             async move {
@@ -243,29 +266,21 @@ impl<S: Store, D: Safaricom, F: Fallback> Sweep<S, D, F> {
         report.left(left, "shops' journals", &pace);
     }
 
-    /// Files what waits in the fallback queue.
-    ///
-    /// # Errors
-    /// The store or the queue does not answer.
-    pub async fn redrive(&self) -> Result<Redriven, RedriveError> {
-        redrive(&*self.store, &*self.fallback, (self.clock)()).await
-    }
-
     /// Asks about every push whose time has come. A push that can not be asked about is told to whoever
     /// watches and stops no other.
     ///
     /// # Errors
     /// The store does not answer.
     pub async fn ask_about_open_pushes(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.ask((self.clock)(), &mut SweepReport::default()).await
+        self.ask(&mut self.begin_run()).await
     }
 
     /// Several at once, the longest due first: one bad record would be in the way of all others for ever.
-    async fn ask(self: &Arc<Self>, begun: Timestamp, report: &mut SweepReport) -> Result<(), StoreError> {
+    async fn ask(self: &Arc<Self>, run: &mut Run) -> Result<(), StoreError> {
         let shops = self.store.shops().await?.into_iter().map(|shop| (shop.id.clone(), shop));
         let shops: Arc<BTreeMap<ShopId, Shop>> = Arc::new(shops.collect());
         let due = self.store.due_requests((self.clock)(), MAX_PUSHES).await?;
-        let mut pace = Pace::new(self.app.at_once, &self.clock, begun.plus_millis(ASKING_MILLIS));
+        let (mut pace, report) = (self.pace(run, ASKING_MILLIS), &mut run.report);
         let ask = |request: Request| {
             let (sweep, shops) = (Arc::clone(self), Arc::clone(&shops));
             async move {
