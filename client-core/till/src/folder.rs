@@ -13,6 +13,19 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
 
+/// A folder that nobody else can open meanwhile.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+/// Closing the file would not be enough: a program that is just being started has a copy of it for a moment, and with it
+/// the lock.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What fails to be given back goes with the file.
+        let _ = self.0.unlock();
+    }
+}
+
 impl Folder {
     /// A folder, made if it is not there: for its owner only, because ledgers hold customers' names.
     ///
@@ -63,13 +76,13 @@ impl Folder {
         Ok(Credentials { actor: identity.actor, key: self.key()? })
     }
 
-    /// Keeps other programs out as long as the file is held.
-    pub(crate) fn lock(&self) -> Result<File, TillError> {
+    /// Keeps other programs out as long as it is held.
+    pub(crate) fn lock(&self) -> Result<Lock, TillError> {
         let path = self.0.join("till.lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|e| unusable(&path, &e))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(_) => {
                 let path = self.0.display();
                 Err(TillError::Folder(format!("{path} is in use by another program: close that one first")))
@@ -169,4 +182,21 @@ pub fn enrol(folder: &Folder, cloud: &dyn Cloud, code: &str, name: &str) -> Resu
 
 pub(crate) fn unusable(path: &Path, error: &std::io::Error) -> TillError {
     TillError::Folder(format!("{} can not be used: {error}. Check its rights and the disk", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_free_as_soon_as_it_is_closed_even_while_a_program_is_started() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::at(home.path()).unwrap();
+        let lock = folder.lock().unwrap();
+        // As a program that was forked off has it, until it becomes another one.
+        let _copy = lock.0.try_clone().unwrap();
+        assert!(folder.lock().is_err(), "one at a time");
+        drop(lock);
+        assert!(folder.lock().is_ok());
+    }
 }

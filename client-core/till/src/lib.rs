@@ -116,7 +116,7 @@ pub struct Till {
     /// How many days of history a new till fetches; all of it where nothing is said.
     history_days: Option<u32>,
     /// Held as long as the till is open: two programs on one ledger would fork its journal.
-    _lock: std::fs::File,
+    _lock: folder::Lock,
 }
 
 /// Something changed; whoever shows it should look again.
