@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up; tests wait for conditions, not for time.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A built program of this workspace, found beside the test's own.
 pub fn built(name: &str) -> PathBuf {

@@ -415,7 +415,7 @@ impl Counter {
             self.happened = second;
         }
         let quiet = u64::try_from(second - self.happened).unwrap();
-        let pause = app::pause(&self.till, Duration::from_secs(quiet));
+        let pause = app::pause(&self.till, self.functions.now(), Duration::from_secs(quiet));
         self.ask_at = second + i64::try_from(pause.as_secs()).unwrap();
     }
 }

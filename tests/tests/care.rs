@@ -135,12 +135,15 @@ fn a_large_payment_is_checked_by_the_till_itself_once_and_then_goods_may_be_hand
     }
     let row = till.sale(large).unwrap();
     assert_eq!((row.state, row.unconfirmed), (SaleState::Paid, true));
+    let asks_after = || pause(&till, world.now(), Duration::from_secs(8)).as_secs();
+    assert_eq!(asks_after(), 1, "the customer waits for it");
     assert!(!till.sale(small).unwrap().unconfirmed);
     let asked = world.safaricom.asked(STATUS);
     assert_eq!((asked.len(), &asked[0]["TransactionID"]), (1, &json!("UKL4AB12CD")));
     answer(&world, &shop, "o-1", "UKL0000000", &completed("UKL4AB12CD", "20000.00"));
     till.sync(world.now()).unwrap();
     assert!(!till.sale(large).unwrap().unconfirmed);
+    assert_eq!(asks_after(), 10);
     assert!(till.payment(&shop, &code("UKL4AB12CD")).unwrap().unwrap().confirmed);
 }
 
@@ -283,7 +286,7 @@ fn a_till_asks_often_for_its_own_customers_and_not_for_those_of_the_next_till() 
     let shop = world.shop("mjini", "till", "123456");
     let (front, back, office) = (world.till(&shop, "Front"), world.till(&shop, "Back"), world.office());
     let all = [&front, &back, &office];
-    let asked = || all.map(|replica| pause(replica, Duration::from_secs(8)).as_secs());
+    let asked = || all.map(|replica| pause(replica, world.now(), Duration::from_secs(8)).as_secs());
     assert_eq!(asked(), [10, 10, 10]);
     sell(&front, 500, world.now());
     exchange(&world, &all);

@@ -4,7 +4,8 @@ use domain::standing::SaleState;
 use domain::{Disagreement, FactId, How, Money, Msisdn, Sale, ShopId, Tender};
 use serde_json::json;
 use service::Store;
-use tests::world::{PUSH, PUSH_QUERY, Replica, World, asha, code, kes, sell};
+use std::time::Duration;
+use tests::world::{PUSH, PUSH_QUERY, Replica, World, asha, code, exchange, kes, sell};
 use till::{PushState, SaleFilter};
 
 fn stk_result(checkout: &str, shillings: u32) -> String {
@@ -76,6 +77,21 @@ fn a_push_that_was_paid_settles_its_own_sale_even_among_equals() {
     let payment = a.payment(&shop, &code("NLJ7RT61SV")).unwrap().unwrap();
     assert_eq!(payment.sources, ["c2b_confirmation", "stk_result"]);
     assert_eq!(a.sale(one).unwrap().state, SaleState::Open, "it does not pay the other sale too");
+}
+
+#[test]
+fn who_asked_a_phone_for_the_next_tills_sale_hears_soon_what_came_of_it() {
+    let world = World::new();
+    let shop = world.shop("mjini", "till", "123456");
+    let (front, back) = (world.till(&shop, "Front"), world.till(&shop, "Back"));
+    let sale = sell(&front, 500, world.now());
+    exchange(&world, &[&front, &back]);
+    let asks_after = || app::pause(&back, world.now(), Duration::from_secs(8)).as_secs();
+    assert_eq!(asks_after(), 10);
+    back.ask_for_payment(sale, &phone(), world.now()).unwrap();
+    assert_eq!(asks_after(), 1);
+    pays(&world, &shop, &back);
+    assert_eq!(asks_after(), 10);
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn run(till: &Till, clock: &Clock, nudges: &Receiver<Nudge>) {
         }
         let pause = match &synced {
             Ok(report) if report.history_left => BETWEEN_PAGES,
-            Ok(_) => pause(till, happened.elapsed()),
+            Ok(_) => pause(till, clock(), happened.elapsed()),
             Err(_) => back_off(failures),
         };
         match nudges.recv_timeout(pause) {
@@ -136,8 +136,8 @@ fn tell_of_jumps(till: &Till, clock: &Clock, (shown, seen): &mut (Timestamp, Ins
 
 /// How long a till that reached the cloud waits until it asks again, where nothing was recorded at it, and nothing that
 /// came was claimed, for so long.
-pub fn pause(till: &Till, quiet: Duration) -> Duration {
-    rest(till.awaits_payment().unwrap_or(false), quiet)
+pub fn pause(till: &Till, now: Timestamp, quiet: Duration) -> Duration {
+    rest(till.awaits_payment(now).unwrap_or(false), quiet)
 }
 
 fn rest(awaiting: bool, quiet: Duration) -> Duration {

@@ -86,15 +86,20 @@ impl Till {
         Ok(())
     }
 
-    /// Whether a sale that was made here waits for its payment.
+    /// Whether a customer waits here for what the cloud will tell: a sale that was made here for its payment or for the
+    /// second source of it, or a phone that was asked from here, whosever sale it is for.
     ///
     /// # Errors
     /// The ledger can not be read.
-    pub fn awaits_payment(&self) -> Result<bool, TillError> {
+    pub fn awaits_payment(&self, now: Timestamp) -> Result<bool, TillError> {
+        let after = a_day_before(now);
         self.read(|ledger| {
-            for shop in ledger.shops()? {
-                let own = ledger.writer(&shop.id)?.till;
-                if !ledger.open_sales(&shop.id, own, 1)?.is_empty() {
+            for Shop { id: shop, .. } in ledger.shops()? {
+                let own = ledger.writer(&shop)?.till;
+                if !ledger.open_sales(&shop, own, 1)?.is_empty()
+                    || !ledger.unconfirmed(&shop, own, after)?.is_empty()
+                    || !ledger.recent_pushes(&shop, after)?.iter().all(has_ended)
+                {
                     return Ok(true);
                 }
             }
