@@ -42,6 +42,8 @@ async fn start(gateway: &Gateway, function: (&str, &Path), settings: &[(&str, &s
     let (name, program) = function;
     let mut command = gateway.command_of(name, program);
     command.envs(settings.iter().copied());
+    // Or the one before takes the event with it.
+    gateway.nobody_asks(name).await;
     let begun = Instant::now();
     let asked = gateway.invoke(name, event);
     let running = Running::start(&mut command);
