@@ -134,8 +134,9 @@ fn said(output: &Output) -> String {
 }
 
 /// A hub in the house, whose folder has its administrator.
-fn hub(house: &House) -> (Running, String) {
+fn hub(house: &House, source_check: &str) -> (Running, String) {
     let mut command = Command::new(built("leja"));
+    command.env("LEJA_SOURCE_CHECK", source_check);
     command.args(["hub", "--listen", "127.0.0.1:0", "--data"]).arg(house.path("hub"));
     let running = Running::start(&mut command);
     let url = running.address();
@@ -169,7 +170,7 @@ fn a_dry_run_says_every_step_and_asks_nobody() {
 #[test]
 fn the_one_command_does_every_step() {
     let house = House::new(NOBODY);
-    let (_hub, url) = hub(&house);
+    let (_hub, url) = hub(&house, "off");
     house.reached_at(&url);
     let output = house.deploy(&["sandbox"]);
     assert!(output.status.success(), "{}", said(&output));
@@ -230,8 +231,14 @@ fn parameters_that_nobody_filled_in_are_not_deployed() {
 
 #[test]
 fn the_smoke_test_finds_its_confirmation_and_lays_it_aside() {
+    for source_check in ["off", "log", "enforce"] {
+        finds_and_lays_aside(source_check);
+    }
+}
+
+fn finds_and_lays_aside(source_check: &str) {
     let house = House::new(NOBODY);
-    let (_hub, url) = hub(&house);
+    let (_hub, url) = hub(&house, source_check);
     house.reached_at(&url);
     assert!(house.deploy(&["sandbox", "stack"]).status.success());
     // Two within one second, however fast the machine is: the clock stands.
@@ -369,6 +376,19 @@ fn an_administrator_whose_enrolment_failed_is_enrolled_the_next_time() {
         let asked = house.asked();
         assert_eq!(asked.iter().filter(|asked| *asked == "aws dynamodb put-item").count(), tries);
     }
+}
+
+#[test]
+fn nobody_is_let_in_by_a_code_that_everybody_knows() {
+    let house = House::new(NOBODY);
+    assert!(house.deploy(&["sandbox", "stack"]).status.success());
+    house.program("openssl", "exit 1\n");
+    for step in [&["sandbox"][..], &["sandbox", "administrator"]] {
+        let output = house.deploy(step);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains("openssl gave no code"), "{}", said(&output));
+    }
+    assert!(!house.asked().iter().any(|asked| asked.contains("put-item")), "{:?}", house.asked());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -406,6 +406,9 @@ fn an_orphan_that_was_given_to_the_wrong_shop_is_taken_back_and_given_to_the_rig
     let refused = assign("mjini").unwrap_err();
     assert!(refused.contains("it is kijiji's (by ") && refused.contains("ask Safaricom"), "{refused}");
 
+    let early = assign("kijiji").unwrap_err();
+    assert!(early.contains("just giving it to mjini"), "two who decide at once do not both: {early}");
+    world.pass(30);
     assign("kijiji").unwrap();
     right.sync(world.now()).unwrap();
     assert_eq!(right.sale(paid).unwrap().state, SaleState::Paid);

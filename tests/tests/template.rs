@@ -56,7 +56,7 @@ const RIGHTS: [(&str, &[&str]); 5] = [
         &[
             "dynamodb:DeleteItem on Store.Outputs.Arn: N T",
             "dynamodb:GetItem on Store.Outputs.Arn: A C E H I K N P S U",
-            "dynamodb:PutItem on Store.Outputs.Arn: A E H I J K M N P S T U",
+            "dynamodb:PutItem on Store.Outputs.Arn: A E H I J K L M N P S T U",
             "dynamodb:Query on ${Store.Outputs.Arn}/index/listing",
             "dynamodb:Query on Store.Outputs.Arn: H J K M P",
             "dynamodb:UpdateItem on Store.Outputs.Arn: C I K",

@@ -24,6 +24,8 @@ use utoipa_axum::router::OpenApiRouter;
 const PAGE: usize = 200;
 /// The most items that are looked through for one.
 const SEARCHED: usize = 100_000;
+/// How long one who gives an item to a shop keeps others from giving it to another: longer than any request takes.
+const GIVING_MILLIS: i64 = 30_000;
 
 /// An item, as lists show it: no body, because bodies carry names and numbers.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -240,6 +242,7 @@ async fn give<S: Store>(
         .ok_or_else(|| Problem::not_found("There is no such shop: open it first."))?;
     let item = find_waiting(&*office.store, &ask.hash).await?;
     refuse_retracted(&*office.store, &item, &id).await?;
+    keep_others_out(&*office.store, &item, &id, (office.clock)()).await?;
     let raw = RawCallback { body: item.body.clone(), received_at: item.received_at };
     let nothing = "Nothing in it says that money arrived, so it can be no shop's payment: dismiss it.";
     let filed = assign(&*office.store, &raw, &shop).await?.ok_or_else(|| Problem::bad_request(nothing))?;
@@ -344,6 +347,22 @@ async fn retract<S: Store>(
     let retraction = FeedItem::Retraction(Retraction { source, receipt, reason, received_at: now });
     keep(store, &raw, &Filing::Feed(shop.clone(), Box::new(retraction))).await?;
     Ok(())
+}
+
+/// Two who give one payment to two shops at once would both find it waiting, and it would count in both.
+async fn keep_others_out<S: Store>(
+    store: &S,
+    item: &InboxItem,
+    shop: &ShopId,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let lock = format!("giving {}", hex::encode(item.hash));
+    match store.hold(&lock, shop.as_str(), now, now.plus_millis(GIVING_MILLIS)).await? {
+        None => Ok(()),
+        Some((other, _)) => Err(Problem::bad_request(format!(
+            "Somebody is just giving it to {other}, or did a moment ago: look again in half a minute."
+        ))),
+    }
 }
 
 /// What was taken back from a shop can not be given to it again: its tills leave this message out for good.
