@@ -58,6 +58,17 @@ fn of_two_tills_online_the_second_hears_who_was_first_and_for_which_sale() {
 }
 
 #[test]
+fn what_one_shop_claims_keeps_no_other_shop_from_claiming_the_same_code() {
+    let (world, _, a, _) = morning();
+    let other = world.shop("kijiji", "paybill", "600638");
+    let theirs = world.till(&other, "Counter");
+    let (one, two) = (sell(&a, 500, world.now()), sell(&theirs, 500, world.now()));
+    exchange(&world, &[&a, &theirs]);
+    a.claim(one, (code(RECEIPT), How::Picked), &asha(), world.now()).unwrap();
+    theirs.claim(two, (code(RECEIPT), How::Typed), &juma(), world.now()).unwrap();
+}
+
+#[test]
 fn whoever_claims_all_the_same_is_kept_and_shown_as_a_conflict_everywhere() {
     let (world, shop, a, b) = morning();
     let (one, two) = (sell(&a, 500, world.now()), sell(&b, 500, world.now()));

@@ -5,7 +5,7 @@ use domain::{ShopId, Source};
 use embedded::EmbeddedStore;
 use service::fallback::{FallbackError, Waiting};
 use service::sweep::{AT_ONCE, Sweep, SweepReport};
-use service::{Fallback, Store};
+use service::{CallbackToken, Fallback, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -160,4 +160,27 @@ fn one_that_the_store_does_not_take_and_one_that_breaks_off_wait_on_and_stop_no_
     assert!(report.failed.iter().any(|failed| failed == "fallback queue: filing a callback broke off"));
     let takes = queue.takes.load(Ordering::SeqCst);
     assert!(takes < 10, "{takes} takes: nobody tries the same again and again");
+}
+
+#[test]
+fn what_waited_with_one_shops_token_counts_for_no_other_shop() {
+    let world = World::new();
+    let (theirs, queue) = waiting(0, &world);
+    let ours = world.shop("mjini", "till", "123456");
+    let path = world.token_path(&ours, "");
+    let token = CallbackToken::parse(path.trim_start_matches("/in/").trim_end_matches('/')).unwrap();
+    for (ticket, number) in [("UKL4AB0001", "600638"), ("UKL4AB0002", "123456")] {
+        let body = hex::encode(confirmation(ticket, number, "10.00", "", world.now()));
+        let token = hex::encode(token.hash());
+        let at = world.now().millis();
+        let spilled =
+            serde_json::json!({ "token": token, "timed_out": false, "received_at": at, "body": body });
+        queue.waiting.lock().unwrap().insert(ticket.to_owned(), spilled.to_string().into_bytes());
+    }
+    let report = sweep(&world, &Arc::new(queue));
+    assert_eq!((report.redriven, report.failed), (2, Vec::new()));
+    let told = |shop| world.wait(world.store.news(shop, &[])).unwrap().items.len();
+    assert_eq!((told(&theirs), told(&ours)), (0, 1));
+    let reasons = world.wait(world.store.inbox(9)).unwrap();
+    assert!(reasons.len() == 1 && reasons[0].reason.contains("mjini"), "{:?}", reasons[0].reason);
 }
