@@ -7,6 +7,11 @@
 //! certificates beside the one file (`SSL_CERT_FILE` in the template: half of a start), threads beside the one that takes
 //! events, and, by the profile `lambda`, code that is quick only where it runs often. The allocator is the system's: another
 //! one would be larger, and a start makes little.
+//!
+//! Measured on a quiet machine of two cores, the median of 20 starts: `callbacks` acknowledges its first confirmation 5 ms
+//! after the process began (6 to 12 beside other work), with 8.6 MB of memory and 3.2 MB packed; `sync`, `payments` and
+//! `office` answer after 4 to 5 ms with 9 to 10 MB; `sweep` after a second, which is SQS's own wait. A warm confirmation
+//! takes 0.3 to 0.8 ms of a processor.
 
 mod caller;
 mod current;
