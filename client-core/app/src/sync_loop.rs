@@ -2,8 +2,8 @@
 //! awaited here, and less and less often while nothing happens or the line is down.
 //!
 //! Each request costs whoever runs the cloud: a till that asked every three seconds all day would cost more than
-//! all that it sells (`functions/dynamodb/DESIGN.md`). So a till asks often for its own sales alone: what others of its
-//! shop await reaches them, and here it is news for later.
+//! all that it sells (`functions/dynamodb/DESIGN.md`). So a till asks often for those alone who wait at it: what others of
+//! its shop await reaches them, and here it is news for later.
 
 use crate::Clock;
 use domain::Timestamp;
@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use till::Till;
 
-/// Between syncs while an open sale of this till waits for its payment, at first, and then an eighth of how long nothing happened:
-/// a customer who pays within half a minute is seen within four seconds.
+/// Between syncs while a customer waits at this till, at first, and then an eighth of how long nothing happened: who pays
+/// within half a minute is seen within four seconds.
 const AWAITING: (Duration, u32) = (Duration::from_secs(1), 8);
 /// Between syncs when nothing is expected, at first, and then half of how long nothing happened.
 const IDLE: (Duration, u32) = (Duration::from_secs(10), 2);
